@@ -1,0 +1,205 @@
+"""Every option of every stage, as frozen records that check themselves.
+
+In: what a recipe, a command line or a `config.json` says. Out: a `Configuration` that is known to
+make sense, or one `InputError` that names every fault in it at once.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+
+class InputError(Exception):
+    """What the user gave cannot be used: one line with the argument, what is allowed, the remedy.
+
+    Not a `ValueError`, because pydantic and tyro catch those and would wrap the line in their own.
+    """
+
+
+class Section(BaseModel):
+    """Options that belong together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Graphs(Section):
+    """The world: how large graphs get, and which of them fine-tuning may see."""
+
+    max_vertices: int
+    """Vertices of the largest graph, 3 to 64; also the label of "no path"."""
+    tune_vertices: int
+    """Vertices of the largest graph that fine-tuning shows, 3 to `max_vertices`."""
+    balance_distance: int
+    """k: pre-training keeps every distance >= k, and d < k with probability 1 / (2 (k - d))."""
+
+
+class Architecture(Section):
+    """The transformer's shape."""
+
+    width: int
+    """Size of the residual stream; even, because half of it encodes each endpoint of an edge."""
+    layers: int
+    """Number of transformer layers."""
+    heads: int
+    """Attention heads of each layer; they divide `width`."""
+    feed_forward: int
+    """Hidden units of each layer's feed-forward part."""
+    norm: Literal["pre", "post"]
+    """Layer norm before each part (pre) or after its residual sum (post, as in the study)."""
+    final_norm: bool
+    """One more layer norm before the read-out."""
+
+
+class Training(Section):
+    """One stage of training: how many examples, which optimizer, which learning rate when."""
+
+    batch_examples: int
+    """Examples of one optimizer step."""
+    steps: int
+    """Number of optimizer steps."""
+    optimizer: Literal["adam", "adamw"]
+    """adam adds weight decay to the gradient (L2), adamw takes it from the weights."""
+    learning_rate: float
+    """Peak learning rate."""
+    warmup_steps: int
+    """Steps over which the learning rate rises linearly from 0 to its peak."""
+    decay: Literal["linear", "cosine", "drop"]
+    """Shape of the way from the peak to `final_share`; drop goes there at once."""
+    decay_from: float
+    """Share of all steps, 0 to 1, after which the decay begins."""
+    final_share: float
+    """Learning rate after the last step, as a share of the peak."""
+    beta1: float
+    """Decay of the running mean of the gradient."""
+    beta2: float
+    """Decay of the running mean of the squared gradient."""
+    weight_decay: float
+    """Pull of all weights towards zero, per unit of learning rate."""
+    clip_norm: float | None
+    """Gradients with a larger norm are scaled down to it; None leaves them alone."""
+    log_every_steps: int
+    """One line of metrics, averaged over this many steps."""
+    checkpoint_every_steps: int
+    """A checkpoint that a killed run goes on from; a multiple of `log_every_steps`."""
+
+
+class Evaluation(Section):
+    """How the test matrix is measured."""
+
+    examples: int
+    """Size of the frozen evaluation set of each distribution."""
+    seed: int
+    """Seed of the evaluation sets, the same for every run, so that runs can be compared."""
+    bootstrap_resamples: int
+    """Resamples behind each 95 % interval of a mean squared error."""
+
+
+class Configuration(Section):
+    """A whole experiment: what `config.json` of a run folder holds."""
+
+    recipe: str
+    """Name of the recipe that this configuration started from."""
+    seed: int = 0
+    """Seed of the initial weights and of every training example."""
+    graphs: Graphs
+    """The world: how large graphs get, and which of them fine-tuning may see."""
+    model: Architecture
+    """The transformer's shape."""
+    pretrain: Training
+    """Pre-training, on the distance from vertex 1 to vertex 2."""
+    finetune: Training
+    """Fine-tuning, on vertices of shortest 1-2 paths of small graphs."""
+    evaluate: Evaluation
+    """How the test matrix is measured."""
+
+    @model_validator(mode="after")
+    def _all_faults_at_once(self) -> "Configuration":
+        if faults := list(_faults(self)):
+            raise InputError("; ".join(faults))
+        return self
+
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits that change when any option but recipe name and seed does."""
+        options = self.model_dump(mode="json", exclude={"recipe", "seed"})
+        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def run_name(self) -> str:
+        """Name of this configuration's run folder."""
+        return f"{self.recipe}-{self.fingerprint()}-seed{self.seed}"
+
+
+def configuration_from_json(text: str | bytes, source: str) -> Configuration:
+    """The configuration written in `text`; an `InputError` that names `source` if it is damaged."""
+    try:
+        return Configuration.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise InputError(
+            f"{source} is not a configuration of this version of offpath: {place}: "
+            f"{first['msg'].lower()}; restore the file, or choose another --runs-folder"
+        ) from error
+
+
+def _faults(c: Configuration) -> Iterator[str]:
+    """One line for each thing that is wrong: name, allowed range, value, remedy."""
+    graphs, model = c.graphs, c.model
+    yield from _outside("seed", c.seed, 0, 2**63 - 1)
+    yield from _outside("graphs.max_vertices", graphs.max_vertices, 3, 64)
+    if not 3 <= graphs.tune_vertices <= graphs.max_vertices:
+        yield (
+            f"graphs.tune_vertices must be 3 to graphs.max_vertices ({graphs.max_vertices}), "
+            f"for fine-tuning graphs are no larger than others; got {graphs.tune_vertices}"
+        )
+    yield from _outside("graphs.balance_distance", graphs.balance_distance, 2, 64)
+    for name in ("width", "layers", "heads", "feed_forward"):
+        yield from _outside(f"model.{name}", getattr(model, name), 1, 65536)
+    if model.width % 2:
+        yield f"model.width must be even, one half for each endpoint of an edge; got {model.width}"
+    if model.heads > 0 and model.width % model.heads:
+        yield (
+            f"model.heads must divide model.width ({model.width}); got {model.heads}: "
+            f"choose one of {_divisors(model.width)}"
+        )
+    for stage in ("pretrain", "finetune"):
+        yield from _training_faults(stage, getattr(c, stage))
+    yield from _outside("evaluate.examples", c.evaluate.examples, 1, 2**20)
+    yield from _outside("evaluate.seed", c.evaluate.seed, 0, 2**63 - 1)
+    yield from _outside("evaluate.bootstrap_resamples", c.evaluate.bootstrap_resamples, 40, 10**6)
+    if not c.recipe.replace("-", "").replace("_", "").isalnum():
+        yield f"recipe must be letters, digits, - and _, for it names a folder; got {c.recipe!r}"
+
+
+def _training_faults(stage: str, t: Training) -> Iterator[str]:
+    yield from _outside(f"{stage}.batch_examples", t.batch_examples, 1, 2**24)
+    yield from _outside(f"{stage}.steps", t.steps, 1, 10**8)
+    if not 0 < t.learning_rate <= 10:
+        yield f"{stage}.learning_rate must be above 0 and at most 10; got {t.learning_rate}"
+    yield from _outside(f"{stage}.warmup_steps", t.warmup_steps, 0, t.steps)
+    for name in ("decay_from", "final_share", "weight_decay"):
+        yield from _outside(f"{stage}.{name}", getattr(t, name), 0, 1)
+    for name in ("beta1", "beta2"):
+        if not 0 <= getattr(t, name) < 1:
+            yield f"{stage}.{name} must be at least 0 and below 1; got {getattr(t, name)}"
+    if t.clip_norm is not None and t.clip_norm <= 0:
+        yield f"{stage}.clip_norm must be above 0, or None for no clipping; got {t.clip_norm}"
+    yield from _outside(f"{stage}.log_every_steps", t.log_every_steps, 1, 10**8)
+    if t.checkpoint_every_steps < 1 or t.checkpoint_every_steps % max(1, t.log_every_steps):
+        yield (
+            f"{stage}.checkpoint_every_steps must be a multiple of {stage}.log_every_steps "
+            f"({t.log_every_steps}), so that no line of metrics spans a checkpoint; "
+            f"got {t.checkpoint_every_steps}"
+        )
+
+
+def _outside(name: str, value: float, lowest: float, highest: float) -> Iterator[str]:
+    if not lowest <= value <= highest:
+        yield f"{name} must be {lowest} to {highest}; got {value}"
+
+
+def _divisors(number: int) -> str:
+    return ", ".join(str(k) for k in range(1, number + 1) if number % k == 0)

@@ -1,0 +1,6 @@
+"""Graphs, true distances, and questions about them as tokens.
+
+Axis names used in every annotation of the package: `example` (one graph with one question), `token`
+(one edge or the question), `vertex`, `layer`, `head`, `width`, `label` (a true distance). A token
+is a pair of small integers, so its last axis has size 2. Vertices are 1..n; 0 pads.
+"""

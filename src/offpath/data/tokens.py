@@ -1,0 +1,73 @@
+"""A graph and a question about it as a sequence of tokens, and many of them without padding.
+
+A token is a pair of small integers: an edge (a, b) with a < b; padding (0, 0); the question
+(t, TARGET) with TARGET = `max_vertices` + 1, the last token of its example.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int64, UInt8
+
+
+class Packed(NamedTuple):
+    """Examples sorted by their number of tokens and cut into groups, each padded to its longest.
+
+    The groups lie one behind the other in one flat list of tokens, so that whatever treats tokens
+    alone (embedding, linear maps, norms) runs once over all of them, and only attention looks at
+    groups. Six groups leave 12 % padding at 8 vertices and 14 % at 15, a full rectangle 63 % and 80
+    %.
+    """
+
+    tokens: UInt8[np.ndarray, "token 2"]
+    """The tokens of all examples; the question is the last of each."""
+    padding: Bool[np.ndarray, " token"]
+    """Which of them are padding."""
+    groups: tuple[tuple[int, int], ...]
+    """(examples, tokens of each example) of each group."""
+    order: Int64[np.ndarray, " example"]
+    """Position in the batch of each packed example."""
+
+
+def pack(tokens: UInt8[np.ndarray, "example token 2"], groups: int = 6) -> Packed:
+    """The same examples in at most `groups` groups of similar length.
+
+    >>> short, long = [(0, 0), (0, 0), (2, 6)], [(1, 3), (2, 3), (2, 6)]
+    >>> pack(np.array([long, short, long], np.uint8), groups=2).groups
+    ((2, 3), (1, 3))
+    """
+    counts = (tokens[:, :, 1] != 0).sum(1)
+    order = np.argsort(counts, kind="stable")
+    pieces, padding, shapes = [], [], []
+    for chosen in np.array_split(order, min(groups, max(1, len(order)))):
+        longest = int(counts[chosen].max(initial=1))
+        # Real tokens to the end, in their order, the question last; padding before them, cut off.
+        piece = tokens[chosen]
+        behind = np.argsort(piece[:, :, 1] != 0, axis=1, kind="stable")[:, -longest:]
+        piece = np.take_along_axis(piece, behind[:, :, None], axis=1)
+        pieces.append(piece.reshape(-1, 2))
+        padding.append(pieces[-1][:, 1] == 0)
+        shapes.append((len(chosen), longest))
+    return Packed(np.concatenate(pieces), np.concatenate(padding), tuple(shapes), order)
+
+
+def encode(
+    edges: Sequence[tuple[int, int]], target: int, max_vertices: int
+) -> UInt8[np.ndarray, "1 token 2"]:
+    """One graph and one question as tokens: "how far is `target` from vertex 1?".
+
+    >>> encode([(3, 1), (2, 3)], target=2, max_vertices=4)[0].tolist()
+    [[1, 3], [2, 3], [0, 0], [0, 0], [2, 5]]
+    """
+    for vertex in (*(v for edge in edges for v in edge), target):
+        if not 1 <= vertex <= max_vertices:
+            raise ValueError(f"a vertex must be 1 to {max_vertices}; got {vertex}")
+    pairs = [(min(edge), max(edge)) for edge in edges if edge[0] != edge[1]]
+    if len(pairs) > max_vertices:
+        raise ValueError(
+            f"at most {max_vertices} edges fit, one for each vertex of the largest graph; "
+            f"got {len(pairs)}"
+        )
+    padding = [(0, 0)] * (max_vertices - len(pairs))
+    return np.array([[*pairs, *padding, (target, max_vertices + 1)]], np.uint8)

@@ -1,0 +1,1 @@
+"""A transformer, trained on one distribution and then on another."""

@@ -1,0 +1,127 @@
+"""Weights and optimizer state as safetensors files; nothing is ever unpickled.
+
+Each file carries a SHA-256 of its tensors, so that a damaged one is refused, never used.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from offpath.configs import Configuration, InputError
+from offpath.fit.transformer import Transformer
+from offpath.runs import Run, write_file
+
+Tensors = dict[str, Tensor]
+
+
+def new_model(configuration: Configuration) -> Transformer:
+    """The untrained transformer of a configuration: its weights depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(configuration.seed)
+        return Transformer(configuration.model, configuration.graphs.max_vertices)
+
+
+def load_model(run: Run, name: str, device: torch.device) -> Transformer:
+    """The transformer with the weights called `name`."""
+    path = run.checkpoint(name)
+    if not path.exists():
+        raise InputError(
+            f"{run.folder} has no checkpoint {name!r} yet; make it with {_maker(run, name)}"
+        )
+    model = new_model(run.configuration)
+    tensors, _ = read_tensors(path)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} does not fit config.json: {' '.join(str(error).split())}"
+        ) from error
+    return model.to(device)
+
+
+def save_model(run: Run, name: str, model: nn.Module) -> None:
+    """Write the weights of a model under a name."""
+    write_tensors(run.checkpoint(name), model.state_dict(), {})
+
+
+def save_progress(
+    run: Run, stage: str, step: int, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write what a killed stage goes on from, in one file, so that it is all of one step."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for key, value in optimizer.state[parameter].items():
+            tensors[f"optimizer.{key}.{name}"] = value
+    write_tensors(run.checkpoint(f"{stage}-resume"), tensors, {"step": str(step)})
+
+
+def load_progress(run: Run, stage: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Go on from the last checkpoint of a stage: fills model and optimizer, returns the step."""
+    path = run.checkpoint(f"{stage}-resume")
+    if not path.exists():
+        return 0
+    tensors, notes = read_tensors(path)
+    keys = sorted({name.split(".")[1] for name in tensors if name.startswith("optimizer.")})
+    try:
+        model.load_state_dict(
+            {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
+        )
+        state = optimizer.state_dict()
+        state["state"] = {
+            index: {key: tensors[f"optimizer.{key}.{name}"] for key in keys}
+            for index, (name, _) in enumerate(model.named_parameters())
+        }
+        optimizer.load_state_dict(state)
+        return int(notes["step"])
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{path} does not fit config.json ({' '.join(str(error).split())}); delete it to start "
+            f"the stage {stage} again"
+        ) from error
+
+
+def write_tensors(path: Path, tensors: Tensors, notes: dict[str, str]) -> None:
+    """Write tensors and notes with their checksum."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    write_file(path, save(tensors, {**notes, "sha256": _checksum(tensors, notes)}))
+
+
+def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
+    """The tensors and notes of a file; an `InputError` if they are not what was written."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        raise InputError(_damaged(path, str(error))) from error
+    written = notes.pop("sha256", None)
+    if written != _checksum(tensors, notes):
+        raise InputError(_damaged(path, "its SHA-256 is not the one written with it"))
+    return tensors, notes
+
+
+def _checksum(tensors: Tensors, notes: dict[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _damaged(path: Path, how: str) -> str:
+    return (
+        f"{path} is damaged ({how}); restore it from a copy, or delete it to compute it again "
+        "with the command that made it"
+    )
+
+
+def _maker(run: Run, name: str) -> str:
+    if name in ("untrained", "pretrained"):
+        c = run.configuration
+        return f"`offpath pretrain --recipe {c.recipe} --seed {c.seed}` and its other options"
+    return f"`offpath finetune {run.folder}`"

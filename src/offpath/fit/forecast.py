@@ -1,0 +1,109 @@
+"""What a configuration will cost here: parameters, operations, examples, memory and time.
+
+A few seconds of real steps on at most 1024 examples are timed, and scaled to the configuration.
+"""
+
+import time
+from statistics import median
+
+import torch
+
+from offpath.compute import Compute
+from offpath.configs import Configuration, Training
+from offpath.data.batches import stream
+from offpath.data.worlds import worlds
+from offpath.fit.checkpoints import new_model
+from offpath.fit.loop import train
+from offpath.fit.optimizer import make_optimizer
+from offpath.fit.transformer import Transformer, parameter_count, predict
+from offpath.runs import Record
+
+LARGEST_CALIBRATION = 1024  # examples a timed step
+TIMED_SECONDS = 2.0
+EVALUATED_MODELS = 4
+
+
+def forecast(configuration: Configuration, compute: Compute) -> Record:
+    """Parameters, and for each stage examples, operations, memory and seconds on this machine."""
+    c = configuration
+    names = worlds(c.graphs)
+    model = new_model(c).to(compute.device)
+    parameters = parameter_count(model)
+    stages = {
+        "pretrain": _stage(c, compute, names["pretraining"], c.pretrain),
+        "finetune": _stage(c, compute, names["finetuning"], c.finetune),
+    }
+    stages["scratch"] = stages["finetune"]
+    examples = c.evaluate.examples * len(names) * EVALUATED_MODELS
+    seconds = examples * _seconds_an_answer(model, next(stream(names["test_e"], 0, 4096)).tokens)
+    stages["evaluate"] = {"examples": examples, "seconds": seconds}
+    return {
+        "recipe": c.recipe,
+        "device": str(compute.device),
+        "threads": compute.threads,
+        "parameters": parameters,
+        "stages": stages,
+        "seconds": sum(stage["seconds"] for stage in stages.values()),
+    }
+
+
+def _stage(c: Configuration, compute: Compute, world, training: Training) -> Record:
+    size = min(training.batch_examples, LARGEST_CALIBRATION)
+    short = training.model_copy(update={"batch_examples": size, "steps": 10**6})
+    model = new_model(c).to(compute.device)
+    steps = train(model, make_optimizer(model, short), short, stream(world, 0, size))
+    with _SavedBytes() as saved:
+        next(steps).gradient_norm.item()  # the first step is not timed: it compiles and allocates
+    times, end = [], time.perf_counter() + TIMED_SECONDS
+    while len(times) < 3 or time.perf_counter() < end:
+        began = time.perf_counter()
+        next(steps).gradient_norm.item()
+        times.append(time.perf_counter() - began)
+    scale = training.batch_examples / size
+    tokens = next(stream(world, 0, size)).token_counts
+    return {
+        "examples": training.batch_examples * training.steps,
+        "operations": _operations(c, tokens.tolist())
+        / size
+        * training.batch_examples
+        * training.steps,
+        "memory_bytes": round(16 * parameter_count(model) + scale * saved.total),
+        "seconds": median(times) * scale * training.steps,
+    }
+
+
+def _operations(c: Configuration, tokens: list[int]) -> float:
+    """Floating-point operations of forward and backward over examples with so many tokens each.
+
+    A multiply-add counts 2, and the backward pass twice the forward.
+    """
+    m = c.model
+    a_token = 2 * (4 * m.width**2 + 2 * m.width * m.feed_forward)
+    attention = [4 * count * count * m.width for count in tokens]
+    return 3.0 * m.layers * (a_token * sum(tokens) + sum(attention))
+
+
+def _seconds_an_answer(model: Transformer, tokens) -> float:
+    predict(model, tokens[:64])
+    began = time.perf_counter()
+    predict(model, tokens)
+    return (time.perf_counter() - began) / len(tokens)
+
+
+class _SavedBytes:
+    """Bytes that the backward pass keeps of the forward pass, each tensor once."""
+
+    def __enter__(self) -> "_SavedBytes":
+        self._seen: dict[int, int] = {}
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._note, lambda tensor: tensor)
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hooks.__exit__(*error)
+        self.total = sum(self._seen.values())
+
+    def _note(self, tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        self._seen[storage.data_ptr()] = storage.nbytes()
+        return tensor

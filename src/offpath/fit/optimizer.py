@@ -1,0 +1,42 @@
+"""Optimizers, and the learning rate as a pure function of the step."""
+
+import math
+
+import torch
+from torch import nn
+
+from offpath.configs import Training
+
+
+def make_optimizer(model: nn.Module, training: Training) -> torch.optim.Optimizer:
+    """Adam (Kingma, Ba 2015) or AdamW (Loshchilov, Hutter 2019) over all weights, fused."""
+    kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
+    return kind(
+        model.parameters(),
+        lr=training.learning_rate,
+        betas=(training.beta1, training.beta2),
+        weight_decay=training.weight_decay,
+        fused=True,
+    )
+
+
+def learning_rate(training: Training, step: int) -> float:
+    """The learning rate of step `step`, counted from 1.
+
+    Warm-up is linear; then the peak holds until the share `decay_from` of all steps.
+
+    >>> from offpath.recipes import paper
+    >>> [learning_rate(paper().pretrain, step) for step in (1, 6400, 6401, 9600)]
+    [0.0005, 0.0005, 0.0001, 0.0001]
+    """
+    t = training
+    if step <= t.warmup_steps:
+        return t.learning_rate * step / t.warmup_steps
+    held = max(round(t.decay_from * t.steps), t.warmup_steps)
+    if step <= held:
+        return t.learning_rate
+    if t.decay == "drop":
+        return t.learning_rate * t.final_share
+    progress = (step - held) / (t.steps - held)  # 0 at the peak, 1 at the last step
+    left = 1 - progress if t.decay == "linear" else (1 + math.cos(math.pi * progress)) / 2
+    return t.learning_rate * (t.final_share + (1 - t.final_share) * left)

@@ -1,0 +1,160 @@
+"""The one transformer: edge tokens and a question in, a distance out.
+
+An encoder of the ordinary kind (Vaswani et al. 2017; pre-norm as Xiong et al. 2020) without
+positions, read out by a linear map from the question token. Nothing is computed on padding beyond
+what evens out similar lengths, and the last layer computes its output for the question token alone.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor, nn
+from torch.nn.functional import linear, relu, scaled_dot_product_attention
+
+from offpath.configs import Architecture
+from offpath.data.tokens import Packed, pack
+
+Groups = tuple[tuple[int, int], ...]
+
+
+class Transformer(nn.Module):
+    """Distances from vertex 1 to the targets asked for.
+
+    Parameters carry the names and shapes of torch's `nn.TransformerEncoder`, whose layers hold
+    them; the computation is written out here. `embedding` has `max_vertices` + 2 rows of width / 2:
+    padding, the vertices, TARGET; a token is the rows of its two entries side by side.
+    """
+
+    def __init__(self, architecture: Architecture, max_vertices: int) -> None:
+        super().__init__()
+        a = architecture
+        self.architecture = a
+        self.embedding = nn.Embedding(max_vertices + 2, a.width // 2)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                a.width,
+                a.heads,
+                a.feed_forward,
+                dropout=0.0,
+                batch_first=True,
+                norm_first=a.norm == "pre",
+            )
+            for _ in range(a.layers)
+        )
+        self.final_norm = nn.LayerNorm(a.width) if a.final_norm else nn.Identity()
+        self.readout = nn.Linear(a.width, 1)
+
+    def forward(
+        self,
+        tokens: Int64[Tensor, "token 2"],
+        padding: Bool[Tensor, " token"],
+        groups: Groups,
+    ) -> Float[Tensor, " example"]:
+        """One number an example, in packed order; `predict` is the same for a plain batch."""
+        x = self.embedding(tokens).flatten(1)  # (token, width)
+        bias = attention_biases(padding, groups, x.dtype)
+        for layer in self.layers:
+            x = encoder_layer(layer, x, bias, groups, last=layer is self.layers[-1])
+        return self.readout(self.final_norm(x)).squeeze(1)
+
+
+def encoder_layer(
+    layer: nn.Module,
+    x: Float[Tensor, "token width"],
+    bias: list[Tensor | None],
+    groups: Groups,
+    *,
+    last: bool,
+) -> Float[Tensor, "rows width"]:
+    """The residual stream after one layer: of all tokens, or in the last layer of the questions."""
+    rows = question_rows(groups, x.device) if last else slice(None)
+    if layer.norm_first:
+        x = x[rows] + attention(layer, layer.norm1(x), bias, groups, rows)
+        return x + feed_forward(layer, layer.norm2(x))
+    x = layer.norm1(x[rows] + attention(layer, x, bias, groups, rows))
+    return layer.norm2(x + feed_forward(layer, x))
+
+
+def attention(
+    layer: nn.Module,
+    x: Float[Tensor, "token width"],
+    bias: list[Tensor | None],
+    groups: Groups,
+    rows: Tensor | slice,
+) -> Float[Tensor, "rows width"]:
+    """What the heads of one layer add, at the chosen rows: every row, or the questions'."""
+    heads, size = layer.self_attn.num_heads, layer.self_attn.head_dim
+    weight, offset = layer.self_attn.in_proj_weight, layer.self_attn.in_proj_bias
+    width = x.shape[1]
+    queries = linear(x[rows], weight[:width], offset[:width])
+    keys_values = linear(x, weight[width:], offset[width:])
+    sizes = [examples * tokens for examples, tokens in groups]
+    per_group = sizes if isinstance(rows, slice) else [examples for examples, _ in groups]
+    mixed = []
+    for q, kv, mask, (examples, tokens) in zip(
+        queries.split(per_group), keys_values.split(sizes), bias, groups, strict=True
+    ):
+        q = q.view(examples, -1, heads, size).transpose(1, 2)  # (example, head, query, size)
+        k, v = kv.view(examples, tokens, 2, heads, size).permute(2, 0, 3, 1, 4)
+        y = scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed.append(y.transpose(1, 2).reshape(-1, width))
+    return layer.self_attn.out_proj(torch.cat(mixed))
+
+
+def feed_forward(layer: nn.Module, x: Float[Tensor, "rows width"]) -> Float[Tensor, "rows width"]:
+    """What the two linear maps with a ReLU between them add."""
+    return layer.linear2(relu(layer.linear1(x)))
+
+
+def attention_biases(
+    padding: Bool[Tensor, " token"], groups: Groups, dtype: torch.dtype
+) -> list[Tensor]:
+    """For each group 0 at keys to look at and minus infinity at padding, (example, 1, 1, token)."""
+    bias = torch.zeros(padding.shape, dtype=dtype, device=padding.device)
+    bias.masked_fill_(padding, -torch.inf)
+    sizes = [examples * tokens for examples, tokens in groups]
+    return [
+        piece.view(examples, 1, 1, tokens)
+        for piece, (examples, tokens) in zip(bias.split(sizes), groups, strict=True)
+    ]
+
+
+def question_rows(groups: Groups, device: torch.device) -> Int64[Tensor, " example"]:
+    """Where in the packed tokens the questions are: the last token of each example."""
+    rows, start = [], 0
+    for examples, tokens in groups:
+        end = start + examples * tokens
+        rows.append(torch.arange(start + tokens - 1, end, tokens, device=device))
+        start = end
+    return torch.cat(rows)
+
+
+def to_device(packed: Packed, device: torch.device) -> tuple[Tensor, Tensor, Groups]:
+    """The arguments of `Transformer.forward`, on the device."""
+    tokens = torch.from_numpy(packed.tokens).to(device, non_blocking=True).long()
+    padding = torch.from_numpy(packed.padding).to(device, non_blocking=True)
+    return tokens, padding, packed.groups
+
+
+@torch.inference_mode()
+def predict(
+    model: Transformer, tokens: UInt8[np.ndarray, "example token 2"], chunk_examples: int = 4096
+) -> Float[np.ndarray, " example"]:
+    """The model's answers to a batch of any size, in the batch's order, as float32."""
+    device = model.readout.weight.device
+    answers = np.empty(len(tokens), np.float32)
+    for start in range(0, len(tokens), chunk_examples):
+        packed = pack(tokens[start : start + chunk_examples])
+        chunk = model(*to_device(packed, device)).float().cpu().numpy()
+        answers[start + packed.order] = chunk
+    return answers
+
+
+def parameter_count(model: nn.Module) -> int:
+    """How many numbers training may change.
+
+    >>> from offpath.recipes import paper
+    >>> parameter_count(Transformer(paper().model, max_vertices=15))
+    550433
+    """
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -1,0 +1,77 @@
+"""What one sees while a stage works: a bar on a terminal, a line now and then in a log."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from offpath.configs import Configuration
+from offpath.runs import Record
+
+TITLES = {
+    "pretrain": "pre-training",
+    "finetune": "fine-tuning",
+    "scratch": "from scratch",
+    "evaluate": "test matrix",
+}
+LINES_A_STAGE = 10  # where there is no terminal
+LABELS_SHOWN = 4  # distances 1 to 4 and no path: more do not fit beside a bar
+
+
+def follow(records: Iterable[Record], configuration: Configuration, console: Console) -> None:
+    """Consume the records of any stages, showing how far they are."""
+    c = configuration
+    totals = {
+        "pretrain": c.pretrain.steps,
+        "finetune": c.finetune.steps,
+        "scratch": c.finetune.steps,
+        "evaluate": 7,
+    }
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[seen]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks = {}
+        for record in records:
+            stage, step = record["stage"], record["step"]
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(TITLES[stage], total=totals[stage], seen="")
+            if "resumed" in record:
+                console.print(f"{TITLES[stage]}: goes on from step {step} ({record['resumed']})")
+            seen = summary(record, c.graphs.max_vertices)
+            bar.update(tasks[stage], completed=step, seen=seen)
+            if not console.is_terminal and _worth_a_line(record, totals[stage], c):
+                console.print(
+                    f"{TITLES[stage]:<12} {step:>6} / {totals[stage]}  {seen}", soft_wrap=True
+                )
+
+
+def summary(record: Record, no_path: int) -> str:
+    """A record in a few words: the loss, and the loss by distance.
+
+    >>> summary({"loss": 1.5, "loss_by_label": {"1": 0.5, "8": 2.0}}, no_path=8)
+    'loss 1.5000  d1 0.50  none 2.00'
+    """
+    if "world" in record:
+        return record["world"]
+    if "loss" not in record:
+        return ""
+    by_label = record["loss_by_label"]
+    shown = [str(label) for label in range(1, min(LABELS_SHOWN + 1, no_path))]
+    parts = [f"d{label} {by_label[label]:.2f}" for label in shown if label in by_label]
+    parts += [f"none {by_label[str(no_path)]:.2f}"] if str(no_path) in by_label else []
+    return "  ".join([f"loss {record['loss']:.4f}", *parts])
+
+
+def _worth_a_line(record: Record, total: int, c: Configuration) -> bool:
+    if "resumed" in record:
+        return False
+    training = {"pretrain": c.pretrain, "finetune": c.finetune, "scratch": c.finetune}
+    stage = training.get(record["stage"])
+    every = max(1, total // LINES_A_STAGE)
+    last = record["step"] - (stage.log_every_steps if stage else 1)
+    return record["step"] // every > last // every
