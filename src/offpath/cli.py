@@ -23,13 +23,13 @@ from offpath.runs import Record, Run, create_run, open_run, working_on
 
 EXAMPLES = """\
 examples
-  offpath run                                 the whole experiment, recipe laptop: minutes on 2
-  cores offpath run --seed 1 --pretrain.steps 5000  another seed and a longer pre-training offpath
-  run --recipe smoke                  every stage in seconds, to see that things work offpath
-  forecast --recipe paper             what the study's own size would cost on this machine offpath
-  sample test_e --count 5             five examples of a distribution offpath pretrain
-  the stages one by one: then finetune RUN, evaluate RUN,
-                                              report RUN with the folder that pretrain names
+  offpath run                            the whole experiment, recipe laptop: minutes on 2 cores
+  offpath run --seed 1 --model.layers 6  another seed, and a deeper transformer
+  offpath run --recipe smoke             every stage in seconds, to see that things work
+  offpath forecast --recipe paper        what the study's own size would cost on this machine
+  offpath sample test_e --count 5        five examples of a distribution
+  offpath pretrain                       the stages one by one, then with the folder it names:
+                                         finetune RUN, evaluate RUN, report RUN
 
 A run that was stopped goes on when the same command is given again.
 `offpath VERB --help` explains every option of a verb."""
@@ -197,7 +197,7 @@ def forecast(words: list[str]) -> None:
     arguments = _experiment_arguments("forecast", forecast, words)
     from offpath.compute import compute
     from offpath.fit.forecast import forecast as measure
-    from offpath.report.tables import forecast_table
+    from offpath.fit.forecast import forecast_table
 
     machine = compute(arguments.machine.device, arguments.machine.threads)
     Console().print(forecast_table(measure(arguments.configuration, machine)))

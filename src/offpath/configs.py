@@ -196,7 +196,7 @@ def _training_faults(stage: str, t: Training) -> Iterator[str]:
         )
 
 
-def _outside(name: str, value: float, lowest: float, highest: float) -> Iterator[str]:
+def _outside(name: str, value: int | float, lowest: int, highest: int) -> Iterator[str]:
     if not lowest <= value <= highest:
         yield f"{name} must be {lowest} to {highest}; got {value}"
 

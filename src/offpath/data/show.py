@@ -18,6 +18,8 @@ def show_examples(batch: Batch, start: int, console: Console) -> None:
     """Print the first examples as a table, one row each."""
     no_path = batch.tokens.shape[1] - 1
     table = Table("index", "n", "edges", "t", "distance", "to 2", "stratum", "name", "touched")
+    for column in table.columns:
+        column.no_wrap = column.header != "edges"
     for i in range(min(len(batch.distance), ROWS_SHOWN)):
         edges = [f"{a}-{b}" for a, b in batch.tokens[i, :-1].tolist() if b]
         hops = [

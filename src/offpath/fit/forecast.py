@@ -7,6 +7,7 @@ import time
 from statistics import median
 
 import torch
+from rich.table import Table
 
 from offpath.compute import Compute
 from offpath.configs import Configuration, Training
@@ -45,6 +46,33 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
         "stages": stages,
         "seconds": sum(stage["seconds"] for stage in stages.values()),
     }
+
+
+def forecast_table(told: Record) -> Table:
+    """A forecast as a table for the terminal."""
+    where = f"{told['device']}, {told['threads']} threads"
+    title = f"{told['recipe']}: {told['parameters']:,} parameters; time on {where}"
+    table = Table("stage", "examples", "operations", "memory", "time", title=title)
+    for name, stage in told["stages"].items():
+        operations = f"{stage['operations']:.2e}" if "operations" in stage else ""
+        memory = f"{stage['memory_bytes'] / 2**20:,.0f} MiB" if "memory_bytes" in stage else ""
+        table.add_row(name, f"{stage['examples']:,}", operations, memory, _span(stage["seconds"]))
+    table.add_row("all", "", "", "", _span(told["seconds"]), style="bold")
+    return table
+
+
+def _span(seconds: float) -> str:
+    """Seconds in the unit one would say them in.
+
+    >>> [_span(s) for s in (30, 200, 9000, 300_000)]
+    ['30 s', '3.3 min', '2.5 h', '3.5 days']
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    for unit, size, most in (("min", 60, 5400), ("h", 3600, 129_600)):
+        if seconds < most:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds / 86_400:.1f} days"
 
 
 def _stage(c: Configuration, compute: Compute, world, training: Training) -> Record:

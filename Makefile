@@ -1,0 +1,49 @@
+# make run: the whole experiment. make test: the tests. Both set everything up first.
+# PY= another Python (3.11 or later), PIP_FLAGS= more options for pip, ARGS= options for offpath run.
+
+PY ?= python3
+PIP_FLAGS ?=
+ARGS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
+
+.PHONY: run test test-slow test-browser lint check format clean
+
+run: .venv/run-ready
+	$(BIN)/offpath run $(ARGS)
+
+test: .venv/test-ready
+	$(BIN)/python -m pytest -q -n auto
+
+test-slow: .venv/test-ready
+	$(BIN)/python -m pytest -q -m slow
+
+test-browser: .venv/test-ready
+	$(BIN)/python -m pytest -q -m browser
+
+lint: .venv/test-ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+check: lint test
+
+format: .venv/test-ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is made once the install is whole, and again when what it depends on changes.
+.venv/run-ready: pyproject.toml constraints.txt
+	@$(PY) -c 'import sys; sys.exit("offpath needs Python 3.11 or later: make PY=python3.11" if sys.version_info < (3, 11) else 0)'
+	@echo "setting up .venv (once; a few minutes)"
+	$(PY) -m venv .venv
+	$(PIP) -e .
+	@touch $@
+
+.venv/test-ready: .venv/run-ready
+	$(PIP) -e '.[browser,data,dev,test]'
+	@touch $@

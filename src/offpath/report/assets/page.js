@@ -1,0 +1,40 @@
+"use strict";
+const axis = {
+  labelColor: "var(--muted)", titleColor: "var(--muted)", titleFontWeight: "normal", titlePadding: 8,
+  gridColor: "var(--line)", domainColor: "var(--line)", tickColor: "var(--line)", tickSize: 4, labelPadding: 5, labelSeparation: 8,
+  labelFontSize: 11, titleFontSize: 11.5,
+};
+const config = {
+  background: "transparent", font: "system-ui, sans-serif", view: { stroke: null }, axis,
+  header: { labelColor: "var(--ink)" }, facet: { spacing: 10 },
+};
+
+const specifications = JSON.parse(document.getElementById("specifications").textContent);
+window.drawn = Promise.all(
+  [...document.querySelectorAll("[data-chart]")].map((box) =>
+    vegaEmbed(box, specifications[box.dataset.chart], { renderer: "svg", actions: false, config })
+  )
+).then((charts) => charts.length);
+
+// Light, dark, or what the system says: the charts' colours are the style sheet's, so they follow.
+const root = document.documentElement;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const button = document.querySelector(".theme");
+const isDark = () => (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
+const label = () => { button.textContent = isDark() ? "Light" : "Dark"; };
+button.addEventListener("click", () => {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  label();
+});
+dark.addEventListener("change", label);
+label();
+
+// The table of contents marks the section that is being read.
+const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
+const reading = new IntersectionObserver((entries) => {
+  for (const entry of entries.filter((e) => e.isIntersecting)) {
+    links.forEach((a) => a.removeAttribute("aria-current"));
+    links.get(entry.target.id)?.setAttribute("aria-current", "true");
+  }
+}, { rootMargin: "-15% 0px -75% 0px" });
+document.querySelectorAll("section[id]").forEach((section) => reading.observe(section));

@@ -1,0 +1,35 @@
+import warnings
+from pathlib import Path
+
+import pytest
+
+from offpath.configs import Configuration
+from offpath.recipes import smoke
+from offpath.runs import Run, create_run
+
+warnings.filterwarnings("error")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Results on CPU are bit-identical for equal thread counts only."""
+    import torch
+
+    torch.set_num_threads(1)
+    return
+
+
+@pytest.fixture
+def tiny() -> Configuration:
+    """The smoke recipe in still fewer steps."""
+    c = smoke()
+    pretrain = c.pretrain.model_copy(update={"steps": 20, "checkpoint_every_steps": 4})
+    finetune = c.finetune.model_copy(update={"steps": 6, "checkpoint_every_steps": 2})
+    evaluate = c.evaluate.model_copy(update={"examples": 512, "bootstrap_resamples": 40})
+    return c.model_copy(update={"pretrain": pretrain, "finetune": finetune, "evaluate": evaluate})
+
+
+@pytest.fixture
+def run(tiny: Configuration, tmp_path: Path) -> Run:
+    """A fresh run folder."""
+    return create_run(tiny, tmp_path / "runs")

@@ -1,0 +1,70 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from offpath.configs import InputError
+from offpath.data.batches import draw, frozen, stream
+from offpath.data.worlds import world, worlds
+from offpath.recipes import laptop, paper
+
+LAPTOP = worlds(laptop().graphs)
+
+
+def same(one, other) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_stream_resumes_at_any_step():
+    batches = list(islice(stream(LAPTOP["pretraining"], 1, 64), 5))
+    again = next(stream(LAPTOP["pretraining"], 1, 64, first_step=3))
+    assert same(batches[3], again)
+    assert same(batches[3], draw(LAPTOP["pretraining"], 1, 3 * 64, 64))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_the_shares_of_all_ranks_are_the_batch_of_one_process(ranks: int):
+    world = LAPTOP["finetuning"]
+    whole = draw(world, 2, 7 * 50, 50)
+    shares = [next(stream(world, 2, 50, 7, rank=r, ranks=ranks)) for r in range(ranks)]
+    assert same(whole, [np.concatenate(arrays) for arrays in zip(*shares, strict=True)])
+
+
+# A change of these digests is a change of every published result: say so in the change log.
+DIGESTS = {
+    "laptop": "7580fdb27fb2fb13",
+    "paper": "80785b18836710fd",
+}
+
+
+@pytest.mark.parametrize("recipe", [laptop, paper])
+def test_frozen_sets_are_the_same_on_every_machine(recipe):
+    sums = [frozen(w, 0, 2000)[1] for w in worlds(recipe().graphs).values()]
+    assert sums[4][:16] == DIGESTS[recipe.__name__]
+    assert len(set(sums)) == 7
+
+
+def test_frozen_sets_share_no_stream_with_training():
+    world = LAPTOP["test_e"]
+    frozen_set, digest = frozen(world, 0, 5000)
+    assert not same(frozen_set, draw(world, 0, 0, 5000))
+    assert digest != frozen(world, 1, 5000)[1]
+
+
+def test_the_trillionth_example_comes_as_directly_as_the_first():
+    world = LAPTOP["pretraining"]
+    far = draw(world, 0, 10**12, 3)
+    assert same([a[1:] for a in far], draw(world, 0, 10**12 + 1, 2))
+
+
+def test_an_unknown_world_is_named_with_the_known_ones():
+    with pytest.raises(
+        InputError, match=r"world must be one of pretraining, .*test_e; got 'test_f'"
+    ):
+        world("test_f", laptop().graphs)
+
+
+@pytest.mark.parametrize(("start", "count", "seed"), [(-1, 1, 0), (0, -1, 0), (0, 1, -1)])
+def test_negative_places_in_a_stream_are_refused(start: int, count: int, seed: int):
+    with pytest.raises(ValueError, match=r"must be (at least 0|0 to 2\*\*63 - 1); got"):
+        draw(LAPTOP["test_a"], seed, start, count)

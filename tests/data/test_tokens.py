@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from offpath.data.batches import draw
+from offpath.data.tokens import encode, pack
+from offpath.data.worlds import worlds
+from offpath.recipes import laptop
+
+
+@pytest.mark.parametrize("groups", [1, 4, 6, 100])
+def test_packing_keeps_every_real_token_in_order_and_the_question_last(groups: int):
+    batch = draw(worlds(laptop().graphs)["test_e"], 0, 0, 300)
+    packed = pack(batch.tokens, groups)
+    start = position = 0
+    for examples, length in packed.groups:
+        for _ in range(examples):
+            example = packed.tokens[start : start + length]
+            original = batch.tokens[packed.order[position]]
+            assert example[example[:, 1] > 0].tolist() == original[original[:, 1] > 0].tolist()
+            assert example[-1].tolist() == original[-1].tolist()
+            assert packed.padding[start : start + length].tolist() == (example[:, 1] == 0).tolist()
+            start, position = start + length, position + 1
+    assert start == len(packed.tokens)
+    assert position == 300
+
+
+def test_packing_leaves_the_share_of_padding_that_its_docstring_says():
+    for limit, share in ((8, 0.12), (15, 0.14)):
+        graphs = laptop().graphs.model_copy(update={"max_vertices": limit, "balance_distance": 5})
+        batch = draw(worlds(graphs)["pretraining"], 0, 0, 4096)
+        real = int(batch.token_counts.sum())
+        assert len(pack(batch.tokens).tokens) / real - 1 == pytest.approx(share, abs=0.03)
+
+
+def test_more_groups_than_examples_are_no_error():
+    assert pack(np.zeros((1, 4, 2), np.uint8)).groups == ((1, 1),)
+
+
+@pytest.mark.parametrize(("edges", "target"), [([(1, 5)], 2), ([(1, 2)], 5), ([(0, 1)], 2)])
+def test_a_vertex_that_does_not_exist_is_named_in_the_error(edges, target):
+    with pytest.raises(ValueError, match=r"a vertex must be 1 to 4; got [05]"):
+        encode(edges, target, max_vertices=4)
+
+
+def test_more_edges_than_fit_are_named_in_the_error():
+    with pytest.raises(ValueError, match=r"at most 4 edges fit, .*; got 5"):
+        encode([(1, 2)] * 5, 2, max_vertices=4)

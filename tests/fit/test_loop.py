@@ -1,0 +1,78 @@
+import pytest
+import torch
+
+from offpath.data.batches import stream
+from offpath.data.worlds import worlds
+from offpath.fit.checkpoints import new_model
+from offpath.fit.loop import LossByLabel, train
+from offpath.fit.optimizer import make_optimizer
+from offpath.recipes import smoke
+
+# The losses of 20 steps of recipe smoke, seed 0, on CPU: what a refactoring must not change.
+GOLDEN = [
+    9.1643,
+    8.1667,
+    8.7346,
+    6.002,
+    8.0847,
+    5.1539,
+    4.4835,
+    5.4052,
+    3.4538,
+    5.6198,
+    4.8981,
+    3.9668,
+    2.8136,
+    2.6383,
+    4.1055,
+    3.7465,
+    2.825,
+    2.6818,
+    3.2119,
+    3.4181,
+]
+
+
+def steps(configuration, optimizer=None):
+    c = configuration
+    model = new_model(c)
+    optimizer = optimizer or make_optimizer(model, c.pretrain)
+    batches = stream(worlds(c.graphs)["pretraining"], c.seed, c.pretrain.batch_examples)
+    yield from train(model, optimizer, c.pretrain, batches)
+
+
+def test_twenty_steps_give_the_golden_losses():
+    losses = [
+        s.squared_errors.mean().item() for s, _ in zip(steps(smoke()), range(20), strict=False)
+    ]
+    assert losses == pytest.approx(GOLDEN, rel=1e-4)
+
+
+def test_training_yields_once_for_each_step_and_stops():
+    c = smoke()
+    seen = [s.step for s in steps(c)]
+    assert seen == list(range(1, c.pretrain.steps + 1))
+
+
+def test_the_gradient_norm_is_that_before_clipping():
+    tight = smoke().pretrain.model_copy(update={"clip_norm": 1e-3})
+    step = next(steps(smoke().model_copy(update={"pretrain": tight})))
+    assert step.gradient_norm > 0.1
+
+
+def test_losses_by_label_are_means_over_the_examples_since_the_last_reading():
+    losses = LossByLabel(6, torch.device("cpu"))
+    seen = [s for s, _ in zip(steps(smoke()), range(3), strict=False)]
+    losses.add(seen[0])
+    losses.read()
+    for step in seen[1:]:
+        losses.add(step)
+    errors = torch.cat([s.squared_errors for s in seen[1:]]).double()
+    labels = torch.cat([s.labels for s in seen[1:]])
+    read = losses.read()
+    assert read["loss"] == pytest.approx(errors.mean().item())
+    assert read["count_by_label"] == {
+        str(label): int((labels == label).sum()) for label in labels.unique().tolist()
+    }
+    for label, loss in read["loss_by_label"].items():
+        assert loss == pytest.approx(errors[labels == int(label)].mean().item())

@@ -1,0 +1,135 @@
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from offpath.compute import Compute
+from offpath.configs import Configuration, InputError
+from offpath.fit.checkpoints import save_progress
+from offpath.fit.finetune import finetune
+from offpath.fit.pretrain import pretrain
+from offpath.runs import Run, create_run, read_metrics
+
+CPU = Compute(torch.device("cpu"), 1)
+WHOLE = ("untrained", "pretrained", "finetuned", "scratch")
+
+
+def weights(run: Run) -> list[bytes]:
+    return [run.checkpoint(name).read_bytes() for name in WHOLE if run.checkpoint(name).exists()]
+
+
+def losses(run: Run) -> list[tuple]:
+    return [(r["stage"], r["step"], r["loss"], r["loss_by_label"]) for r in read_metrics(run)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Run:
+    """A run that was never stopped."""
+    from offpath.recipes import smoke
+
+    torch.set_num_threads(1)
+    c = smoke()
+    c = c.model_copy(
+        update={
+            "pretrain": c.pretrain.model_copy(update={"steps": 20, "checkpoint_every_steps": 4}),
+            "finetune": c.finetune.model_copy(update={"steps": 6, "checkpoint_every_steps": 2}),
+        }
+    )
+    run = create_run(c, tmp_path_factory.mktemp("undisturbed"))
+    for stage in (pretrain, finetune):
+        list(stage(run, CPU))
+    return run
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 5, 9])
+def test_a_stage_stopped_anywhere_ends_bit_identical(undisturbed: Run, tmp_path, stop_after: int):
+    run = create_run(undisturbed.configuration, tmp_path)
+    for stage in (pretrain, finetune):
+        for number, _ in enumerate(stage(run, CPU), start=1):
+            if number == stop_after:
+                break
+        list(stage(run, CPU))
+    assert weights(run) == weights(undisturbed)
+    assert losses(run) == losses(undisturbed)
+
+
+def test_a_process_killed_at_many_moments_ends_bit_identical(undisturbed: Run, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from offpath.runs import open_run, working_on\n"
+        "from tests.fit.test_stage import CPU, pretrain, finetune\n"
+        "import torch; torch.set_num_threads(1); run = open_run(Path(sys.argv[1]))\n"
+        "with working_on(run):\n"
+        "    for stage in (pretrain, finetune):\n"
+        "        for record in stage(run, CPU): print(record['step'], flush=True)\n"
+    )
+    run = create_run(undisturbed.configuration, tmp_path)
+    command = [sys.executable, "-c", code, str(run.folder)]
+    for lines_before_the_kill, delay in ((1, 0.0), (3, 0.003), (4, 0.01)):
+        with subprocess.Popen(command, stdout=-1, text=True) as process:
+            assert process.stdout
+            for _ in range(lines_before_the_kill):
+                process.stdout.readline()
+            time.sleep(delay)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    subprocess.run(command, check=True, stdout=-1)
+    assert weights(run) == weights(undisturbed)
+    assert losses(run) == losses(undisturbed)
+
+
+def test_a_stage_that_is_done_does_nothing(undisturbed: Run):
+    before = weights(undisturbed)
+    assert list(pretrain(undisturbed, CPU)) == []
+    assert weights(undisturbed) == before
+    assert not list(undisturbed.folder.glob("checkpoints/*resume*"))
+
+
+def test_the_first_record_of_a_resumed_stage_says_where_it_goes_on(run: Run):
+    for number, _ in enumerate(pretrain(run, CPU), start=1):
+        if number == 5:  # steps 2, 4 (checkpoint), 6, 8 (checkpoint), 10
+            break
+    first = next(pretrain(run, CPU))
+    assert first["step"] == 8
+    assert "1 after step 8" in first["resumed"]
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(
+    tiny: Configuration, tmp_path
+):
+    hot = tiny.pretrain.model_copy(update={"learning_rate": 10.0, "clip_norm": None})
+    run = create_run(tiny.model_copy(update={"pretrain": hot}), tmp_path)
+
+    def poisoned(*arguments) -> None:
+        save_progress(*arguments)
+        with torch.no_grad():
+            arguments[3].readout.weight.fill_(torch.inf)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("offpath.fit.stage.save_progress", poisoned)
+        with pytest.raises(InputError, match=r"pretrain stopped: at step 6 .*lower pretrain.learn"):
+            list(pretrain(run, CPU))
+    assert next(pretrain(run, CPU))["step"] == 4
+
+
+def test_a_damaged_progress_file_is_named_and_can_be_deleted(run: Run):
+    for number, _ in enumerate(pretrain(run, CPU), start=1):
+        if number == 3:
+            break
+    path = run.checkpoint("pretrain-resume")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"pretrain-resume.safetensors is damaged.*delete it"):
+        list(pretrain(run, CPU))
+    path.unlink()
+    assert [r["step"] for r in pretrain(run, CPU)][-1] == 20
+
+
+def test_each_line_of_metrics_has_what_the_run_folder_page_promises(undisturbed: Run):
+    fields = {"stage", "step", "loss", "loss_by_label", "count_by_label", "gradient_norm"}
+    fields |= {"learning_rate", "examples_per_second"}
+    records = read_metrics(undisturbed)
+    assert all(set(r) == fields for r in records)
+    assert [r["step"] for r in records if r["stage"] == "pretrain"] == list(range(2, 21, 2))

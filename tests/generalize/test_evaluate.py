@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from offpath.data.batches import draw
+from offpath.data.worlds import STRATA, worlds
+from offpath.generalize.baselines import RULES, constant, distance_to_2
+from offpath.generalize.evaluate import evaluate, wilson
+from offpath.recipes import laptop
+
+BATCH = draw(worlds(laptop().graphs)["test_e"], 0, 0, 3000)
+NOISE = np.random.default_rng(0).normal(0, 0.6, (2, 3000))
+SCORES = evaluate(BATCH, BATCH.distance + NOISE, resamples=400, seed=0, threads=2)
+
+
+def cell(records, by: str, name: str):
+    return next(r for r in records if (r["by"], r["slice"]) == (by, name))
+
+
+@pytest.mark.parametrize("predictor", [0, 1])
+@pytest.mark.parametrize("stratum", STRATA)
+def test_a_stratums_scores_are_those_of_its_examples(predictor: int, stratum: str):
+    chosen = BATCH.stratum == STRATA.index(stratum)
+    errors, labels = NOISE[predictor, chosen], BATCH.distance[chosen].astype(float)
+    found = cell(SCORES[predictor], "stratum", stratum)
+    assert found["count"] == chosen.sum()
+    assert found["mse"] == pytest.approx((errors**2).mean())
+    assert found["accuracy"] == pytest.approx((np.abs(errors) < 0.5).mean())
+    if labels.var():
+        assert found["r2"] == pytest.approx(1 - (errors**2).mean() / labels.var())
+    else:
+        assert found["r2"] is None
+
+
+@pytest.mark.parametrize("by", ["stratum", "name", "isolated", "label"])
+def test_the_slices_of_each_kind_cover_every_example_once(by: str):
+    assert sum(r["count"] for r in SCORES[0] if r["by"] == by) == 3000
+
+
+def test_bootstrap_intervals_agree_with_scipys():
+    found = cell(SCORES[0], "pooled", "all")
+    errors = NOISE[0] ** 2
+    theirs = stats.bootstrap(
+        (errors,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert found["mse_low"] == pytest.approx(theirs.low, abs=0.12 * width)
+    assert found["mse_high"] == pytest.approx(theirs.high, abs=0.12 * width)
+
+
+def test_bootstrap_intervals_hold_the_truth_about_95_times_in_100():
+    rng = np.random.default_rng(3)
+    small = type(BATCH)(*(a[:300] for a in BATCH))
+    held = 0
+    for trial in range(200):
+        answers = small.distance + rng.normal(0, 1, (1, 300))
+        found = cell(evaluate(small, answers, resamples=200, seed=trial)[0], "pooled", "all")
+        held += found["mse_low"] <= 1.0 <= found["mse_high"]
+    assert 0.88 <= held / 200 <= 0.99
+
+
+def test_results_do_not_depend_on_the_thread_count():
+    again = evaluate(BATCH, BATCH.distance + NOISE, resamples=400, seed=0, threads=1)
+    assert again == SCORES
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 10), (10, 10), (3, 17), (500, 1000)])
+def test_wilson_agrees_with_scipy(hits: int, count: int):
+    theirs = stats.binomtest(hits, count).proportion_ci(method="wilson")
+    assert wilson(hits, count) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_the_best_constant_explains_nothing_and_no_constant_beats_it():
+    best = ((constant(BATCH) - BATCH.distance) ** 2).mean()
+    grid = [((c - BATCH.distance.astype(float)) ** 2).mean() for c in np.linspace(0, 8, 161)]
+    assert best <= min(grid)
+    scores = evaluate(BATCH, constant(BATCH)[None], resamples=40, seed=0)[0]
+    assert cell(scores, "pooled", "all")["r2"] == pytest.approx(0)
+
+
+def test_answering_the_distance_to_2_is_right_exactly_where_the_distances_agree():
+    scores = evaluate(BATCH, distance_to_2(BATCH)[None], resamples=40, seed=0)[0]
+    assert cell(scores, "stratum", "trained")["mse"] == 0
+    assert cell(scores, "stratum", "on_path")["accuracy"] == 0
+    agree = BATCH.distance == BATCH.distance_to_2
+    assert cell(scores, "pooled", "all")["accuracy"] == pytest.approx(agree.mean())
+
+
+def test_every_rule_answers_every_example():
+    for _, rule in RULES.values():
+        assert rule(BATCH).shape == (3000,)

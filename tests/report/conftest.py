@@ -1,0 +1,219 @@
+"""A run folder whose numbers are made up: the report draws what is there, and trains nothing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offpath.configs import Configuration
+from offpath.recipes import smoke
+from offpath.runs import Record, Run, append_metrics, create_run, write_file, write_result
+
+PREDICTORS = {
+    "untrained": ("untrained", "checkpoint"),
+    "pretrained": ("pre-trained", "checkpoint"),
+    "finetuned": ("fine-tuned", "checkpoint"),
+    "scratch": ("from scratch", "checkpoint"),
+    "constant": ("best constant", "rule"),
+    "distance_to_2": ("answer d(1,2)", "rule"),
+}
+WORLDS = {
+    "pretraining": "pre-training",
+    "finetuning": "fine-tuning",
+    **{f"test_{letter}": f"test {letter}" for letter in "abcde"},
+}
+SKILL = {  # share of right answers by slice: untrained, pre-trained, fine-tuned, scratch, the rules
+    "trained": (0.02, 0.99, 0.985, 0.93, 0.20, 1.0),
+    "on_path": (0.05, 0.08, 0.84, 0.71, 0.22, 0.06),
+    "on_path, seen": (0.05, 0.07, 0.956, 0.87, 0.22, 0.05),
+    "on_path, unseen": (0.05, 0.09, 0.51, 0.33, 0.22, 0.07),
+    "off_path": (0.06, 0.21, 0.29, 0.31, 0.24, 0.22),
+    "off_path_cut": (0.04, 0.03, 0.18, 0.22, 0.21, 0.0),
+    "unreachable": (0.0, 0.81, 0.34, 0.12, 0.3, 0.55),
+    "absent": (0.0, 0.62, 0.25, 0.1, 0.3, 0.4),
+    "isolated": (0.0, 0.64, 0.26, 0.1, 0.3, 0.41),
+    "connected": (0.05, 0.55, 0.66, 0.52, 0.21, 0.5),
+    "all": (0.03, 0.6, 0.55, 0.45, 0.25, 0.48),
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A finished run of the smoke recipe."""
+    return finished_run(smoke(), tmp_path)
+
+
+def finished_run(configuration: Configuration, folder: Path) -> Run:
+    """A run folder with every file that the report draws."""
+    run = create_run(configuration, folder)
+    session = {
+        "started": "2025-11-21T20:30:00Z",
+        "command": f"offpath run --recipe {configuration.recipe}",
+        "commit": "0123456789ab+",
+        "python": "3.11.2",
+        "packages": {"offpath": "0.1.0", "torch": "2.13.0"},
+        "machine": "Linux x86_64, 2 cores",
+    }
+    write_file(run.folder / "provenance.json", json.dumps({"sessions": [session]}).encode())
+    add_metrics(run, "pretrain")
+    add_metrics(run, "finetune")
+    add_metrics(run, "scratch")
+    write_result(run, "labels", _labels(configuration))
+    write_result(run, "matrix", _matrix(configuration))
+    write_result(run, "predictions", _predictions(configuration))
+    return run
+
+
+def add_metrics(run: Run, stage: str) -> None:
+    """Losses that fall suddenly, one distance after the other."""
+    random = np.random.default_rng(len(stage))
+    training = getattr(run.configuration, "finetune" if stage == "scratch" else stage)
+    delay = {"pretrain": 0.02, "finetune": 0.005, "scratch": 0.04}[stage]
+    labels = range(1, run.configuration.graphs.max_vertices + 1)
+    counts = {label: int(1 + training.batch_examples * 0.5**label) for label in labels}
+    for step in range(training.log_every_steps, training.steps + 1, training.log_every_steps):
+        losses = {
+            label: float(
+                (3.0 + (label - 4) ** 2 * (1 if stage == "pretrain" else 0.3))
+                * (0.002 + 1 / (1 + np.exp((step / training.steps - delay * label) * 200)))
+                * (0.004 + np.exp(-5 * step / training.steps))
+                * np.exp(0.25 * random.normal())
+            )
+            for label in labels
+        }
+        append_metrics(
+            run,
+            {
+                "stage": stage,
+                "step": step,
+                "loss": float(np.average(list(losses.values()), weights=list(counts.values()))),
+                "loss_by_label": {str(label): loss for label, loss in losses.items()},
+                "count_by_label": {str(label): count for label, count in counts.items()},
+                "gradient_norm": 1.0,
+                "learning_rate": training.learning_rate * min(1, 2 * (1 - step / training.steps)),
+                "examples_per_second": 9000.0,
+            },
+        )
+
+
+def _label_shares(configuration: Configuration) -> np.ndarray:
+    shares = 0.6 ** np.arange(1, configuration.graphs.max_vertices + 1)
+    shares[-1] = 0.2
+    return shares / shares.sum()
+
+
+def _labels(configuration: Configuration) -> Record:
+    random = np.random.default_rng(2)
+    graphs, examples = configuration.graphs, configuration.evaluate.examples
+    shares = _label_shares(configuration)
+    worlds = [
+        {
+            "world": world,
+            "title": title,
+            "description": f"t on a shortest path, 3..{graphs.max_vertices} vertices",
+            "seed": 0,
+            "examples": examples,
+            "sha256": f"{number:x}" * 64,
+            "labels": [
+                {"label": label, "count": int(count), "exact": float(share)}
+                for label, (count, share) in enumerate(
+                    zip(random.multinomial(examples, shares), shares, strict=True), start=1
+                )
+            ],
+            "strata": [{"stratum": "trained", "count": examples}],
+        }
+        for number, (world, title) in enumerate(WORLDS.items())
+    ]
+    return {
+        "max_vertices": graphs.max_vertices,
+        "tune_vertices": graphs.tune_vertices,
+        "worlds": worlds,
+    }
+
+
+def _matrix(configuration: Configuration) -> Record:
+    graphs, examples = configuration.graphs, configuration.evaluate.examples
+    return {
+        "recipe": configuration.recipe,
+        "seed": configuration.seed,
+        "max_vertices": graphs.max_vertices,
+        "tune_vertices": graphs.tune_vertices,
+        "bootstrap_resamples": configuration.evaluate.bootstrap_resamples,
+        "predictors": [
+            {"predictor": name, "title": title, "kind": kind}
+            for name, (title, kind) in PREDICTORS.items()
+        ],
+        "worlds": [
+            {"world": world, "title": title, "examples": examples, "sha256": "ab" * 32}
+            for world, title in WORLDS.items()
+        ],
+        "cells": [
+            _cell(name, world, by, part, min(0.999, skill * (1 - 0.03 * distance)), examples)
+            for name in PREDICTORS
+            for distance, world in enumerate(WORLDS)
+            for by, part, skill in _slices(world, list(PREDICTORS).index(name), graphs.max_vertices)
+        ],
+    }
+
+
+def _slices(world: str, predictor: int, max_vertices: int) -> list[tuple[str, str, float]]:
+    """By, slice and share of right answers of every cell that a distribution has."""
+    nearest = {"pretraining": "trained", "finetuning": "on_path, seen", "test_a": "on_path, seen"}
+    pooled = SKILL[nearest.get(world, "all")][predictor]
+    slices = [("pooled", "all", pooled)]
+    for name, skill in SKILL.items():
+        by = "name" if "," in name else "isolated" if "ed" in name[-3:] else "stratum"
+        if name != "all" and (world == "test_e" or name == "trained"):
+            slices.append(("stratum" if name == "trained" else by, name, skill[predictor]))
+    for label in range(1, max_vertices + 1):
+        slices.append(("label", str(label), pooled * 0.97**label))
+    return slices
+
+
+def _cell(name: str, world: str, by: str, part: str, skill: float, examples: int) -> Record:
+    count = examples if by == "pooled" else examples // 7
+    mse = 12 * (1 - skill) ** 2 + 0.002
+    reach = 2 * np.sqrt(max(skill * (1 - skill), 1e-4) / count)
+    return {
+        "predictor": name,
+        "world": world,
+        "by": by,
+        "slice": part,
+        "count": count,
+        "mse": mse,
+        "mse_low": mse * 0.93,
+        "mse_high": mse * 1.08,
+        "accuracy": skill,
+        "accuracy_low": float(max(0, skill - reach)),
+        "accuracy_high": float(min(1, skill + reach)),
+        "r2": None if by == "label" else 1 - mse / 6,
+    }
+
+
+def _predictions(configuration: Configuration) -> Record:
+    random = np.random.default_rng(3)
+    largest = configuration.graphs.max_vertices
+    width, lowest, highest = 0.25, -1.0, largest + 1.0
+    shares = _label_shares(configuration)
+    cells = []
+    for row, name in enumerate(PREDICTORS):
+        for column, world in enumerate(WORLDS):
+            labels = random.choice(np.arange(1, largest + 1), size=1000, p=shares)
+            blur = 0.05 + (3 if row == 0 else 0.15 * row * column)
+            answers = labels + blur * random.normal(size=labels.size)
+            bins = np.clip((answers - lowest) / width, 0, (highest - lowest) / width - 1).astype(
+                int
+            )
+            pairs, counts = np.unique(np.stack([labels, bins]), axis=1, return_counts=True)
+            cells.append(
+                {
+                    "predictor": name,
+                    "world": world,
+                    "counts": [
+                        {"label": int(label), "bin": int(b), "count": int(count)}
+                        for (label, b), count in zip(pairs.T, counts, strict=True)
+                    ],
+                }
+            )
+    return {"bin_width": width, "lowest": lowest, "highest": highest, "cells": cells}

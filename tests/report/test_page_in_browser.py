@@ -1,0 +1,86 @@
+"""The page as Chromium shows it; run by `make test-browser`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offpath.recipes import smoke
+from offpath.report.page import write_report
+from tests.report.conftest import finished_run
+
+sync_api = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
+
+FIGURE_SIZES = """async () => {
+  await window.drawn;
+  return [...document.querySelectorAll("[data-chart]")].map((box) => {
+    const size = box.querySelector("svg")?.getBoundingClientRect();
+    return [size?.width ?? 0, size?.height ?? 0, box.getAttribute("aria-label") ?? ""];
+  });
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(finished_run(smoke(), tmp_path_factory.mktemp("runs")))
+
+
+@pytest.fixture(params=[(w, t) for w in (390, 1440) for t in ("light", "dark")], ids=str)
+def opened(request: pytest.FixtureRequest, report: Path, browser: Any) -> Iterator[Any]:
+    """The page in one width and theme, with everything that went wrong in `page.complaints`."""
+    width, theme = request.param
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+    page = context.new_page()
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("request", lambda request: page.complaints.append(request.url))
+    page.goto(report.as_uri())
+    page.address = report.as_uri()
+    yield page
+    context.close()
+
+
+def colour_of(page: Any, what: str, style: str) -> str:
+    return page.evaluate(f"getComputedStyle(document.querySelector({what!r})).{style}")
+
+
+def test_the_page_asks_for_no_other_file_and_complains_of_nothing(opened: Any):
+    opened.evaluate(FIGURE_SIZES)
+    assert opened.complaints == [opened.address]
+
+
+def test_every_figure_is_an_svg_with_a_size_and_a_description(opened: Any):
+    sizes = opened.evaluate(FIGURE_SIZES)
+    assert len(sizes) == 14
+    assert all(width > 100 and height > 50 and description for width, height, description in sizes)
+
+
+def test_the_page_never_scrolls_sideways(opened: Any):
+    opened.evaluate(FIGURE_SIZES)
+    opened.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    root = "document.documentElement"
+    assert opened.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
+
+
+def test_the_button_turns_page_and_charts_from_one_theme_to_the_other(opened: Any):
+    opened.evaluate(FIGURE_SIZES)
+    places = [("body", "backgroundColor"), (".chart .mark-symbol path", "fill")]
+    before = [colour_of(opened, *place) for place in places]
+    opened.click(".theme")
+    after = [colour_of(opened, *place) for place in places]
+    assert all(one != other for one, other in zip(before, after, strict=True))
+    opened.click(".theme")
+    assert [colour_of(opened, *place) for place in places] == before

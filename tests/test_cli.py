@@ -1,0 +1,186 @@
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offpath.cli import VERBS, main
+from offpath.runs import open_run, working_on
+
+SMALL = [
+    *("--recipe", "smoke", "--pretrain.steps", "4", "--pretrain.warmup-steps", "1"),
+    *("--finetune.steps", "2", "--finetune.warmup-steps", "1", "--evaluate.examples", "64"),
+    *("--evaluate.bootstrap-resamples", "40", "--device", "cpu", "--threads", "1"),
+]
+
+
+def offpath(*words: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch) -> Path:
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# What the user types, and what the one line says.
+WRONG = {
+    "unknown verb": (["runn"], "the verb must be one of run, sample, .*; got 'runn'"),
+    "unknown recipe": (["run", "--recipe", "lap"], "recipe must be one of smoke, laptop, paper"),
+    "unknown field": (
+        ["run", "--pretrain.step", "9"],
+        r"Unrecognized options: --pretrain.step.*--help",
+    ),
+    "no number": (["run", "--seed", "x"], r"Error parsing --seed: invalid literal.*--help"),
+    "negative seed": (["run", "--seed", "-1"], "seed must be 0 to 9223372036854775807; got -1"),
+    "n above 64": (
+        ["run", "--graphs.max-vertices", "65"],
+        "graphs.max_vertices must be 3 to 64; got 65",
+    ),
+    "limit above the largest graph": (
+        ["run", "--graphs.tune-vertices", "9"],
+        r"graphs.tune_vertices must be 3 to graphs.max_vertices \(8\).*got 9",
+    ),
+    "batch 0": (
+        ["pretrain", "--pretrain.batch-examples", "0"],
+        "pretrain.batch_examples must be 1 to 16777216; got 0",
+    ),
+    "heads": (
+        ["forecast", "--model.heads", "3"],
+        "model.heads must divide model.width.*choose one of",
+    ),
+    "negative rate": (
+        ["run", "--finetune.learning-rate", "-0.1"],
+        "finetune.learning_rate must be above 0 and at most 10; got -0.1",
+    ),
+    "unknown norm": (["run", "--model.norm", "mid"], "invalid choice 'mid'.*'pre', 'post'"),
+    "threads": (["run", "--recipe", "smoke", "--threads", "0"], "threads must be 1 to 1024; got 0"),
+    "no such world": (["sample", "test_f"], "world must be one of pretraining.*; got 'test_f'"),
+    "no examples": (["sample", "--count", "0"], "count must be at least 1; got 0"),
+    "file type": (["sample", "--out", "x.csv"], r"--out must end in .npz or .parquet; got x.csv"),
+    "folder is a file": (
+        ["pretrain", "--recipe", "smoke", "--runs-folder", "file"],
+        r"--runs-folder must be a folder that can be written to.*choose another",
+    ),
+    "not a run": (["evaluate", "."], r"RUN must be a run folder, .*offpath pretrain"),
+    "no folder given": (["report"], r"[Rr]equired|missing"),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_input_is_one_line_and_exit_status_2(there: Path, capsys, words, message):
+    (there / "file").write_text("")
+    assert offpath(*words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("offpath: ")
+    assert said.err.count("\n") == 1
+    assert re.search(message, said.err), said.err
+    assert not (there / "runs").exists() or "threads" in words[-2]
+
+
+def test_the_stages_one_by_one_end_like_the_whole(there: Path, capsys):
+    assert offpath("run", *SMALL, "--runs-folder", "whole") == 0
+    assert offpath("pretrain", *SMALL, "--runs-folder", "parts") == 0
+    (parts,), (whole,) = (list((there / name).iterdir()) for name in ("parts", "whole"))
+    for verb in ("finetune", "evaluate", "report"):
+        machine = [] if verb == "report" else ["--device", "cpu", "--threads", "1"]
+        assert offpath(verb, str(parts), *machine) == 0
+    said = capsys.readouterr().out
+    assert f"offpath finetune {Path('parts') / parts.name}" in said
+    for name in ("checkpoints/finetuned.safetensors", "results/matrix.json", "results/labels.json"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
+    assert (whole / "done").exists()
+    assert offpath("run", *SMALL, "--runs-folder", "whole") == 0
+    assert "is done; only its report is made anew" in capsys.readouterr().out
+
+
+def test_stages_in_the_wrong_order_say_which_comes_first(there: Path, capsys):
+    assert offpath("pretrain", *SMALL) == 0
+    (folder,) = (there / "runs").iterdir()
+    capsys.readouterr()
+    assert offpath("evaluate", str(folder)) == 2
+    assert f"`offpath finetune {folder}`" in capsys.readouterr().err
+
+
+def test_a_folder_in_use_and_one_of_another_configuration_are_refused(there: Path, capsys):
+    assert offpath("pretrain", *SMALL) == 0
+    (folder,) = (there / "runs").iterdir()
+    with working_on(open_run(folder)):
+        assert offpath("pretrain", *SMALL) == 2
+    assert "is in use by another process" in capsys.readouterr().err
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"layers": 2', '"layers": 3'))
+    assert offpath("pretrain", *SMALL) == 2
+    assert "another configuration (model.layers 3, not 2)" in capsys.readouterr().err
+
+
+def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_when_there_is_room(there: Path):
+    # A limit on the size of files stands in for the full disk: it stops a write half way.
+    limited = f"ulimit -f 8; exec {sys.executable} -m offpath pretrain {' '.join(SMALL)}"
+    said = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, cwd=there)
+    assert said.returncode == 2
+    assert "could not be written (File too large)" in said.stderr
+    assert said.stderr.count("\n") == 1
+    assert not list(there.rglob("*.partial"))
+    assert offpath("pretrain", *SMALL) == 0
+
+
+def test_help_answers_within_the_time_of_a_few_imports_and_names_every_verb():
+    said = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "offpath", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name, verb in VERBS.items():
+        assert f"  {name:<10}{(verb.__doc__ or '').splitlines()[0]}" in said.stdout
+    heavy = {"torch", "numba", "altair", "safetensors", "scipy"}
+    loaded = {line.split("|")[-1].strip() for line in said.stderr.splitlines()}
+    assert not heavy & loaded
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_each_verb_explains_every_option(verb: str, capsys):
+    assert offpath(verb, "--help") == 0
+    said = capsys.readouterr().out
+    assert (VERBS[verb].__doc__ or "").splitlines()[0].split(",")[0] in " ".join(said.split())
+    if verb in ("run", "pretrain", "forecast"):
+        assert "--pretrain.learning-rate FLOAT" in said
+        assert "Peak learning rate." in said
+
+
+def test_no_words_print_the_help_and_the_version_is_the_packages(capsys):
+    assert offpath() == 0
+    assert "usage: offpath VERB" in capsys.readouterr().out
+    assert offpath("--version") == 0
+    assert capsys.readouterr().out == "offpath 0.1.0\n"
+
+
+def test_sampled_examples_are_shown_and_written_alike(there: Path, capsys):
+    assert offpath("sample", "test_c", "--count", "3", "--start", "1000000000000") == 0
+    assert "1000000000002" in capsys.readouterr().out
+    for name in ("a.npz", "a.parquet"):
+        assert offpath("sample", "test_c", "--count", "300", "--out", name) == 0
+    import duckdb
+
+    arrays = np.load(io.BytesIO((there / "a.npz").read_bytes()))
+    mean = duckdb.sql(f"select avg(distance), count(*) from '{there}/a.parquet'").fetchone()
+    assert mean == (pytest.approx(arrays["distance"].mean()), 300)
+
+
+def test_a_forecast_names_parameters_time_and_memory(capsys):
+    assert offpath("forecast", "--recipe", "paper", "--evaluate.examples", "1") == 0
+    said = capsys.readouterr().out
+    assert "550,433 parameters" in said
+    assert "314,572,800" in said
+    for word in ("memory", "time", "operations"):
+        assert word in said

@@ -1,0 +1,80 @@
+import pytest
+
+from offpath.configs import Configuration, InputError, configuration_from_json
+from offpath.recipes import RECIPES, laptop, recipe
+
+
+def changed(**sections: dict) -> Configuration:
+    """The laptop recipe with some options changed, checked anew."""
+    options = laptop().model_dump()
+    for section, values in sections.items():
+        options[section] |= values
+    return Configuration.model_validate(options)
+
+
+FAULTS = [
+    ({"graphs": {"max_vertices": 65}}, "graphs.max_vertices must be 3 to 64; got 65"),
+    ({"graphs": {"max_vertices": 2}}, "graphs.max_vertices must be 3 to 64; got 2"),
+    (
+        {"graphs": {"tune_vertices": 9}},
+        "graphs.tune_vertices must be 3 to graphs.max_vertices (8), for fine-tuning graphs are no "
+        "larger than others; got 9",
+    ),
+    ({"graphs": {"balance_distance": 1}}, "graphs.balance_distance must be 2 to 64; got 1"),
+    ({"model": {"width": 31}}, "model.width must be even"),
+    (
+        {"model": {"heads": 3}},
+        "model.heads must divide model.width (32); got 3: choose one of 1, 2, 4, 8, 16, 32",
+    ),
+    ({"model": {"layers": 0}}, "model.layers must be 1 to 65536; got 0"),
+    ({"pretrain": {"batch_examples": 0}}, "pretrain.batch_examples must be 1 to 16777216; got 0"),
+    ({"pretrain": {"learning_rate": -1.0}}, "pretrain.learning_rate must be above 0"),
+    ({"finetune": {"warmup_steps": 601}}, "finetune.warmup_steps must be 0 to 600; got 601"),
+    ({"finetune": {"beta2": 1.0}}, "finetune.beta2 must be at least 0 and below 1; got 1.0"),
+    ({"finetune": {"clip_norm": 0.0}}, "finetune.clip_norm must be above 0, or None"),
+    ({"finetune": {"decay_from": 1.5}}, "finetune.decay_from must be 0 to 1; got 1.5"),
+    (
+        {"pretrain": {"checkpoint_every_steps": 7}},
+        "pretrain.checkpoint_every_steps must be a multiple of pretrain.log_every_steps (5)",
+    ),
+    ({"evaluate": {"examples": 0}}, "evaluate.examples must be 1 to 1048576; got 0"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), FAULTS)
+def test_a_fault_is_named_with_what_is_allowed_and_what_was_given(change: dict, message: str):
+    with pytest.raises(InputError) as error:
+        changed(**change)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_all_faults_are_named_at_once():
+    with pytest.raises(InputError) as error:
+        changed(graphs={"max_vertices": 99}, model={"width": 31}, pretrain={"steps": 0})
+    for name in ("graphs.max_vertices", "model.width", "pretrain.steps"):
+        assert name in str(error.value)
+
+
+def test_an_option_that_does_not_exist_is_refused():
+    text = laptop().model_dump_json().replace('"heads"', '"haeds"')
+    with pytest.raises(InputError, match=r"c\.json .* model\.(haeds|heads)"):
+        configuration_from_json(text, "c.json")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_configuration_survives_its_json(name: str):
+    one = recipe(name)
+    assert configuration_from_json(one.model_dump_json(), "c.json") == one
+
+
+def test_the_fingerprint_changes_with_any_option_but_not_with_recipe_name_and_seed():
+    base = laptop()
+    assert base.model_copy(update={"recipe": "mine", "seed": 4}).fingerprint() == base.fingerprint()
+    assert changed(finetune={"steps": 601}).fingerprint() != base.fingerprint()
+    assert base.run_name == f"laptop-{base.fingerprint()}-seed0"
+
+
+def test_an_unknown_recipe_is_named_with_the_known_ones():
+    with pytest.raises(InputError, match="recipe must be one of smoke, laptop, paper; got 'lap'"):
+        recipe("lap")

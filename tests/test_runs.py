@@ -1,0 +1,136 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from offpath.configs import Configuration, InputError
+from offpath.runs import (
+    Run,
+    append_metrics,
+    create_run,
+    open_run,
+    read_metrics,
+    read_result,
+    rewind_metrics,
+    working_on,
+    write_file,
+    write_result,
+)
+
+
+def lines(*steps: int, stage: str = "pretrain") -> list[dict]:
+    return [{"stage": stage, "step": step, "loss": 1.0} for step in steps]
+
+
+def test_a_run_begun_before_is_found_again(run: Run, tiny: Configuration):
+    assert create_run(tiny, run.folder.parent) == run
+    assert open_run(run.folder) == run
+
+
+def test_a_folder_of_another_configuration_is_refused_and_the_difference_named(
+    run: Run, tiny: Configuration
+):
+    other = tiny.model_copy(update={"model": tiny.model.model_copy(update={"layers": 3})})
+    (run.folder / "config.json").write_text(other.model_dump_json())
+    with pytest.raises(InputError, match=r"another configuration \(model.layers 3, not 2\)"):
+        create_run(tiny, run.folder.parent)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match=r"RUN must be a run folder.*offpath run"):
+        open_run(tmp_path)
+
+
+def test_a_damaged_configuration_is_named(run: Run):
+    (run.folder / "config.json").write_text('{"recipe": "smo')
+    with pytest.raises(InputError, match=r"config.json is not a configuration.*restore the file"):
+        open_run(run.folder)
+
+
+def test_a_place_that_cannot_be_written_is_named(tiny: Configuration, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"--runs-folder must be a folder .*choose another"):
+        create_run(tiny, tmp_path / "file")
+
+
+def test_a_second_process_on_the_same_folder_is_refused(run: Run):
+    code = (
+        "import sys; from pathlib import Path; from offpath.runs import open_run, working_on\n"
+        "with working_on(open_run(Path(sys.argv[1]))): print('held', flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(run.folder)]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="is in use by another process"), working_on(run):
+            pass
+        other.kill()
+        other.wait()
+    with working_on(run):  # the lock of a killed process is gone
+        pass
+
+
+def test_each_session_is_noted_in_the_provenance(run: Run):
+    for _ in range(2):
+        with working_on(run):
+            pass
+    sessions = json.loads((run.folder / "provenance.json").read_text())["sessions"]
+    assert len(sessions) == 2
+    assert sessions[0]["packages"]["torch"]
+    assert sessions[0]["machine"]
+
+
+def test_the_leftover_of_a_killed_write_is_cleared_away(run: Run):
+    (run.folder / "results" / "matrix.json.partial").write_text("half")
+    with working_on(run):
+        assert not list(run.folder.rglob("*.partial"))
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_partial(run: Run, monkeypatch):
+    path = run.result("matrix")
+    write_file(path, b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match=r"No space left on device.*before is intact"):
+        write_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert not list(run.folder.rglob("*.partial"))
+
+
+def test_metrics_go_on_after_the_checkpoint_they_are_rewound_to(run: Run):
+    for record in [*lines(2, 4, 6), *lines(2, stage="finetune")]:
+        append_metrics(run, record)
+    said = rewind_metrics(run, "pretrain", 4)
+    assert said == "dropped lines of metrics, to be logged again: 1 after step 4"
+    assert read_metrics(run) == [*lines(2, 4), *lines(2, stage="finetune")]
+    assert rewind_metrics(run, "pretrain", 4) is None
+
+
+def test_a_line_cut_short_by_a_kill_is_dropped_and_said(run: Run):
+    append_metrics(run, lines(2)[0])
+    with open(run.metrics, "a") as file:
+        file.write('{"stage": "pretr')
+    assert read_metrics(run) == lines(2)
+    assert "1 that was cut short" in (rewind_metrics(run, "pretrain", 2) or "")
+    assert run.metrics.read_bytes().endswith(b"}\n")
+
+
+def test_a_damaged_line_of_metrics_is_named(run: Run):
+    run.metrics.write_text('{"stage": "pretrain", "step": 1}\n{"sta\n{"stage": "x", "step": 2}\n')
+    with pytest.raises(InputError, match=r"damaged in line 2"):
+        read_metrics(run)
+
+
+def test_missing_and_damaged_results_say_how_to_make_them(run: Run):
+    with pytest.raises(InputError, match=r"matrix.json is missing; make it with `offpath evaluate"):
+        read_result(run, "matrix")
+    run.result("matrix").write_text("{")
+    with pytest.raises(InputError, match=r"matrix.json is damaged"):
+        read_result(run, "matrix")
+    write_result(run, "matrix", {"cells": []})
+    assert read_result(run, "matrix") == {"cells": []}
