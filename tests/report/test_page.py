@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from offpath.recipes import smoke
-from offpath.report.curves import MOST_POINTS, pooled
+from offpath.report.curves import MOST_POINTS, distance_loss_chart, pooled
 from offpath.report.findings import findings, headline
 from offpath.report.page import page, write_report
 from offpath.report.sections import sections
@@ -152,6 +152,17 @@ def test_a_distance_without_examples_has_no_point():
         [line(1, {"1": 0.5, "2": 0.0}, {"1": 4, "2": 0}), line(2, {"1": 0.5}, {"1": 4})]
     )
     assert [list(point["loss_by_label"]) for point in points] == [["1"], ["1"]]
+
+
+def test_a_rare_distance_gets_a_point_once_it_has_a_hundred_examples():
+    lines = [line(step, {"1": 1.0, "2": float(step)}, {"1": 200, "2": 40}) for step in range(1, 7)]
+    chart = distance_loss_chart(lines, "pretrain", max_vertices=5, last_step=6).to_dict()
+    found = {(row["line"], row["step"]): row["loss"] for row in chart["data"]["values"]}
+    assert [step for name, step in found if name == "1"] == [1, 2, 3, 4, 5, 6]
+    assert {key: loss for key, loss in found.items() if key[0] == "2"} == {
+        ("2", 3): 2.0,
+        ("2", 6): 5.0,
+    }
 
 
 def test_each_column_of_a_prediction_panel_sums_to_one(run: Run):

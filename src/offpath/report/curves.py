@@ -1,6 +1,6 @@
 """Charts of training: pure functions from the lines of `metrics.jsonl` to Altair charts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import altair as alt
 
@@ -9,6 +9,7 @@ from offpath.report.charts import boxed, colour, label_colours, row_chart
 from offpath.runs import Record
 
 MOST_POINTS = 400  # of one line: what a screen can show, and what keeps the page small
+LEAST_EXAMPLES = 100  # behind a point of one true distance: fewer show noise, not learning
 POWERS = [10.0**power for power in range(-12, 7)]  # the only grid lines of a logarithmic axis
 
 
@@ -42,9 +43,9 @@ def distance_loss_chart(
     """Training loss of each true distance, on a logarithmic axis, up to a step."""
     begun = [m for m in metrics if m["stage"] == stage and m["step"] <= last_step]
     rows = [
-        {"line": label_title(int(label), max_vertices), "step": point["step"], "loss": loss}
-        for point in pooled(begun)
-        for label, loss in point["loss_by_label"].items()
+        {"line": label_title(label, max_vertices), "step": step, "loss": loss}
+        for label in range(1, max_vertices + 1)
+        for step, loss in _steady(pooled(begun), str(label))
     ]
     name = f"training loss by true distance up to step {last_step}"
     return _lines(rows, label_colours(max_vertices), name)
@@ -59,6 +60,18 @@ def pooled(metrics: Sequence[Record]) -> list[Record]:
     return [_mean(metrics[start : start + size]) for start in range(0, len(metrics), size or 1)]
 
 
+def _steady(points: Sequence[Record], label: str) -> Iterator[tuple[int, float]]:
+    """(step, loss) of one true distance, over as many lines as give `LEAST_EXAMPLES` examples."""
+    total, count = 0.0, 0
+    for point in points:
+        added = point["count_by_label"].get(label, 0)
+        if added:
+            total, count = total + added * point["loss_by_label"][label], count + added
+        if count >= LEAST_EXAMPLES:
+            yield point["step"], total / count
+            total, count = 0.0, 0
+
+
 def _mean(metrics: Sequence[Record]) -> Record:
     sums: dict[str, float] = {}
     counts: dict[str, int] = {}
@@ -71,6 +84,7 @@ def _mean(metrics: Sequence[Record]) -> Record:
         "learning_rate": metrics[-1]["learning_rate"],
         "loss": sum(line["loss"] for line in metrics) / len(metrics),
         "loss_by_label": {label: sums[label] / counts[label] for label in sums if counts[label]},
+        "count_by_label": counts,
     }
 
 

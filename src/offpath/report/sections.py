@@ -195,7 +195,8 @@ def _pretraining_figures(told: Story) -> list[Figure]:
     by_distance = Figure(
         "Pre-training by true distance",
         "A sudden drop of one line is a phase change: the model has found out how to answer that "
-        "distance.",
+        "distance. Each point is the mean over at least 100 examples, so that rare distances have "
+        "few.",
         facts | {"Metric": "MSE over the examples of one true distance"},
         charts=[
             (title, "", distance_loss_chart(told.metrics, "pretrain", largest, until))

@@ -1,0 +1,88 @@
+"""Seconds of one training step: this transformer beside torch's encoder on the padded rectangle.
+
+    python benchmarks/training_step.py [--rounds 15] > benchmarks/results/training_step.json
+
+The same weights, batch and optimizer, in turns in the same run; the figures are medians over rounds.
+"""
+
+import argparse
+import json
+import platform
+import time
+from itertools import count
+from statistics import median
+
+import torch
+from torch import nn
+
+from offpath.compute import compute
+from offpath.configs import Configuration
+from offpath.data.batches import draw, stream
+from offpath.data.worlds import worlds
+from offpath.fit.checkpoints import new_model
+from offpath.fit.loop import train
+from offpath.fit.optimizer import make_optimizer
+from offpath.recipes import laptop, paper
+
+
+def main() -> None:
+    """Measure both recipes' pre-training and fine-tuning and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    machine = compute("cpu")
+    rows = []
+    for recipe, examples in ((laptop, 512), (paper, 1024)):
+        for world in ("pretraining", "finetuning"):
+            rows.append(_compare(recipe(), world, examples, rounds))
+    about = f"{platform.machine()}, torch {torch.__version__}, {machine.threads} threads"
+    print(json.dumps({"machine": about, "rows": rows}, indent=1))
+
+
+def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
+    world = worlds(c.graphs)[name]
+    training = c.pretrain.model_copy(update={"batch_examples": examples, "steps": 10**6})
+    model = new_model(c)
+    ours = train(model, make_optimizer(model, training), training, stream(world, 0, examples))
+    theirs = _torch_steps(c, world, training)
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds + 2)][2:]
+    return {
+        "recipe": c.recipe,
+        "world": name,
+        "batch_examples": examples,
+        "seconds": median(a for a, _ in pairs),
+        "torch_seconds": median(b for _, b in pairs),
+        "ratio": median(b / a for a, b in pairs),
+        "rounds": [{"ours": a, "torch": b} for a, b in pairs],
+    }
+
+
+def _torch_steps(c: Configuration, world, training):
+    """Training as one would write it: nn.TransformerEncoder, every batch padded to its full width."""
+    model, a = new_model(c), c.model
+    layer = nn.TransformerEncoderLayer(
+        a.width, a.heads, a.feed_forward, 0.0, batch_first=True, norm_first=a.norm == "pre"
+    )
+    encoder = nn.TransformerEncoder(layer, a.layers, enable_nested_tensor=False)
+    encoder.layers = model.layers
+    optimizer = make_optimizer(model, training)
+    for step in count():
+        batch = draw(world, 0, step * training.batch_examples, training.batch_examples)
+        tokens = torch.from_numpy(batch.tokens).long()
+        optimizer.zero_grad()
+        x = encoder(model.embedding(tokens).flatten(2), src_key_padding_mask=tokens[:, :, 1] == 0)
+        answers = model.readout(model.final_norm(x[:, -1])).squeeze(1)
+        (answers - torch.from_numpy(batch.distance)).square().mean().backward()
+        nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm or torch.inf)
+        optimizer.step()
+        yield step
+
+
+def _seconds(steps) -> float:
+    began = time.perf_counter()
+    next(steps)
+    return round(time.perf_counter() - began, 5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The parts of README.md and benchmarks/RECORDS.md that are computed: help, file tree, results, speed.
+
+    python docs/generated.py        writes them; the tests fail while they differ.
+
+Results come from the raw files in `benchmarks/results/`; nothing is typed by hand.
+"""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+from offpath.cli import overview
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+SEEDS = (0, 1, 2)
+SLICES = {
+    "on path, tuned names": "on_path, seen",
+    "on path, names never tuned": "on_path, unseen",
+    "off path": "off_path",
+    "2 cut off": "off_path_cut",
+    "unreachable": "unreachable",
+    "absent": "absent",
+}
+
+
+def main() -> None:
+    """Write all parts into their pages."""
+    for page in (ROOT / "README.md", ROOT / "benchmarks" / "RECORDS.md"):
+        page.write_text(filled(page.read_text()))
+
+
+def filled(text: str) -> str:
+    """A page with what stands between its markers `<!-- name -->` and `<!-- /name -->` made anew."""
+    parts = {
+        "help": lambda: f"```console\n$ offpath --help\n{overview()}\n```",
+        "tree": lambda: f"```\n{tree()}\n```",
+        "seeds": seeds_table,
+        "speed": speed_table,
+        "graphs": graphs_table,
+        "step": step_table,
+    }
+    for name, make in parts.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
+        if pattern.search(text):
+            text = pattern.sub(lambda found, made=make(): f"{found[1]}{made}\n{found[2]}", text)
+    return text
+
+
+def tree() -> str:
+    """Every module of the package with the first line of its docstring."""
+    package = ROOT / "src" / "offpath"
+    lines = []
+    for folder in sorted(p.parent for p in package.rglob("__init__.py")):
+        depth = len(folder.relative_to(package).parts)
+        lines.append(_line(depth, f"{folder.name}/", folder / "__init__.py"))
+        modules = [p for p in sorted(folder.glob("*.py")) if not p.name.startswith("__")]
+        lines += [_line(depth + 1, module.name, module) for module in modules]
+    return "\n".join(lines)
+
+
+def _line(depth: int, name: str, module: Path) -> str:
+    sentence = (ast.get_docstring(ast.parse(module.read_text())) or "").splitlines()[0]
+    return f"{'  ' * depth + name:<22} {sentence}"
+
+
+def seeds_table() -> str:
+    """Pre-training error and accuracy by stratum of every seed."""
+    head = ["seed", "checkpoint", "MSE, pre-training", *SLICES]
+    rows = [head, ["---"] * len(head)]
+    for seed in SEEDS:
+        cells = seed_cells(seed)
+        for predictor, title in (("pretrained", "pre-trained"), ("finetuned", "fine-tuned")):
+            mse = cells[predictor, "pretraining", "all"]
+            accuracies = [_accuracy(cells[predictor, "test_e", s]) for s in SLICES.values()]
+            low_high = f"{mse['mse']:.4f} ({mse['mse_low']:.4f} to {mse['mse_high']:.4f})"
+            rows.append([str(seed), title, low_high, *accuracies])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def speed_table() -> str:
+    """The fastest facts in four lines."""
+    graphs = {(r["recipe"], r["world"]): r for r in _read("graphs")["rows"]}
+    steps = {(r["recipe"], r["world"]): r for r in _read("training_step")["rows"]}
+    rows = ["| what | beside | ratio |", "| --- | --- | --- |"]
+    for world in ("pretraining", "finetuning", "test_e"):
+        r = graphs["paper", world]
+        rows.append(
+            f"| {r['examples_per_second'] / 1e6:.2f} million examples a second of `{world}`, "
+            f"3 to 15 vertices, one core | the same in plain Python | {r['ratio']:.0f} |"
+        )
+    for recipe, world in (("laptop", "pretraining"), ("paper", "pretraining")):
+        r = steps[recipe, world]
+        rows.append(
+            f"| a training step of `{recipe}`, {r['batch_examples']} examples, two cores: "
+            f"{r['seconds'] * 1e3:.0f} ms | `nn.TransformerEncoder` on padded batches | "
+            f"{r['ratio']:.2f} |"
+        )
+    return "\n".join(rows)
+
+
+def graphs_table() -> str:
+    """Every distribution at both scales, with the spread over rounds."""
+    rows = [
+        "| recipe | distribution | examples a second | plain Python | ratio | ratios of all rounds |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for r in _read("graphs")["rows"]:
+        ratios = sorted(x["fast"] / x["plain"] for x in r["rounds"])
+        rows.append(
+            f"| {r['recipe']} | {r['world']} | {r['examples_per_second']:,.0f} | "
+            f"{r['plain_examples_per_second']:,.0f} | {r['ratio']:.0f} | "
+            f"{', '.join(f'{x:.0f}' for x in ratios)} |"
+        )
+    return "\n".join(rows)
+
+
+def step_table() -> str:
+    """Every training step that was measured, with the spread over rounds."""
+    rows = [
+        "| recipe | distribution | examples | seconds | torch's encoder, padded | ratio | range |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for r in _read("training_step")["rows"]:
+        ratios = sorted(x["torch"] / x["ours"] for x in r["rounds"])
+        rows.append(
+            f"| {r['recipe']} | {r['world']} | {r['batch_examples']} | {r['seconds']:.4f} | "
+            f"{r['torch_seconds']:.4f} | {r['ratio']:.2f} | {ratios[0]:.2f} to {ratios[-1]:.2f} |"
+        )
+    return "\n".join(rows)
+
+
+def _accuracy(cell: dict) -> str:
+    low, high = cell["accuracy_low"], cell["accuracy_high"]
+    return f"{cell['accuracy']:.1%} ({low:.1%} to {high:.1%})"
+
+
+def seed_cells(seed: int) -> dict:
+    """Cells of a seed's matrix by predictor, distribution and slice."""
+    matrix = json.loads((RESULTS / f"laptop-seed{seed}" / "matrix.json").read_text())
+    return {
+        (c["predictor"], c["world"], c["slice"]): c
+        for c in matrix["cells"]
+        if c["by"] in ("pooled", "stratum", "name")
+    }
+
+
+def _read(name: str) -> dict:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+if __name__ == "__main__":
+    main()

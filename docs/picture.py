@@ -1,0 +1,67 @@
+"""The README's picture: accuracy by kind of question, every seed, from the raw files.
+
+    python docs/picture.py        writes docs/where-it-holds.svg
+"""
+
+import sys
+from pathlib import Path
+
+import altair as alt
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs.generated import SEEDS, SLICES, seed_cells
+
+PREDICTORS = {"pretrained": "pre-trained", "scratch": "tuned from scratch", "finetuned": "fine-tuned"}
+COLOURS = ["#8a8a8a", "#d08a1d", "#1f6fb5"]  # apart for the colour-blind, and in grey
+INK = "#3a3a3a"
+
+
+def main() -> None:
+    """Write the picture."""
+    rows = [
+        {
+            "question": question,
+            "network": title,
+            "right": cell["accuracy"],
+            "low": cell["accuracy_low"],
+            "high": cell["accuracy_high"],
+        }
+        for seed in SEEDS
+        for question, name in SLICES.items()
+        for predictor, title in PREDICTORS.items()
+        if (cell := seed_cells(seed)[predictor, "test_e", name])
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y("question:N", sort=list(SLICES), title=None),
+        yOffset=alt.YOffset("network:N", sort=list(PREDICTORS.values())),
+        color=alt.Color(
+            "network:N",
+            sort=list(PREDICTORS.values()),
+            scale=alt.Scale(domain=list(PREDICTORS.values()), range=COLOURS),
+            legend=alt.Legend(title=None, orient="top"),
+        ),
+    )
+    percent = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
+    bars = base.mark_rule(strokeWidth=1.5).encode(
+        x=alt.X("low:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=percent), x2="high:Q"
+    )
+    dots = base.mark_point(filled=True, size=42, opacity=0.85).encode(x="right:Q")
+    title = alt.TitleParams(
+        "Where does the skill hold? Share of right answers, recipe laptop, each seed a dot",
+        subtitle="test e: any target in graphs of 3 to 8 vertices; tuned on targets on the path in 3 to 5",
+        anchor="start",
+    )
+    picture = (bars + dots).properties(width=620, height={"step": 16}, title=title)
+    picture = (
+        picture.configure(background="white", padding=14, font="Helvetica, Arial, sans-serif")
+        .configure_axis(labelColor=INK, gridColor="#e6e6e6", domain=False, ticks=False, labelFontSize=12)
+        .configure_view(stroke=None)
+        .configure_legend(labelColor=INK, labelFontSize=12)
+        .configure_title(color=INK, subtitleColor="#6a6a6a", fontSize=14, subtitleFontSize=12)
+    )
+    picture.save(Path(__file__).parent / "where-it-holds.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from docs.generated import filled
+from offpath.compute import Compute
+from offpath.pipeline import experiment
+from offpath.runs import Run, read_metrics, read_result, working_on
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
+
+
+@pytest.mark.parametrize("page", ["README.md", "benchmarks/RECORDS.md"])
+def test_computed_parts_of_the_pages_are_up_to_date(page: str):
+    text = (ROOT / page).read_text()
+    assert text == filled(text), "run `.venv/bin/python docs/generated.py`"
+    assert "<!-- /" in text
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_runs_and_prints_something(example: Path, capsys):
+    runpy.run_path(str(example), run_name="__main__")
+    assert len(capsys.readouterr().out.splitlines()) >= 3
+
+
+def test_the_readme_names_every_example():
+    readme = (ROOT / "README.md").read_text()
+    assert EXAMPLES
+    assert all(f"examples/{path.name}" in readme for path in EXAMPLES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_between_pages_lead_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def keys(value) -> dict | list | None:
+    """The shape of a record: its fields and theirs, without the values."""
+    if isinstance(value, dict):
+        return {k: keys(v) for k, v in value.items() if not k.isdigit()}
+    return [keys(value[0])] if isinstance(value, list) and value else None
+
+
+def test_result_files_have_the_fields_that_their_page_shows(run: Run):
+    import torch
+
+    with working_on(run):
+        for _ in experiment(run, Compute(torch.device("cpu"), 1)):
+            pass
+    page = (ROOT / "docs" / "run-folder.md").read_text()
+    shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    provenance = json.loads((run.folder / "provenance.json").read_text())
+    provenance["sessions"][0]["packages"] = {}
+    actual = [
+        read_metrics(run)[0],
+        *(read_result(run, name) for name in ("labels", "matrix", "predictions")),
+        provenance,
+    ]
+    assert [keys(a) for a in actual] == [keys(s) for s in shown]
+    assert run.done.read_text().count("safetensors") == 4
