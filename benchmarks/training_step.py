@@ -2,7 +2,7 @@
 
     python benchmarks/training_step.py [--rounds 15] > benchmarks/results/training_step.json
 
-The same weights, batch and optimizer, in turns in the same run; the figures are medians over rounds.
+The same weights, batch and optimizer, in turns in the same run; the figures are medians.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
 
 
 def _torch_steps(c: Configuration, world, training):
-    """Training as one would write it: nn.TransformerEncoder, every batch padded to its full width."""
+    """Training as one would write it: nn.TransformerEncoder on fully padded batches."""
     model, a = new_model(c), c.model
     layer = nn.TransformerEncoderLayer(
         a.width, a.heads, a.feed_forward, 0.0, batch_first=True, norm_first=a.norm == "pre"

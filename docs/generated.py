@@ -1,4 +1,4 @@
-"""The parts of README.md and benchmarks/RECORDS.md that are computed: help, file tree, results, speed.
+"""The parts of README.md and benchmarks/RECORDS.md that are computed: help, tree, results, speed.
 
     python docs/generated.py        writes them; the tests fail while they differ.
 
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def filled(text: str) -> str:
-    """A page with what stands between its markers `<!-- name -->` and `<!-- /name -->` made anew."""
+    """A page with what stands between its markers `<!-- name -->`, `<!-- /name -->` made anew."""
     parts = {
         "help": lambda: f"```console\n$ offpath --help\n{overview()}\n```",
         "tree": lambda: f"```\n{tree()}\n```",
@@ -43,8 +43,9 @@ def filled(text: str) -> str:
     }
     for name, make in parts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
-        if pattern.search(text):
-            text = pattern.sub(lambda found, made=make(): f"{found[1]}{made}\n{found[2]}", text)
+        if found := pattern.search(text):
+            made = f"{found[1]}{make()}\n{found[2]}"
+            text = text[: found.start()] + made + text[found.end() :]
     return text
 
 
@@ -103,7 +104,7 @@ def speed_table() -> str:
 def graphs_table() -> str:
     """Every distribution at both scales, with the spread over rounds."""
     rows = [
-        "| recipe | distribution | examples a second | plain Python | ratio | ratios of all rounds |",
+        "| recipe | distribution | examples a second | plain Python | ratio | all ratios |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for r in _read("graphs")["rows"]:

@@ -1,6 +1,6 @@
 """The README's picture: accuracy by kind of question, every seed, from the raw files.
 
-    python docs/picture.py        writes docs/where-it-holds.svg
+python docs/picture.py        writes docs/where-it-holds.svg
 """
 
 import sys
@@ -12,7 +12,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from docs.generated import SEEDS, SLICES, seed_cells
 
-PREDICTORS = {"pretrained": "pre-trained", "scratch": "tuned from scratch", "finetuned": "fine-tuned"}
+PREDICTORS = {
+    "pretrained": "pre-trained",
+    "scratch": "tuned from scratch",
+    "finetuned": "fine-tuned",
+}
 COLOURS = ["#8a8a8a", "#d08a1d", "#1f6fb5"]  # apart for the colour-blind, and in grey
 INK = "#3a3a3a"
 
@@ -49,13 +53,15 @@ def main() -> None:
     dots = base.mark_point(filled=True, size=42, opacity=0.85).encode(x="right:Q")
     title = alt.TitleParams(
         "Where does the skill hold? Share of right answers, recipe laptop, each seed a dot",
-        subtitle="test e: any target in graphs of 3 to 8 vertices; tuned on targets on the path in 3 to 5",
+        subtitle="test e: any target, 3 to 8 vertices; tuned on the path, 3 to 5 vertices",
         anchor="start",
     )
     picture = (bars + dots).properties(width=620, height={"step": 16}, title=title)
     picture = (
         picture.configure(background="white", padding=14, font="Helvetica, Arial, sans-serif")
-        .configure_axis(labelColor=INK, gridColor="#e6e6e6", domain=False, ticks=False, labelFontSize=12)
+        .configure_axis(
+            labelColor=INK, gridColor="#e6e6e6", domain=False, ticks=False, labelFontSize=12
+        )
         .configure_view(stroke=None)
         .configure_legend(labelColor=INK, labelFontSize=12)
         .configure_title(color=INK, subtitleColor="#6a6a6a", fontSize=14, subtitleFontSize=12)

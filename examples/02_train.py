@@ -1,4 +1,4 @@
-"""Pre-train and fine-tune in a run folder, and watch the loss; a second call would go on with it."""
+"""Pre-train and fine-tune in a run folder, and watch the loss; a second call goes on with it."""
 
 from pathlib import Path
 from tempfile import mkdtemp

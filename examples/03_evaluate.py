@@ -16,7 +16,9 @@ print("evaluation set", sha256[:16])
 
 answers = np.stack([predict(new_model(configuration), batch.tokens), distance_to_2(batch)])
 for name, records in zip(
-    ("untrained", "d(1,2)"), evaluate(batch, answers.astype(float), resamples=200, seed=0), strict=True
+    ("untrained", "d(1,2)"),
+    evaluate(batch, answers.astype(float), resamples=200, seed=0),
+    strict=True,
 ):
     for r in records:
         if r["by"] in ("pooled", "stratum"):

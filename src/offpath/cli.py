@@ -223,15 +223,13 @@ def _begun_arguments(name: str, verb: object, words: list[str]):
 
 def _parse(name: str, verb: object, words: list[str], default: T | type[T]) -> T:
     """Arguments as `words` change the default; tyro's box of an error becomes one line."""
-    kind, given = (
-        (default, {}) if isinstance(default, type) else (type(default), {"default": default})
-    )
+    kind = default if isinstance(default, type) else type(default)
+    given = tyro.MISSING_NONPROP if isinstance(default, type) else default
+    prog, text = f"offpath {name}", verb.__doc__
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):
-            return tyro.cli(
-                kind, args=words, prog=f"offpath {name}", description=verb.__doc__, **given
-            )
+            return tyro.cli(kind, args=words, default=given, prog=prog, description=text)
     except SystemExit as stop:
         if not stop.code:
             raise

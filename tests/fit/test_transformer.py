@@ -14,7 +14,7 @@ from offpath.recipes import RECIPES, paper
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(params=RECIPES.values(), ids=RECIPES.keys())
+@pytest.fixture(params=RECIPES.values(), ids=list(RECIPES))
 def configuration(request) -> Configuration:
     """Every recipe in turn."""
     return request.param()
@@ -45,8 +45,8 @@ def test_answers_and_gradients_equal_those_of_torchs_encoder(configuration: Conf
     model, tokens = new_model(configuration), examples(configuration)
     expected = torch_answers(model, tokens)
     expected.square().mean().backward()
-    gradients = [p.grad.clone() for p in model.parameters()]
-    model.zero_grad()
+    gradients = [p.grad for p in model.parameters()]
+    model.zero_grad(set_to_none=True)
     packed = pack(tokens)
     answers = model(*to_device(packed, CPU))
     answers.square().mean().backward()

@@ -61,17 +61,17 @@ def label_distribution(world: World, vertices: int | None = None) -> tuple[Fract
 
 
 def mean_acceptance(world: World) -> Fraction:
-    """The share of all drawn graphs that a world keeps, rejected ones being redrawn with the same
-    n.
+    """The share of drawn graphs that a world keeps, before it asks for a target.
 
-    Every n yields as many kept graphs, so that this is the harmonic mean of the shares of each n.
+    Rejected graphs are redrawn with the same n, so that every n yields as many kept ones: this is
+    the harmonic mean of the shares of each n.
     """
     sizes = range(world.fewest_vertices, world.most_vertices + 1)
-    kept = (
-        sum(p * share for p, share in zip(distance_distribution(n), world.shares, strict=False))
-        for n in sizes
-    )
-    return len(sizes) / sum(1 / Fraction(share) for share in kept)
+    drawn_for_one = Fraction(0)
+    for n in sizes:
+        pairs = zip(distance_distribution(n), world.shares, strict=False)
+        drawn_for_one += 1 / sum((p * share for p, share in pairs), Fraction(0))
+    return len(sizes) / drawn_for_one
 
 
 @cache

@@ -37,6 +37,7 @@ def fit_stage(
     if run.checkpoint(end).exists():
         resume.unlink(missing_ok=True)
         return
+    run.done.unlink(missing_ok=True)  # what is measured after this is measured anew
     model = load_model(run, start, compute.device)
     optimizer = make_optimizer(model, training)
     first = load_progress(run, stage, model, optimizer)

@@ -5,6 +5,8 @@ positions, read out by a linear map from the question token. Nothing is computed
 what evens out similar lengths, and the last layer computes its output for the question token alone.
 """
 
+from typing import cast
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
@@ -53,15 +55,16 @@ class Transformer(nn.Module):
         """One number an example, in packed order; `predict` is the same for a plain batch."""
         x = self.embedding(tokens).flatten(1)  # (token, width)
         bias = attention_biases(padding, groups, x.dtype)
-        for layer in self.layers:
-            x = encoder_layer(layer, x, bias, groups, last=layer is self.layers[-1])
+        for number, module in enumerate(self.layers, start=1):
+            layer = cast(nn.TransformerEncoderLayer, module)
+            x = encoder_layer(layer, x, bias, groups, last=number == len(self.layers))
         return self.readout(self.final_norm(x)).squeeze(1)
 
 
 def encoder_layer(
-    layer: nn.Module,
+    layer: nn.TransformerEncoderLayer,
     x: Float[Tensor, "token width"],
-    bias: list[Tensor | None],
+    bias: list[Tensor],
     groups: Groups,
     *,
     last: bool,
@@ -76,9 +79,9 @@ def encoder_layer(
 
 
 def attention(
-    layer: nn.Module,
+    layer: nn.TransformerEncoderLayer,
     x: Float[Tensor, "token width"],
-    bias: list[Tensor | None],
+    bias: list[Tensor],
     groups: Groups,
     rows: Tensor | slice,
 ) -> Float[Tensor, "rows width"]:
@@ -101,7 +104,9 @@ def attention(
     return layer.self_attn.out_proj(torch.cat(mixed))
 
 
-def feed_forward(layer: nn.Module, x: Float[Tensor, "rows width"]) -> Float[Tensor, "rows width"]:
+def feed_forward(
+    layer: nn.TransformerEncoderLayer, x: Float[Tensor, "rows width"]
+) -> Float[Tensor, "rows width"]:
     """What the two linear maps with a ReLU between them add."""
     return layer.linear2(relu(layer.linear1(x)))
 
