@@ -7,16 +7,13 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: run test test-slow test-browser lint check format clean
+.PHONY: run test test-browser lint check format clean
 
 run: .venv/run-ready
 	$(BIN)/offpath run $(ARGS)
 
 test: .venv/test-ready
 	$(BIN)/python -m pytest -q -n auto
-
-test-slow: .venv/test-ready
-	$(BIN)/python -m pytest -q -m slow
 
 test-browser: .venv/test-ready
 	$(BIN)/python -m pytest -q -m browser

@@ -1,4 +1,4 @@
-"""The parts of README.md and benchmarks/RECORDS.md that are computed: help, tree, results, speed.
+"""The computed parts of README.md, LOG.md and benchmarks/RECORDS.md: help, tree, results, speed.
 
     python docs/generated.py        writes them; the tests fail while they differ.
 
@@ -14,6 +14,7 @@ from offpath.cli import overview
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+PAGES = ("README.md", "LOG.md", "benchmarks/RECORDS.md")
 SEEDS = (0, 1, 2)
 SLICES = {
     "on path, tuned names": "on_path, seen",
@@ -27,7 +28,8 @@ SLICES = {
 
 def main() -> None:
     """Write all parts into their pages."""
-    for page in (ROOT / "README.md", ROOT / "benchmarks" / "RECORDS.md"):
+    for name in PAGES:
+        page = ROOT / name
         page.write_text(filled(page.read_text()))
 
 
@@ -37,6 +39,7 @@ def filled(text: str) -> str:
         "help": lambda: f"```console\n$ offpath --help\n{overview()}\n```",
         "tree": lambda: f"```\n{tree()}\n```",
         "seeds": seeds_table,
+        "phases": phases_table,
         "speed": speed_table,
         "graphs": graphs_table,
         "step": step_table,
@@ -78,6 +81,32 @@ def seeds_table() -> str:
             low_high = f"{mse['mse']:.4f} ({mse['mse_low']:.4f} to {mse['mse_high']:.4f})"
             rows.append([str(seed), title, low_high, *accuracies])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def phases_table() -> str:
+    """The step from which the loss of a distance, over 25 steps, stays below 0.1."""
+    labels = {"1": "1", "2": "2", "3": "3", "4": "4", "5": "5", "no path": "8"}
+    rows = [["seed", *labels], ["---"] * (1 + len(labels))]
+    for seed in SEEDS:
+        text = (RESULTS / f"laptop-seed{seed}" / "metrics.jsonl").read_text()
+        lines = [r for r in map(json.loads, text.splitlines()) if r["stage"] == "pretrain"]
+        windows = [lines[i : i + 5] for i in range(0, len(lines), 5)]  # a line is 5 steps
+        rows.append([str(seed), *(_below_from(windows, key, 0.1) for key in labels.values())])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _below_from(windows: list[list[dict]], label: str, bound: float) -> str:
+    step = 0
+    for window in windows:
+        count = sum(r["count_by_label"].get(label, 0) for r in window)
+        total = sum(
+            r["count_by_label"][label] * r["loss_by_label"][label]
+            for r in window
+            if label in r["loss_by_label"]
+        )
+        if count and total / count >= bound:
+            step = window[-1]["step"]
+    return str(step) if step < windows[-1][-1]["step"] else "never"
 
 
 def speed_table() -> str:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from offpath.runs import (
     read_metrics,
     read_result,
     rewind_metrics,
+    sessions,
     working_on,
     write_file,
     write_result,
@@ -121,16 +123,61 @@ def test_a_line_cut_short_by_a_kill_is_dropped_and_said(run: Run):
 
 
 def test_a_damaged_line_of_metrics_is_named(run: Run):
-    run.metrics.write_text('{"stage": "pretrain", "step": 1}\n{"sta\n{"stage": "x", "step": 2}\n')
-    with pytest.raises(InputError, match=r"damaged in line 2"):
-        read_metrics(run)
+    good = '{"stage": "pretrain", "step": 1}\n'
+    for bad in ('{"sta', "5", '{"stage": "pretrain"}', ""):
+        run.metrics.write_text(f"{good}{bad}\n{good}")
+        with pytest.raises(InputError, match=r"damaged in line 2"):
+            read_metrics(run)
 
 
 def test_missing_and_damaged_results_say_how_to_make_them(run: Run):
-    with pytest.raises(InputError, match=r"matrix.json is missing; make it with `offpath evaluate"):
+    with pytest.raises(
+        InputError, match=r"matrix.json is missing; make it anew with `offpath evaluate"
+    ):
         read_result(run, "matrix")
-    run.result("matrix").write_text("{")
-    with pytest.raises(InputError, match=r"matrix.json is damaged"):
-        read_result(run, "matrix")
+    for text in ("{", "{}", "[1]", "5", '"run"'):
+        run.result("matrix").write_text(text)
+        with pytest.raises(InputError, match=r"matrix.json is damaged.*offpath evaluate"):
+            read_result(run, "matrix")
     write_result(run, "matrix", {"cells": []})
-    assert read_result(run, "matrix") == {"cells": []}
+    assert read_result(run, "matrix") == {"run": run.configuration.run_name, "cells": []}
+
+
+def test_results_of_another_run_are_refused(run: Run, tiny: Configuration, tmp_path: Path):
+    other = create_run(tiny.model_copy(update={"seed": 5}), tmp_path / "others")
+    write_result(run, "matrix", {"cells": []})
+    other.result("matrix").write_bytes(run.result("matrix").read_bytes())
+    with pytest.raises(InputError, match=rf"belongs to another run, {run.configuration.run_name}"):
+        read_result(other, "matrix")
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[1]", "7"])
+def test_a_damaged_provenance_is_named_and_may_be_deleted(run: Run, text: str):
+    (run.folder / "provenance.json").write_text(text)
+    with pytest.raises(InputError, match=r"provenance.json is damaged.*delete it"), working_on(run):
+        pass
+    (run.folder / "provenance.json").unlink()
+    with working_on(run):
+        assert len(sessions(run)) == 1
+
+
+def test_a_configuration_made_without_checks_is_checked_before_anything_is_written(
+    tiny: Configuration, tmp_path: Path
+):
+    bad = tiny.model_copy(update={"graphs": tiny.graphs.model_copy(update={"max_vertices": 99})})
+    with pytest.raises(InputError, match="max_vertices must be 3 to 64; got 99"):
+        create_run(bad, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_option_out_of_range_in_a_folder_is_named_with_its_file(run: Run):
+    path = run.folder / "config.json"
+    path.write_text(path.read_text().replace('"max_vertices": 5', '"max_vertices": 99'))
+    with pytest.raises(InputError, match=r"config.json: graphs.max_vertices must be 3 to 64"):
+        open_run(run.folder)
+
+
+def test_two_processes_that_begin_the_same_run_both_find_it(tiny: Configuration, tmp_path: Path):
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: create_run(tiny, tmp_path / "runs"), range(8)))
+    assert all(run.configuration == tiny for run in found)

@@ -6,18 +6,18 @@ got wrong ends as one line on the error stream and exit status 2.
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
 import tyro
 from pydantic import BaseModel, ConfigDict
-from rich.console import Console
 
 from offpath import __version__
 from offpath.configs import Configuration, Graphs, InputError
-from offpath.progress import follow
 from offpath.recipes import recipe
 from offpath.runs import Record, Run, create_run, open_run, working_on
 
@@ -92,6 +92,9 @@ class Sample(Arguments):
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 2 unusable input, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows a ?
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(overview())
@@ -103,13 +106,30 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             raise InputError(
                 f"the verb must be one of {', '.join(VERBS)}; got {words[0]!r}; see offpath --help"
             )
-    except InputError as error:
-        print(f"offpath: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `offpath ... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("offpath: interrupted; give the same command again to go on", file=sys.stderr)
         sys.exit(130)
+    except (InputError, OSError, MemoryError, RuntimeError) as error:
+        print(f"offpath: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2)
     sys.exit(0)
+
+
+def _one_line(error: Exception) -> str:
+    """An error as one line with a remedy; one that is a fault of ours is raised again."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}; mend that, and give the same command again"
+    if isinstance(error, MemoryError) or "memory" in str(error):
+        return (
+            "there is not enough memory for this; choose a smaller batch, model or count "
+            f"({' '.join(str(error).split())[:120]})"
+        )
+    raise error
 
 
 def overview() -> str:
@@ -123,12 +143,12 @@ def run(words: list[str]) -> None:
     """Run the whole experiment of a recipe, or go on with it."""
     arguments = _experiment_arguments("run", run, words)
     from offpath.compute import compute
-    from offpath.pipeline import experiment
+    from offpath.pipeline import experiment, is_done
 
     machine = compute(arguments.machine.device, arguments.machine.threads)
     begun = create_run(arguments.configuration, arguments.runs_folder)
     with working_on(begun):
-        if begun.done.exists():
+        if is_done(begun):
             print(f"{begun.folder} is done; only its report is made anew")
         _follow(begun, experiment(begun, machine))
     _show_matrix(begun)
@@ -137,9 +157,11 @@ def run(words: list[str]) -> None:
 
 def sample(words: list[str]) -> None:
     """Show examples of a distribution, or write them to a file."""
-    default = Sample(graphs=recipe(_option(words, "--recipe") or "laptop").graphs)
+    default = Sample(graphs=_recipe(words).graphs)
     arguments = _parse("sample", sample, words, default)
     _check_graphs(arguments)
+    from rich.console import Console
+
     from offpath.data.show import show_examples, write_examples
 
     if arguments.out is None:
@@ -195,6 +217,8 @@ def report(words: list[str]) -> None:
 def forecast(words: list[str]) -> None:
     """Tell what a recipe will cost here: operations, memory, time."""
     arguments = _experiment_arguments("forecast", forecast, words)
+    from rich.console import Console
+
     from offpath.compute import compute
     from offpath.fit.forecast import forecast as measure
     from offpath.fit.forecast import forecast_table
@@ -209,7 +233,7 @@ VERBS = {
 
 
 def _experiment_arguments(name: str, verb: object, words: list[str]) -> Experiment:
-    default = Experiment(configuration=recipe(_option(words, "--recipe") or "laptop"))
+    default = Experiment(configuration=_recipe(words))
     return _parse(name, verb, words, default)
 
 
@@ -239,23 +263,22 @@ def _parse(name: str, verb: object, words: list[str], default: T | type[T]) -> T
     raise InputError(f"{said.rstrip('.')}; see `offpath {name} --help`")
 
 
-def _option(words: list[str], name: str) -> str | None:
-    """The value of one option, before the rest can be parsed."""
-    for word, value in zip(words, [*words[1:], None], strict=True):
-        if word == name:
-            return value
-        if word.startswith(f"{name}="):
-            return word.removeprefix(f"{name}=")
-    return None
+def _recipe(words: list[str]) -> Configuration:
+    """The recipe that `words` name, for it sets the defaults by which the rest is read."""
+    joined = " ".join(words).replace("--recipe=", "--recipe ").split()
+    named = [value for word, value in pairwise(joined) if word == "--recipe"]
+    if len(named) > 1:
+        raise InputError(f"--recipe must be given once; got {' and '.join(named)}")
+    return recipe(named[0] if named else "laptop")
 
 
 def _check_graphs(arguments: Sample) -> None:
     """Hold graph sizes to what a configuration demands of them."""
     base = recipe(arguments.recipe).model_dump()
     Configuration.model_validate({**base, "graphs": arguments.graphs, "seed": arguments.seed})
-    for name, least in (("start", 0), ("count", 1)):
-        if getattr(arguments, name) < least:
-            raise InputError(f"{name} must be at least {least}; got {getattr(arguments, name)}")
+    for name, least, most in (("start", 0, 2**62), ("count", 1, 10**8)):
+        if not least <= getattr(arguments, name) <= most:
+            raise InputError(f"{name} must be {least} to {most}; got {getattr(arguments, name)}")
 
 
 def _draw(arguments: Sample):
@@ -267,10 +290,16 @@ def _draw(arguments: Sample):
 
 
 def _follow(begun: Run, records: Iterable[Record]) -> None:
+    from rich.console import Console
+
+    from offpath.progress import follow
+
     follow(records, begun.configuration, Console())
 
 
 def _show_matrix(begun: Run) -> None:
+    from rich.console import Console
+
     from offpath.report.tables import matrix_table, strata_table
 
     console = Console()

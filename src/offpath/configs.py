@@ -22,7 +22,7 @@ class InputError(Exception):
 class Section(BaseModel):
     """Options that belong together."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Graphs(Section):
@@ -101,7 +101,7 @@ class Configuration(Section):
     """A whole experiment: what `config.json` of a run folder holds."""
 
     recipe: str
-    """Name of the recipe that this configuration started from."""
+    """Where the options come from that are not given: smoke, laptop or paper."""
     seed: int = 0
     """Seed of the initial weights and of every training example."""
     graphs: Graphs
@@ -143,6 +143,8 @@ def configuration_from_json(text: str | bytes, source: str) -> Configuration:
             f"{source} is not a configuration of this version of offpath: {place}: "
             f"{first['msg'].lower()}; restore the file, or choose another --runs-folder"
         ) from error
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
 def _faults(c: Configuration) -> Iterator[str]:
@@ -185,7 +187,7 @@ def _training_faults(stage: str, t: Training) -> Iterator[str]:
     for name in ("beta1", "beta2"):
         if not 0 <= getattr(t, name) < 1:
             yield f"{stage}.{name} must be at least 0 and below 1; got {getattr(t, name)}"
-    if t.clip_norm is not None and t.clip_norm <= 0:
+    if t.clip_norm is not None and not 0 < t.clip_norm <= 1e9:
         yield f"{stage}.clip_norm must be above 0, or None for no clipping; got {t.clip_norm}"
     yield from _outside(f"{stage}.log_every_steps", t.log_every_steps, 1, 10**8)
     if t.checkpoint_every_steps < 1 or t.checkpoint_every_steps % max(1, t.log_every_steps):

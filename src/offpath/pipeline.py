@@ -11,7 +11,7 @@ from hashlib import sha256
 from offpath.compute import Compute
 from offpath.fit.finetune import finetune
 from offpath.fit.pretrain import pretrain
-from offpath.generalize.matrix import CHECKPOINTS, measure_matrix
+from offpath.generalize.matrix import CHECKPOINTS, RESULTS, measure_matrix
 from offpath.report.page import write_report
 from offpath.runs import Record, Run, write_file
 
@@ -25,10 +25,16 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
     """
     yield from pretrain(run, compute)
     yield from finetune(run, compute)
-    if not run.done.exists():
+    if not is_done(run):
         yield from measure_matrix(run, compute)
     write_report(run)
     mark_done(run)
+
+
+def is_done(run: Run) -> bool:
+    """Whether every stage has ended, and all that it made is still there."""
+    made = [*map(run.checkpoint, CHECKPOINTS), *map(run.result, RESULTS), run.done]
+    return all(path.exists() for path in made)
 
 
 def mark_done(run: Run) -> None:

@@ -25,7 +25,6 @@ def follow(records: Iterable[Record], configuration: Configuration, console: Con
         "pretrain": c.pretrain.steps,
         "finetune": c.finetune.steps,
         "scratch": c.finetune.steps,
-        "evaluate": 7,
     }
     columns = (
         TextColumn("{task.description:<12}"),
@@ -38,16 +37,15 @@ def follow(records: Iterable[Record], configuration: Configuration, console: Con
         tasks = {}
         for record in records:
             stage, step = record["stage"], record["step"]
+            total = record.get("of") or totals[stage]
             if stage not in tasks:
-                tasks[stage] = bar.add_task(TITLES[stage], total=totals[stage], seen="")
+                tasks[stage] = bar.add_task(TITLES[stage], total=total, seen="")
             if "resumed" in record:
                 console.print(f"{TITLES[stage]}: goes on from step {step} ({record['resumed']})")
             seen = summary(record, c.graphs.max_vertices)
             bar.update(tasks[stage], completed=step, seen=seen)
-            if not console.is_terminal and _worth_a_line(record, totals[stage], c):
-                console.print(
-                    f"{TITLES[stage]:<12} {step:>6} / {totals[stage]}  {seen}", soft_wrap=True
-                )
+            if not console.is_terminal and _worth_a_line(record, total, c):
+                console.print(f"{TITLES[stage]:<12} {step:>6} / {total}  {seen}", soft_wrap=True)
 
 
 def summary(record: Record, no_path: int) -> str:

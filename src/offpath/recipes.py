@@ -37,7 +37,7 @@ def laptop() -> Configuration:
     """The study in small: graphs of 3 to 8 vertices, fine-tuned on 3 to 5; minutes on 2 cores."""
     pretrain = Training(
         batch_examples=512,
-        steps=2600,
+        steps=3000,
         optimizer="adamw",
         learning_rate=2e-3,
         warmup_steps=100,

@@ -13,9 +13,10 @@ import platform
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -60,6 +61,7 @@ class Run:
 
 def create_run(configuration: Configuration, runs_folder: Path) -> Run:
     """The run folder of a configuration below `runs_folder`: a new one, or the one begun before."""
+    configuration = Configuration.model_validate(configuration.model_dump())  # checks it once more
     folder = runs_folder / configuration.run_name
     try:
         for part in ("checkpoints", "results"):
@@ -118,7 +120,7 @@ def working_on(run: Run) -> Iterator[None]:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or, whatever happens, as it was before."""
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         with open(partial, "wb") as file:
             file.write(content)
@@ -126,38 +128,41 @@ def write_file(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise InputError(
             f"{path} could not be written ({error.strerror}); what was there before is intact; "
             "make room or permit writing, and give the same command again"
         ) from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_result(run: Run, name: str, record: Record) -> None:
-    """Write one result as JSON."""
-    write_file(run.result(name), json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+    """Write one result as JSON, with the name of the run that it belongs to."""
+    content = json.dumps({"run": run.configuration.run_name, **record}, indent=1, allow_nan=False)
+    write_file(run.result(name), content.encode() + b"\n")
 
 
 def read_result(run: Run, name: str) -> Record:
-    """The result called `name`; an `InputError` that says how to make it if it is missing."""
-    path = run.result(name)
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} is missing; make it with `offpath evaluate {run.folder}`"
-        ) from None
-    except ValueError as error:
-        raise InputError(
-            f"{path} is damaged ({error}); delete it and give `offpath evaluate {run.folder}`"
-        ) from error
+    """The result called `name`; an `InputError` that says how to make it if it is not to be had."""
+    path, remedy = run.result(name), f"make it anew with `offpath evaluate {run.folder}`"
+    if not path.exists():
+        raise InputError(f"{path} is missing; {remedy}")
+    record = _read_json(path, "run", remedy)
+    if record["run"] != run.configuration.run_name:
+        raise InputError(f"{path} belongs to another run, {record['run']}; {remedy}")
+    return record
+
+
+def discard_results(run: Run) -> None:
+    """Remove what was measured on weights that are about to change."""
+    for path in (run.done, *run.folder.glob("results/*.json")):
+        path.unlink(missing_ok=True)
 
 
 def append_metrics(run: Run, record: Record) -> None:
-    """Add one line to the metrics, in a single write."""
+    """Add one line to the metrics."""
     try:
-        with open(run.metrics, "ab", buffering=0) as file:
+        with open(run.metrics, "ab") as file:
             file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
     except OSError as error:
         raise InputError(
@@ -170,14 +175,13 @@ def read_metrics(run: Run) -> list[Record]:
     """All whole lines of the metrics; a last line that was cut short is left out."""
     if not run.metrics.exists():
         return []
-    lines = run.metrics.read_bytes().split(b"\n")[
-        :-1
-    ]  # after the last newline: nothing, or a cut line
     records = []
-    for number, line in enumerate(lines, start=1):
+    whole_lines = run.metrics.read_bytes().split(b"\n")[:-1]
+    for number, line in enumerate(whole_lines, start=1):
         try:
-            records.append(json.loads(line))
-        except ValueError as error:
+            record = json.loads(line)
+            records.append({"stage": record["stage"], "step": record["step"], **record})
+        except (ValueError, TypeError, KeyError) as error:
             raise InputError(
                 f"{run.metrics} is damaged in line {number}; delete that line, or the whole folder "
                 "to start again"
@@ -202,38 +206,54 @@ def rewind_metrics(run: Run, stage: str, step: int) -> str | None:
     return f"dropped lines of metrics, to be logged again: {' and '.join(said)}"
 
 
+def sessions(run: Run) -> list[Record]:
+    """Who worked on the run, when, with what: the entries of `provenance.json`."""
+    path = run.folder / "provenance.json"
+    remedy = "delete it: nothing but the history of the folder is lost"
+    return _read_json(path, "sessions", remedy)["sessions"] if path.exists() else []
+
+
 def _note_provenance(run: Run) -> None:
     """Add this session to `provenance.json`: commit, versions, machine, command."""
-    path = run.folder / "provenance.json"
-    sessions = json.loads(path.read_bytes())["sessions"] if path.exists() else []
-    sessions.append(
-        {
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "command": shlex.join(["offpath", *sys.argv[1:]]),
-            "commit": _commit(),
-            "python": platform.python_version(),
-            "packages": {name: version(name) for name in PROVENANCE_PACKAGES},
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        }
-    )
-    write_file(path, json.dumps({"sessions": sessions}, indent=1).encode() + b"\n")
+    program = Path(sys.argv[0]).name
+    session = {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": shlex.join(["offpath" if program == "__main__.py" else program, *sys.argv[1:]]),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PROVENANCE_PACKAGES},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+    record = {"sessions": [*sessions(run), session]}
+    write_file(run.folder / "provenance.json", json.dumps(record, indent=1).encode() + b"\n")
 
 
 def _commit() -> str | None:
     """The commit of the source that runs, with a + if it was changed since; None outside git."""
-    command = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--dirty=+",
-        "--abbrev=12",
-    ]
-    try:
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # not merely below some checkout
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _read_json(path: Path, key: str, remedy: str) -> Record:
+    """A file that holds an object with `key`; an `InputError` with the remedy if it does not."""
+    try:
+        record = json.loads(path.read_bytes())
+        return {key: record[key], **record}
+    except OSError as error:
+        raise InputError(f"{path} could not be read ({error.strerror}); permit it") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} is damaged ({type(error).__name__}: {error}); {remedy}"
+        ) from error
 
 
 def _difference(run: Run, configuration: Configuration) -> str:

@@ -1,3 +1,4 @@
+from hashlib import sha256
 from itertools import islice
 
 import numpy as np
@@ -31,24 +32,24 @@ def test_the_shares_of_all_ranks_are_the_batch_of_one_process(ranks: int):
 
 
 # A change of these digests is a change of every published result: say so in the change log.
-DIGESTS = {
-    "laptop": "7580fdb27fb2fb13",
-    "paper": "80785b18836710fd",
-}
+DIGESTS = {"laptop": "558749f1f3c4e191", "paper": "14eaa7a9f8e32f93"}
 
 
 @pytest.mark.parametrize("recipe", [laptop, paper])
 def test_frozen_sets_are_the_same_on_every_machine(recipe):
     sums = [frozen(w, 0, 2000)[1] for w in worlds(recipe().graphs).values()]
-    assert sums[4][:16] == DIGESTS[recipe.__name__]
+    assert sha256("".join(sums).encode()).hexdigest()[:16] == DIGESTS[recipe.__name__]
     assert len(set(sums)) == 7
 
 
-def test_frozen_sets_share_no_stream_with_training():
-    world = LAPTOP["test_e"]
-    frozen_set, digest = frozen(world, 0, 5000)
-    assert not same(frozen_set, draw(world, 0, 0, 5000))
-    assert digest != frozen(world, 1, 5000)[1]
+@pytest.mark.parametrize("name", LAPTOP)
+def test_frozen_sets_are_other_examples_than_training(name: str):
+    frozen_set, digest = frozen(LAPTOP[name], 0, 5000)
+    training = draw(LAPTOP[name], 0, 0, 5000)
+    same_question = (frozen_set.tokens == training.tokens).all((1, 2)).mean()
+    shuffled = (frozen_set.tokens == training.tokens[::-1]).all((1, 2)).mean()
+    assert abs(same_question - shuffled) < 0.02  # as often alike as by chance: graphs are small
+    assert digest != frozen(LAPTOP[name], 1, 5000)[1]
 
 
 def test_the_trillionth_example_comes_as_directly_as_the_first():

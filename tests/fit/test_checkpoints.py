@@ -3,7 +3,7 @@ import torch
 
 from offpath.configs import InputError
 from offpath.fit.checkpoints import load_model, new_model, read_tensors, save_model, write_tensors
-from offpath.runs import Run
+from offpath.runs import Run, create_run
 
 
 def test_a_model_comes_back_bit_for_bit(run: Run):
@@ -41,10 +41,27 @@ def test_a_file_cut_short_is_detected(run: Run, kept: int):
 
 
 def test_weights_of_another_shape_are_refused_in_one_line(run: Run):
-    write_tensors(run.checkpoint("pretrained"), {"readout.weight": torch.zeros(3)}, {})
+    owner = {"run": run.configuration.run_name}
+    write_tensors(run.checkpoint("pretrained"), {"readout.weight": torch.zeros(3)}, owner)
     with pytest.raises(InputError, match=r"does not fit config.json") as error:
         load_model(run, "pretrained", torch.device("cpu"))
     assert "\n" not in str(error.value)
+
+
+def test_weights_of_another_run_are_refused(run: Run, tiny, tmp_path):
+    other = create_run(tiny.model_copy(update={"seed": 7}), tmp_path / "runs")
+    save_model(run, "untrained", new_model(run.configuration))
+    other.checkpoint("untrained").write_bytes(run.checkpoint("untrained").read_bytes())
+    with pytest.raises(InputError, match=rf"belongs to another run, {run.configuration.run_name}"):
+        load_model(other, "untrained", torch.device("cpu"))
+
+
+def test_the_same_weights_make_the_same_file(run: Run):
+    contents = set()
+    for _ in range(8):
+        save_model(run, "untrained", new_model(run.configuration))
+        contents.add(run.checkpoint("untrained").read_bytes())
+    assert len(contents) == 1
 
 
 def test_notes_travel_with_the_tensors(run: Run):

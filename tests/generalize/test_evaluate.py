@@ -59,6 +59,13 @@ def test_bootstrap_intervals_hold_the_truth_about_95_times_in_100():
     assert 0.88 <= held / 200 <= 0.99
 
 
+def test_a_slice_of_few_examples_has_no_bootstrap_interval():
+    for records in SCORES:
+        for r in records:
+            assert (r["mse_low"] is None) == (r["count"] < 30)
+    assert min(r["count"] for r in SCORES[0]) < 30
+
+
 def test_results_do_not_depend_on_the_thread_count():
     again = evaluate(BATCH, BATCH.distance + NOISE, resamples=400, seed=0, threads=1)
     assert again == SCORES

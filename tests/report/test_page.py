@@ -171,7 +171,7 @@ def test_each_column_of_a_prediction_panel_sums_to_one(run: Run):
     for row in chart["data"]["values"]:
         column = (row["predictor"], row["world"], row["truth"])
         sums[column] = sums.get(column, 0) + row["share"]
-    assert len(sums) == 4 * 7 * 5
+    assert len(sums) == 6 * 7 * 5
     assert list(sums.values()) == pytest.approx([1.0] * len(sums), abs=0.02)
     assert {truth for _, _, truth in sums} == {"1", "2", "3", "4", "no path"}
 

@@ -80,5 +80,5 @@ def test_strata_are_those_of_test_e_with_their_counts(run: Run):
 
 def test_a_run_without_a_matrix_is_told_how_to_make_it(run: Run):
     run.result("matrix").unlink()
-    with pytest.raises(InputError, match="make it with `offpath evaluate"):
+    with pytest.raises(InputError, match="make it anew with `offpath evaluate"):
         matrix_table(run)

@@ -76,38 +76,30 @@ def mean_acceptance(world: World) -> Fraction:
 
 @cache
 def _sequences(frontier: int, unreached: int, edges: int) -> tuple[int, ...]:
-    """How many sequences of `edges` ordered pairs let vertex 2 be reached in 1, 2, ... more
-    hops."""
+    """How many sequences of `edges` ordered pairs let 2 be reached in 1, 2, ... more hops."""
     result = [0] * unreached
     for new, rest in product(range(1, unreached + 1), range(edges)):
-        ways = _steps(frontier, unreached, edges, new, rest)
-        # Vertex 2 is among the new ones in new / unreached of the ways to choose them; waiting
-        # edges then have their ends among all vertices unreached before.
+        # Which edges wait, which vertices are reached by the others, and how.
+        ways = comb(edges, rest) * comb(unreached, new) * _reaching(frontier, edges - rest, new)
+        # Vertex 2 is among the new ones in new / unreached of these ways; the waiting edges have
+        # their endpoints among all vertices that were unreached before.
         result[0] += ways * new * unreached ** (2 * rest) // unreached
-        missed = ways * (unreached - new) // unreached
-        if missed:
-            for hop, count in enumerate(_sequences(new, unreached - new, rest)):
-                result[hop + 1] += missed * count
+        if missed := ways * (unreached - new) // unreached:
+            for hop, count in enumerate(_sequences(new, unreached - new, rest), start=1):
+                result[hop] += missed * count
     return tuple(result)
 
 
 @cache
-def _steps(frontier: int, unreached: int, edges: int, new: int, rest: int) -> int:
-    """Ways to fix all but `rest` of the edges so that exactly `new` vertices are reached by them.
-
-    Without the endpoints of the `rest` edges, which wait.
-    """
-    ways = 0
-    for leading in range(new, edges - rest + 1):  # edges out of the frontier
-        inside = edges - rest - leading
-        ways += (
-            comb(edges, rest)
-            * comb(edges - rest, leading)
-            * frontier ** (2 * inside)
-            * (2 * frontier) ** leading
-            * _surjections(leading, new)
-        )
-    return ways * comb(unreached, new)
+def _reaching(frontier: int, edges: int, new: int) -> int:
+    """Ways for `edges` pairs, each touching the frontier, to reach exactly `new` given vertices."""
+    return sum(
+        comb(edges, leading)
+        * frontier ** (2 * (edges - leading))  # both ends in the frontier
+        * (2 * frontier) ** leading  # one end, first or second, in it
+        * _surjections(leading, new)
+        for leading in range(new, edges + 1)
+    )
 
 
 @cache

@@ -78,19 +78,26 @@ def draw_examples(rules, acceptance, seed, stream, start, out):
         distance_to_2[example] = d2
         unseen_name[example] = target >= tune_limit
         isolated[example] = target >= n or adjacency[target] & ~(ONE << np.uint64(target)) == ZERO
-        distance[example] = d2 if target == 1 else no_path
-        stratum[example] = 0
-        if target >= n:
-            stratum[example] = 5
-        elif target != 1:
-            goal = ONE << np.uint64(target)
-            d = frontier_layers(adjacency, 0, goal, layers)
-            if d == NO_PATH:
-                stratum[example] = 4
-                continue
-            distance[example] = d
-            on = d < d2 < no_path and frontier_layers(adjacency, 1, goal, layers_back) == d2 - d
-            stratum[example] = 1 if on else 2 if d2 < no_path else 3
+        d, kind = truth(adjacency, n, target, d2, no_path, layers, layers_back)
+        distance[example], stratum[example] = d, kind
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def truth(adjacency, vertices, target, distance_to_2, no_path, layers, layers_back):
+    """The distance from vertex 1 to a target, counted from 0, and its place in `worlds.STRATA`."""
+    if target == 1:
+        return distance_to_2, 0
+    if target >= vertices:
+        return no_path, 5
+    goal = ONE << np.uint64(target)
+    d = frontier_layers(adjacency, 0, goal, layers)
+    if d == NO_PATH:
+        return no_path, 4
+    if distance_to_2 == no_path:
+        return d, 3
+    on_path = d + frontier_layers(adjacency, 1, goal, layers_back) == distance_to_2
+    return d, 1 if on_path else 2
 
 
 @numba.njit(cache=True, nogil=True)

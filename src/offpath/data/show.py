@@ -1,8 +1,10 @@
 """Examples to look at, and as files that other tools read."""
 
+import io
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -17,32 +19,28 @@ ROWS_SHOWN = 1000
 def show_examples(batch: Batch, start: int, console: Console) -> None:
     """Print the first examples as a table, one row each."""
     no_path = batch.tokens.shape[1] - 1
-    table = Table("index", "n", "edges", "t", "distance", "to 2", "stratum", "name", "touched")
+    table = Table("index", "n", "t", "d(1,t)", "d(1,2)", "stratum", "flags", box=SIMPLE_HEAD)
     for column in table.columns:
-        column.no_wrap = column.header != "edges"
+        column.no_wrap = True
+    table.add_column("edges", min_width=15)
     for i in range(min(len(batch.distance), ROWS_SHOWN)):
         edges = [f"{a}-{b}" for a, b in batch.tokens[i, :-1].tolist() if b]
         hops = [
             str(d) if d < no_path else "none" for d in (batch.distance[i], batch.distance_to_2[i])
         ]
-        table.add_row(
-            str(start + i),
-            str(batch.vertices[i]),
-            " ".join(edges),
-            str(batch.tokens[i, -1, 0]),
-            *hops,
-            STRATA[batch.stratum[i]],
-            "unseen" if batch.unseen_name[i] else "seen",
-            "no" if batch.isolated[i] else "yes",
-        )
+        flags = ["unseen"] * bool(batch.unseen_name[i]) + ["isolated"] * bool(batch.isolated[i])
+        place = [str(start + i), str(batch.vertices[i]), str(batch.tokens[i, -1, 0])]
+        table.add_row(*place, *hops, STRATA[batch.stratum[i]], "\n".join(flags), " ".join(edges))
     console.print(table)
+    if len(batch.distance) > ROWS_SHOWN:
+        console.print(
+            f"and {len(batch.distance) - ROWS_SHOWN} more: --out writes them all to a file"
+        )
 
 
 def write_examples(batch: Batch, path: Path) -> None:
     """Write examples to `path`: .npz with one array a field, or .parquet with one row an
     example."""
-    import io
-
     content = io.BytesIO()
     if path.suffix == ".npz":
         np.savez_compressed(content, **batch._asdict())

@@ -34,7 +34,7 @@ def load_model(run: Run, name: str, device: torch.device) -> Transformer:
             f"{run.folder} has no checkpoint {name!r} yet; make it with {_maker(run, name)}"
         )
     model = new_model(run.configuration)
-    tensors, _ = read_tensors(path)
+    tensors, _ = _read_own(run, path)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -46,7 +46,7 @@ def load_model(run: Run, name: str, device: torch.device) -> Transformer:
 
 def save_model(run: Run, name: str, model: nn.Module) -> None:
     """Write the weights of a model under a name."""
-    write_tensors(run.checkpoint(name), model.state_dict(), {})
+    write_tensors(run.checkpoint(name), model.state_dict(), {"run": run.configuration.run_name})
 
 
 def save_progress(
@@ -57,7 +57,14 @@ def save_progress(
     for name, parameter in model.named_parameters():
         for key, value in optimizer.state[parameter].items():
             tensors[f"optimizer.{key}.{name}"] = value
-    write_tensors(run.checkpoint(f"{stage}-resume"), tensors, {"step": str(step)})
+    write_tensors(
+        run.checkpoint(f"{stage}-resume"),
+        tensors,
+        {
+            "run": run.configuration.run_name,
+            "step": str(step),
+        },
+    )
 
 
 def load_progress(run: Run, stage: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
@@ -65,7 +72,7 @@ def load_progress(run: Run, stage: str, model: nn.Module, optimizer: torch.optim
     path = run.checkpoint(f"{stage}-resume")
     if not path.exists():
         return 0
-    tensors, notes = read_tensors(path)
+    tensors, notes = _read_own(run, path)
     keys = sorted({name.split(".")[1] for name in tensors if name.startswith("optimizer.")})
     try:
         model.load_state_dict(
@@ -86,22 +93,43 @@ def load_progress(run: Run, stage: str, model: nn.Module, optimizer: torch.optim
 
 
 def write_tensors(path: Path, tensors: Tensors, notes: dict[str, str]) -> None:
-    """Write tensors and notes with their checksum."""
+    """Write tensors and notes with their checksum.
+
+    All notes are one entry of the header, for safetensors writes several in a random order.
+    """
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    write_file(path, save(tensors, {**notes, "sha256": _checksum(tensors, notes)}))
+    signed = json.dumps({**notes, "sha256": _checksum(tensors, notes)}, sort_keys=True)
+    write_file(path, save(tensors, {"offpath": signed}))
 
 
 def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
     """The tensors and notes of a file; an `InputError` if they are not what was written."""
     try:
+        with open(path, "rb"):  # safetensors calls every failure to open a missing file
+            pass
+    except OSError as error:
+        raise InputError(f"{path} could not be read ({error.strerror}); permit it") from error
+    try:
         with safe_open(path, framework="pt") as file:
-            notes = dict(file.metadata() or {})
+            notes = json.loads((file.metadata() or {}).get("offpath", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         raise InputError(_damaged(path, str(error))) from error
     written = notes.pop("sha256", None)
     if written != _checksum(tensors, notes):
         raise InputError(_damaged(path, "its SHA-256 is not the one written with it"))
+    return tensors, notes
+
+
+def _read_own(run: Run, path: Path) -> tuple[Tensors, dict[str, str]]:
+    """Tensors and notes of a file that this very run has written."""
+    tensors, notes = read_tensors(path)
+    owner = notes.get("run")
+    if owner != run.configuration.run_name:
+        raise InputError(
+            f"{path} belongs to another run, {owner}; delete it to compute it again with the "
+            "command that made this folder"
+        )
     return tensors, notes
 
 

@@ -1,5 +1,4 @@
-"""Fine-tuning: targets on shortest 1-2 paths of small graphs; and its control, without
-pre-training."""
+"""Fine-tuning on shortest 1-2 paths of small graphs, and its control without pre-training."""
 
 from collections.abc import Iterator
 

@@ -1,5 +1,4 @@
-"""A stage of training in a run folder: it logs, saves its progress, and resumes where it was
-killed.
+"""A stage of training in a run folder: it logs, and resumes where it was killed.
 
 In: the weights called `start`. Out: the weights called `end`, and lines of metrics.
 """
@@ -15,7 +14,7 @@ from offpath.data.worlds import World
 from offpath.fit.checkpoints import load_model, load_progress, save_model, save_progress
 from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
-from offpath.runs import Record, Run, append_metrics, rewind_metrics
+from offpath.runs import Record, Run, append_metrics, discard_results, rewind_metrics
 
 
 def fit_stage(
@@ -37,7 +36,7 @@ def fit_stage(
     if run.checkpoint(end).exists():
         resume.unlink(missing_ok=True)
         return
-    run.done.unlink(missing_ok=True)  # what is measured after this is measured anew
+    discard_results(run)
     model = load_model(run, start, compute.device)
     optimizer = make_optimizer(model, training)
     first = load_progress(run, stage, model, optimizer)

@@ -21,6 +21,7 @@ from offpath.data.batches import Batch
 from offpath.data.worlds import STRATA
 from offpath.runs import Record
 
+LEAST_FOR_BOOTSTRAP = 30  # below, the interval holds the truth far less often than told
 Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
 
@@ -34,9 +35,9 @@ def evaluate(
 ) -> list[list[Record]]:
     """For each predictor, one record for each slice that has examples.
 
-    A record holds: by, slice, count, mse, mse_low, mse_high, accuracy (answers that round to the
-    true distance), accuracy_low, accuracy_high, and r2 against the best constant of that very slice
-    (None where the slice has one label only).
+    A record holds: by, slice, count, mse, mse_low and mse_high (None below 30 examples), accuracy
+    (answers that round to the true distance), accuracy_low, accuracy_high, and r2 against the best
+    constant of that very slice (None where the slice has one label only).
     """
     groups, members = slices(batch)
     group_of = groups.astype(np.int64)
@@ -49,30 +50,36 @@ def evaluate(
     records: list[list[Record]] = [[] for _ in answers]
     for (by, name), groups_in in members.items():
         chosen = groups_in[group_of]
-        count = int(chosen.sum())
         drawn = drawn_counts[:, groups_in].sum(1)
         for p, record in enumerate(records):
-            drawn_errors = sums[:, groups_in, p].sum(1)[drawn > 0] / drawn[drawn > 0]
-            low, high = np.percentile(drawn_errors, [2.5, 97.5]).tolist()
-            mse = float(errors[chosen, p].mean())
-            hits = int(right[p, chosen].sum())
-            accuracy_low, accuracy_high = wilson(hits, count)
-            variance = float(labels[chosen].var())
-            record.append(
-                {
-                    "by": by,
-                    "slice": name,
-                    "count": count,
-                    "mse": mse,
-                    "mse_low": low,
-                    "mse_high": high,
-                    "accuracy": hits / count,
-                    "accuracy_low": accuracy_low,
-                    "accuracy_high": accuracy_high,
-                    "r2": 1 - mse / variance if variance else None,
-                }
-            )
+            means = sums[:, groups_in, p].sum(1)[drawn > 0] / drawn[drawn > 0]
+            scores = _scores(labels[chosen], errors[chosen, p], right[p, chosen], means)
+            record.append({"by": by, "slice": name, **scores})
     return records
+
+
+def _scores(
+    labels: Float[np.ndarray, " example"],
+    errors: Float[np.ndarray, " example"],
+    right: Bool[np.ndarray, " example"],
+    resampled_means: Float[np.ndarray, " resample"],
+) -> Record:
+    """All scores of one predictor on one slice."""
+    count, hits, mse = len(errors), int(right.sum()), float(errors.mean())
+    enough = count >= LEAST_FOR_BOOTSTRAP
+    low, high = np.percentile(resampled_means, [2.5, 97.5]).tolist() if enough else (None, None)
+    accuracy_low, accuracy_high = wilson(hits, count)
+    variance = float(labels.var())
+    return {
+        "count": count,
+        "mse": mse,
+        "mse_low": low,
+        "mse_high": high,
+        "accuracy": hits / count,
+        "accuracy_low": accuracy_low,
+        "accuracy_high": accuracy_high,
+        "r2": 1 - mse / variance if variance else None,
+    }
 
 
 def slices(

@@ -26,6 +26,9 @@ CHECKPOINTS = {
 }
 """Title of each checkpoint of the matrix; `scratch` saw the fine-tuning data and nothing else."""
 
+RESULTS = ("labels", "matrix", "predictions")
+"""Names of the result files."""
+
 BIN_WIDTH = 0.25
 
 
@@ -34,7 +37,8 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
     c = run.configuration
     models = {name: load_model(run, name, compute.device) for name in CHECKPOINTS}
     cells, predictions, labels = [], [], []
-    for number, world in enumerate(worlds(c.graphs).values()):
+    known = worlds(c.graphs).values()
+    for number, world in enumerate(known, start=1):
         seed, examples = c.evaluate.seed, c.evaluate.examples
         batch, sha256 = frozen(world, seed, examples, compute.threads)
         answers = {name: predict(model, batch.tokens) for name, model in models.items()}
@@ -53,7 +57,7 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
         about = {"world": world.name, "title": world.title, "description": world.description}
         labels.append({**about, "seed": seed, "examples": examples, "sha256": sha256,
                        **_label_counts(batch, world)})  # fmt: skip
-        yield {"stage": "evaluate", "step": number + 1, "world": world.name}
+        yield {"stage": "evaluate", "step": number, "of": len(known), "world": world.name}
 
     size = {"max_vertices": c.graphs.max_vertices, "tune_vertices": c.graphs.tune_vertices}
     write_result(run, "labels", {**size, "worlds": labels})

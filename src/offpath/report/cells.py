@@ -140,6 +140,13 @@ def significant(value: float) -> str:
     return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:.0f}"
 
 
+def error_interval(found: Record, between: str = "–") -> str:
+    """The interval of a mean squared error; a dash where there are too few examples for one."""
+    if found["mse_low"] is None:
+        return "–"
+    return f"{significant(found['mse_low'])}{between}{significant(found['mse_high'])}"
+
+
 def grouped(count: int) -> str:
     """A count with thin spaces between its thousands.
 

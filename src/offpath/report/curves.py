@@ -42,10 +42,11 @@ def distance_loss_chart(
 ) -> alt.Chart:
     """Training loss of each true distance, on a logarithmic axis, up to a step."""
     begun = [m for m in metrics if m["stage"] == stage and m["step"] <= last_step]
+    points = pooled(begun)
     rows = [
         {"line": label_title(label, max_vertices), "step": step, "loss": loss}
         for label in range(1, max_vertices + 1)
-        for step, loss in _steady(pooled(begun), str(label))
+        for step, loss in _steady(points, str(label))
     ]
     name = f"training loss by true distance up to step {last_step}"
     return _lines(rows, label_colours(max_vertices), name)

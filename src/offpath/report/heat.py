@@ -7,6 +7,7 @@ from offpath.report.cells import (
     POOLED,
     Slice,
     cell,
+    error_interval,
     grouped,
     percent,
     percent_interval,
@@ -84,7 +85,7 @@ def _heat_cell(found: Record | None) -> HeatCell | None:
         accuracy=percent(found["accuracy"]),
         accuracy_interval=percent_interval(found["accuracy_low"], found["accuracy_high"]),
         error=significant(found["mse"]),
-        error_interval=f"{significant(found['mse_low'])}–{significant(found['mse_high'])}",
+        error_interval=error_interval(found),
         explained="–" if found["r2"] is None else f"{found['r2']:.2f}".replace("-", "−"),
         examples=grouped(found["count"]),
     )

@@ -16,12 +16,12 @@ from markupsafe import Markup
 
 from offpath.report.sections import sections
 from offpath.report.story import Section, Story, story
-from offpath.runs import Run, write_file
+from offpath.runs import Run, sessions, write_file
 
 
 def write_report(run: Run) -> Path:
     """Write the page that shows a run, and return where it lies."""
-    write_file(run.report, page(story(run)).encode())
+    write_file(run.report, page(story(run)).encode(errors="replace"))
     return run.report
 
 
@@ -42,7 +42,7 @@ def page(told: Story) -> str:
         configuration=told.run.configuration.model_dump(),
         sections=shown,
         specifications=_specifications(shown),
-        sessions=told.sessions(),
+        sessions=sessions(told.run),
         worlds=told.results.get("labels", told.results.get("matrix", {})).get("worlds", []),
         vega=Markup(_vega()),
     )

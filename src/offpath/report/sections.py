@@ -23,7 +23,6 @@ from offpath.report.story import Figure, Key, Section, Story
 from offpath.runs import Record
 
 TUNING = {"finetune": "fine-tuning", "scratch": "from scratch"}
-CHECKPOINTS = ("untrained", "pretrained", "finetuned", "scratch")
 COMPARED = (TUNED, *COMPARISONS)
 EARLY_STEPS = 400  # the phase changes of the study all lie within
 
@@ -72,7 +71,8 @@ def _matrix(told: Story) -> Section:
     figure = Figure(
         "Every predictor on every distribution",
         "Large: share of right answers, which also sets the colour. Below: mean squared error, its "
-        f"95 % interval from {resamples} bootstrap resamples, and R² against the best constant.",
+        f"95 % interval from {resamples} bootstrap resamples (– below 30 examples), and R² against "
+        "the best constant.",
         told.facts(
             "all checkpoints and rules",
             told.tuned_on,
@@ -229,23 +229,25 @@ def _predictions(told: Story) -> Section:
     if missing := told.missing("matrix", "predictions"):
         return Section(anchor, title, missing=missing)
     matrix, predictions = told.results["matrix"], told.results["predictions"]
+    everyone = [row["predictor"] for row in matrix["predictors"]]
     figure = Figure(
         "Predicted value for each true distance",
-        "Each column of a panel is one true distance and sums to 1; the colour grows with the "
-        "square root of the share. On the dashed diagonal the prediction is right. "
+        "Each column of a panel is one true distance and sums to 1, with shares below 0.2 % left "
+        "out; the colour grows with the square root of the share. On the dashed diagonal the "
+        "prediction is right. "
         f"“No path” should be answered by {matrix['max_vertices']}; predictions beyond the axis "
         "are counted at its end. A column of few examples looks as strong as one of many.",
         told.facts(
-            "all checkpoints",
+            "all checkpoints and rules",
             told.tuned_on,
             "frozen evaluation sets of all distributions",
             "share of predictions, by true distance",
             "results/predictions.json",
         ),
-        charts=[("", "", prediction_chart(predictions, matrix, CHECKPOINTS))],
+        charts=[("", "", prediction_chart(predictions, matrix, everyone))],
         layout="wide",
     )
-    text = "Checkpoints down, distributions across."
+    text = "Checkpoints and rules down, distributions across."
     return Section(anchor, title, text, [figure])
 
 

@@ -3,7 +3,6 @@
 In: a run folder, finished or not. Out: its results and metrics, with the words that captions share.
 """
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import altair as alt
 
 from offpath.report.findings import Finding
 from offpath.report.heat import HeatTable
-from offpath.runs import Record, Run, read_metrics, read_result
+from offpath.runs import Record, Run, read_metrics, read_result, sessions
 
 PARTS = {
     "pretrain": ("pre-training", "pretrain"),
@@ -106,14 +105,10 @@ class Story:
         title, verb = PARTS[part]
         if verb != "pretrain":
             return Missing(title, self._command(verb))
-        c, sessions = self.run.configuration, self.sessions()
+        c = self.run.configuration
         begin = f"offpath pretrain --recipe {c.recipe} --seed {c.seed}"  # unless something was set
-        return Missing(title, sessions[0]["command"] if sessions else begin)
-
-    def sessions(self) -> list[Record]:
-        """Who worked on the run, when, with what; empty if the folder does not say."""
-        path = self.run.folder / "provenance.json"
-        return json.loads(path.read_bytes())["sessions"] if path.exists() else []
+        begun = [s["command"] for s in sessions(self.run) if s["command"].startswith("offpath ")]
+        return Missing(title, begun[0] if begun else begin)
 
     def _command(self, verb: str) -> str:
         return shlex.join(["offpath", verb, str(self.run.folder)])

@@ -15,6 +15,7 @@ from offpath.report.cells import (
     STRATA,
     Slice,
     cell,
+    error_interval,
     grouped,
     percent,
     percent_interval,
@@ -69,7 +70,7 @@ def _table(
 def _error_text(found: Record | None) -> Text:
     if found is None:
         return Text("–", style="dim")
-    ends = f"{significant(found['mse_low'])}–\n{significant(found['mse_high'])}"
+    ends = error_interval(found, between="–\n")
     accuracy, error = percent(found["accuracy"]), significant(found["mse"])
     return Text.assemble((accuracy, "bold"), f"\n{error}\n", (ends, "dim"))
 

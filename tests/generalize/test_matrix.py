@@ -1,0 +1,69 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from offpath.compute import Compute
+from offpath.data.batches import frozen
+from offpath.data.exact import label_distribution
+from offpath.data.worlds import world
+from offpath.fit.checkpoints import load_model, new_model, save_model
+from offpath.fit.transformer import predict
+from offpath.generalize.matrix import BIN_WIDTH, CHECKPOINTS, RESULTS, measure_matrix
+from offpath.recipes import smoke
+from offpath.runs import Run, create_run, read_result
+
+CPU = Compute(torch.device("cpu"), 1)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> Run:
+    """A run whose four checkpoints answer differently, measured."""
+    c = smoke()
+    c = c.model_copy(update={"evaluate": c.evaluate.model_copy(update={"examples": 300})})
+    run = create_run(c, tmp_path_factory.mktemp("runs"))
+    for number, name in enumerate(CHECKPOINTS):
+        model = new_model(c)
+        with torch.no_grad():
+            model.readout.weight.mul_(number + 1)
+            model.readout.bias.fill_(number)
+        save_model(run, name, model)
+    assert [r["step"] for r in measure_matrix(run, CPU)] == [1, 2, 3, 4, 5, 6, 7]
+    return run
+
+
+@pytest.mark.parametrize("name", ["pretraining", "test_e"])
+@pytest.mark.parametrize("checkpoint", CHECKPOINTS)
+def test_each_cell_and_histogram_is_that_of_its_checkpoint_and_distribution(
+    measured: Run, checkpoint: str, name: str
+):
+    batch, digest = frozen(world(name, measured.configuration.graphs), 0, 300)
+    answers = predict(load_model(measured, checkpoint, CPU.device), batch.tokens)
+    matrix, predictions = (read_result(measured, part) for part in ("matrix", "predictions"))
+    place = {"predictor": checkpoint, "world": name}
+    (pooled,) = (c for c in matrix["cells"] if place.items() <= c.items() and c["by"] == "pooled")
+    assert pooled["mse"] == pytest.approx(((answers - batch.distance) ** 2).mean(), rel=1e-5)
+    assert pooled["count"] == 300
+    assert digest in [w["sha256"] for w in matrix["worlds"] if w["world"] == name]
+    (histogram,) = (c for c in predictions["cells"] if place.items() <= c.items())
+    counted = Counter()
+    for label, answer in zip(batch.distance.tolist(), answers.tolist(), strict=True):
+        inside = min(max(answer, predictions["lowest"]), predictions["highest"] - 1e-6)
+        counted[label, int((inside - predictions["lowest"]) // BIN_WIDTH)] += 1
+    assert {(c["label"], c["bin"]): c["count"] for c in histogram["counts"]} == counted
+
+
+def test_labels_are_counted_beside_their_exact_probabilities(measured: Run):
+    for entry in read_result(measured, "labels")["worlds"]:
+        a_world = world(entry["world"], measured.configuration.graphs)
+        batch, _ = frozen(a_world, 0, 300)
+        exact = label_distribution(a_world)
+        for row in entry["labels"]:
+            assert row["count"] == np.sum(batch.distance == row["label"])
+            assert row["exact"] == pytest.approx(float(exact[row["label"]]))
+        assert sum(row["count"] for row in entry["strata"]) == 300
+
+
+def test_all_results_are_written(measured: Run):
+    assert all(measured.result(name).exists() for name in RESULTS)
