@@ -5,7 +5,9 @@ PY ?= python3
 PIP_FLAGS ?=
 ARGS ?=
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
+# The variable, unlike -c, also pins what pip installs for a moment to build the package.
+PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q \
+       --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
 .PHONY: run test test-browser lint check format clean
 

@@ -19,7 +19,7 @@ def one_thread() -> None:
     return
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Configuration:
     """The smoke recipe in still fewer steps."""
     c = smoke()

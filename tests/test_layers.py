@@ -50,9 +50,3 @@ def test_help_report_and_recipes_load_neither_torch_nor_numba(code: str):
     check = f"import sys; {code}; print({{'torch', 'numba'}} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert said.stdout == "set()\n"
-
-
-def test_help_does_not_load_altair():
-    check = "import sys, offpath.cli; print('altair' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
-    assert said.stdout == "False\n"

@@ -11,7 +11,7 @@ from offpath.configs import Configuration, InputError
 from offpath.fit.checkpoints import save_progress
 from offpath.fit.finetune import finetune
 from offpath.fit.pretrain import pretrain
-from offpath.runs import Run, create_run, read_metrics
+from offpath.runs import Run, create_run, read_metrics, write_result
 
 CPU = Compute(torch.device("cpu"), 1)
 WHOLE = ("untrained", "pretrained", "finetuned", "scratch")
@@ -26,19 +26,10 @@ def losses(run: Run) -> list[tuple]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Run:
+def undisturbed(tiny: Configuration, tmp_path_factory) -> Run:
     """A run that was never stopped."""
-    from offpath.recipes import smoke
-
     torch.set_num_threads(1)
-    c = smoke()
-    c = c.model_copy(
-        update={
-            "pretrain": c.pretrain.model_copy(update={"steps": 20, "checkpoint_every_steps": 4}),
-            "finetune": c.finetune.model_copy(update={"steps": 6, "checkpoint_every_steps": 2}),
-        }
-    )
-    run = create_run(c, tmp_path_factory.mktemp("undisturbed"))
+    run = create_run(tiny, tmp_path_factory.mktemp("undisturbed"))
     for stage in (pretrain, finetune):
         list(stage(run, CPU))
     return run
@@ -85,6 +76,19 @@ def test_a_stage_that_is_done_does_nothing(undisturbed: Run):
     assert list(pretrain(undisturbed, CPU)) == []
     assert weights(undisturbed) == before
     assert not list(undisturbed.folder.glob("checkpoints/*resume*"))
+
+
+def test_training_anew_discards_what_was_measured_before_and_ends_in_the_same_weights(run: Run):
+    for _ in (*pretrain(run, CPU), *finetune(run, CPU)):
+        pass
+    before = weights(run)
+    run.checkpoint("finetuned").unlink()
+    write_result(run, "matrix", {"cells": []})
+    run.done.write_text("")
+    list(finetune(run, CPU))
+    assert not run.result("matrix").exists()
+    assert not run.done.exists()
+    assert weights(run) == before
 
 
 def test_the_first_record_of_a_resumed_stage_says_where_it_goes_on(run: Run):

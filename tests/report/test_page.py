@@ -1,6 +1,4 @@
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -174,11 +172,3 @@ def test_each_column_of_a_prediction_panel_sums_to_one(run: Run):
     assert len(sums) == 6 * 7 * 5
     assert list(sums.values()) == pytest.approx([1.0] * len(sums), abs=0.02)
     assert {truth for _, _, truth in sums} == {"1", "2", "3", "4", "no path"}
-
-
-def test_the_report_loads_neither_torch_nor_numba():
-    code = "import sys, offpath.report.page, offpath.report.tables; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert not {"torch", "numba"} & set(loaded)

@@ -52,12 +52,11 @@ def fit_stage(
         losses.add(step)
         last = step.step == training.steps
         if step.step % training.log_every_steps == 0 or last:
-            now = time.perf_counter()
-            record = _record(stage, step, losses, training, now - began)
+            record = _record(stage, step, losses, training, began)
             _stop_unless_finite(record, training)
             append_metrics(run, record)
             yield record
-            began = now
+            began = time.perf_counter()
         if step.step % training.checkpoint_every_steps == 0 and not last:
             save_progress(run, stage, step.step, model, optimizer)
     save_model(run, end, model)
@@ -65,13 +64,15 @@ def fit_stage(
 
 
 def _record(
-    stage: str, step: Step, losses: LossByLabel, training: Training, seconds: float
+    stage: str, step: Step, losses: LossByLabel, training: Training, began: float
 ) -> Record:
+    read = losses.read()  # waits for the device, so that the time is that of the steps
+    seconds = time.perf_counter() - began
     steps = (step.step - 1) % training.log_every_steps + 1
     return {
         "stage": stage,
         "step": step.step,
-        **losses.read(),
+        **read,
         "gradient_norm": step.gradient_norm.item(),
         "learning_rate": step.learning_rate,
         "examples_per_second": round(steps * training.batch_examples / seconds, 1),
