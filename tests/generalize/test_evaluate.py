@@ -10,7 +10,7 @@ from offpath.recipes import laptop
 
 BATCH = draw(worlds(laptop().graphs)["test_e"], 0, 0, 3000)
 NOISE = np.random.default_rng(0).normal(0, 0.6, (2, 3000))
-SCORES = evaluate(BATCH, BATCH.distance + NOISE, resamples=400, seed=0, threads=2)
+SCORES = evaluate(BATCH, BATCH.distance + NOISE, tune_vertices=5, resamples=400, seed=0, threads=2)
 
 
 def cell(records, by: str, name: str):
@@ -30,6 +30,17 @@ def test_a_stratums_scores_are_those_of_its_examples(predictor: int, stratum: st
         assert found["r2"] == pytest.approx(1 - (errors**2).mean() / labels.var())
     else:
         assert found["r2"] is None
+
+
+def test_slices_of_larger_graphs_hold_the_graphs_that_fine_tuning_never_shows():
+    larger = (BATCH.vertices > 5) & (BATCH.stratum == STRATA.index("on_path"))
+    for words, unseen in (("seen", False), ("unseen", True)):
+        chosen = larger & (BATCH.unseen_name == unseen)
+        found = cell(SCORES[0], "name in larger graphs", f"on_path, {words}")
+        assert found["count"] == chosen.sum() > 0
+        assert found["mse"] == pytest.approx((NOISE[0, chosen] ** 2).mean())
+    everywhere = cell(SCORES[0], "name", "on_path, seen")["count"]
+    assert cell(SCORES[0], "name in larger graphs", "on_path, seen")["count"] < everywhere
 
 
 @pytest.mark.parametrize("by", ["stratum", "name", "isolated", "label"])
@@ -54,7 +65,9 @@ def test_bootstrap_intervals_hold_the_truth_about_95_times_in_100():
     held = 0
     for trial in range(200):
         answers = small.distance + rng.normal(0, 1, (1, 300))
-        found = cell(evaluate(small, answers, resamples=200, seed=trial)[0], "pooled", "all")
+        found = cell(
+            evaluate(small, answers, tune_vertices=5, resamples=200, seed=trial)[0], "pooled", "all"
+        )
         held += found["mse_low"] <= 1.0 <= found["mse_high"]
     assert 0.88 <= held / 200 <= 0.99
 
@@ -67,7 +80,9 @@ def test_a_slice_of_few_examples_has_no_bootstrap_interval():
 
 
 def test_results_do_not_depend_on_the_thread_count():
-    again = evaluate(BATCH, BATCH.distance + NOISE, resamples=400, seed=0, threads=1)
+    again = evaluate(
+        BATCH, BATCH.distance + NOISE, tune_vertices=5, resamples=400, seed=0, threads=1
+    )
     assert again == SCORES
 
 
@@ -81,12 +96,12 @@ def test_the_best_constant_explains_nothing_and_no_constant_beats_it():
     best = ((constant(BATCH) - BATCH.distance) ** 2).mean()
     grid = [((c - BATCH.distance.astype(float)) ** 2).mean() for c in np.linspace(0, 8, 161)]
     assert best <= min(grid)
-    scores = evaluate(BATCH, constant(BATCH)[None], resamples=40, seed=0)[0]
+    scores = evaluate(BATCH, constant(BATCH)[None], tune_vertices=5, resamples=40, seed=0)[0]
     assert cell(scores, "pooled", "all")["r2"] == pytest.approx(0)
 
 
 def test_answering_the_distance_to_2_is_right_exactly_where_the_distances_agree():
-    scores = evaluate(BATCH, distance_to_2(BATCH)[None], resamples=40, seed=0)[0]
+    scores = evaluate(BATCH, distance_to_2(BATCH)[None], tune_vertices=5, resamples=40, seed=0)[0]
     assert cell(scores, "stratum", "trained")["mse"] == 0
     assert cell(scores, "stratum", "on_path")["accuracy"] == 0
     agree = BATCH.distance == BATCH.distance_to_2

@@ -29,6 +29,7 @@ def evaluate(
     batch: Batch,
     answers: Float[np.ndarray, "predictor example"],
     *,
+    tune_vertices: int,
     resamples: int,
     seed: int,
     threads: int = 1,
@@ -39,7 +40,7 @@ def evaluate(
     (answers that round to the true distance), accuracy_low, accuracy_high, and r2 against the best
     constant of that very slice (None where the slice has one label only).
     """
-    groups, members = slices(batch)
+    groups, members = slices(batch, tune_vertices)
     group_of = groups.astype(np.int64)
     labels = batch.distance.astype(float)
     errors = np.ascontiguousarray((answers - labels).T ** 2, float)  # (example, predictor)
@@ -83,22 +84,25 @@ def _scores(
 
 
 def slices(
-    batch: Batch,
+    batch: Batch, tune_vertices: int
 ) -> tuple[Int64[np.ndarray, " example"], dict[tuple[str, str], Bool[np.ndarray, " group"]]]:
     """A group for each example, and for each (by, slice) which groups belong to it.
 
-    Groups are the combinations of stratum, both flags and label that occur: every slice is a union.
+    Groups are the combinations of stratum, both flags, label and "larger than any graph of
+    fine-tuning" that occur: every slice is a union.
     """
-    features = np.stack(
-        [batch.stratum, batch.unseen_name, batch.isolated, batch.distance], axis=1
-    ).astype(np.int64)
-    kinds, group_of = np.unique(features, axis=0, return_inverse=True)
-    stratum, unseen, isolated, label = kinds.T
+    features = [batch.stratum, batch.unseen_name, batch.isolated, batch.distance]
+    features.append(batch.vertices > tune_vertices)
+    table = np.stack(features, axis=1).astype(np.int64)
+    kinds, group_of = np.unique(table, axis=0, return_inverse=True)
+    stratum, unseen, isolated, label, larger = kinds.T
     members = {("pooled", "all"): np.ones(len(kinds), bool)}
     for number, name in enumerate(STRATA):
         members["stratum", name] = stratum == number
-        members["name", f"{name}, seen"] = (stratum == number) & (unseen == 0)
-        members["name", f"{name}, unseen"] = (stratum == number) & (unseen == 1)
+        for flag, words in enumerate(("seen", "unseen")):
+            named = (stratum == number) & (unseen == flag)
+            members["name", f"{name}, {words}"] = named
+            members["name in larger graphs", f"{name}, {words}"] = named & (larger == 1)
     members["isolated", "isolated"] = isolated == 1
     members["isolated", "connected"] = isolated == 0
     for distance in np.unique(label):

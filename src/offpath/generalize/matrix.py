@@ -46,6 +46,7 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
         scores = evaluate(
             batch,
             np.stack([a.astype(float) for a in answers.values()]),
+            tune_vertices=c.graphs.tune_vertices,
             resamples=c.evaluate.bootstrap_resamples,
             seed=seed,
             threads=compute.threads,
