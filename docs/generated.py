@@ -17,12 +17,18 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGES = ("README.md", "LOG.md", "benchmarks/RECORDS.md")
 SEEDS = (0, 1, 2)
 SLICES = {
-    "on path, tuned names": "on_path, seen",
-    "on path, names never tuned": "on_path, unseen",
-    "off path": "off_path",
-    "2 cut off": "off_path_cut",
-    "unreachable": "unreachable",
-    "absent": "absent",
+    "on path, seen": ("name", "on_path, seen"),
+    "on path, seen, larger graphs": ("name in larger graphs", "on_path, seen"),
+    "on path, unseen": ("name", "on_path, unseen"),
+    "off path": ("stratum", "off_path"),
+    "off path, cut": ("stratum", "off_path_cut"),
+    "unreachable": ("stratum", "unreachable"),
+    "absent": ("stratum", "absent"),
+}
+PREDICTORS = {
+    "pretrained": "pre-trained",
+    "scratch": "from scratch",
+    "finetuned": "fine-tuned",
 }
 
 
@@ -70,17 +76,23 @@ def _line(depth: int, name: str, module: Path) -> str:
 
 
 def seeds_table() -> str:
-    """Pre-training error and accuracy by stratum of every seed."""
-    head = ["seed", "checkpoint", "MSE, pre-training", *SLICES]
+    """Pre-training error and accuracy by stratum of every seed, and of the rule."""
+    head = ["seed", "answers", "MSE, pre-training", *SLICES]
     rows = [head, ["---"] * len(head)]
-    for seed in SEEDS:
-        cells = seed_cells(seed)
-        for predictor, title in (("pretrained", "pre-trained"), ("finetuned", "fine-tuned")):
-            mse = cells[predictor, "pretraining", "all"]
-            accuracies = [_accuracy(cells[predictor, "test_e", s]) for s in SLICES.values()]
-            low_high = f"{mse['mse']:.4f} ({mse['mse_low']:.4f} to {mse['mse_high']:.4f})"
-            rows.append([str(seed), title, low_high, *accuracies])
+    rows += [
+        [str(seed), title, *_table_cells(seed_cells(seed), name)]
+        for seed in SEEDS
+        for name, title in PREDICTORS.items()
+    ]
+    rows.append(["any", "the rule d(1,2)", *_table_cells(seed_cells(0), "distance_to_2")])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _table_cells(cells: dict, predictor: str) -> list[str]:
+    return [
+        f"{cells[predictor, 'pretraining', 'pooled', 'all']['mse']:.4f}",
+        *(_accuracy(cells[predictor, "test_e", *place]) for place in SLICES.values()),
+    ]
 
 
 def phases_table() -> str:
@@ -162,18 +174,14 @@ def step_table() -> str:
 
 
 def _accuracy(cell: dict) -> str:
-    low, high = cell["accuracy_low"], cell["accuracy_high"]
-    return f"{cell['accuracy']:.1%} ({low:.1%} to {high:.1%})"
+    low, high = 100 * cell["accuracy_low"], 100 * cell["accuracy_high"]
+    return f"{100 * cell['accuracy']:.1f} % ({low:.1f}–{high:.1f})"
 
 
 def seed_cells(seed: int) -> dict:
-    """Cells of a seed's matrix by predictor, distribution and slice."""
+    """Cells of a seed's matrix by predictor, distribution, kind of slice and slice."""
     matrix = json.loads((RESULTS / f"laptop-seed{seed}" / "matrix.json").read_text())
-    return {
-        (c["predictor"], c["world"], c["slice"]): c
-        for c in matrix["cells"]
-        if c["by"] in ("pooled", "stratum", "name")
-    }
+    return {(c["predictor"], c["world"], c["by"], c["slice"]): c for c in matrix["cells"]}
 
 
 def _read(name: str) -> dict:

@@ -10,13 +10,8 @@ import altair as alt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs.generated import SEEDS, SLICES, seed_cells
+from docs.generated import PREDICTORS, SEEDS, SLICES, seed_cells
 
-PREDICTORS = {
-    "pretrained": "pre-trained",
-    "scratch": "tuned from scratch",
-    "finetuned": "fine-tuned",
-}
 COLOURS = ["#8a8a8a", "#d08a1d", "#1f6fb5"]  # apart for the colour-blind, and in grey
 INK = "#3a3a3a"
 
@@ -32,12 +27,12 @@ def main() -> None:
             "high": cell["accuracy_high"],
         }
         for seed in SEEDS
-        for question, name in SLICES.items()
+        for question, place in SLICES.items()
         for predictor, title in PREDICTORS.items()
-        if (cell := seed_cells(seed)[predictor, "test_e", name])
+        if (cell := seed_cells(seed)[predictor, "test_e", *place])
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("question:N", sort=list(SLICES), title=None),
+        y=alt.Y("question:N", sort=list(SLICES), title=None, axis=alt.Axis(labelPadding=12)),
         yOffset=alt.YOffset("network:N", sort=list(PREDICTORS.values())),
         color=alt.Color(
             "network:N",
@@ -52,7 +47,7 @@ def main() -> None:
     )
     dots = base.mark_point(filled=True, size=42, opacity=0.85).encode(x="right:Q")
     title = alt.TitleParams(
-        "Where does the skill hold? Share of right answers, recipe laptop, each seed a dot",
+        "Where does the skill hold? Share of right answers, recipe laptop, a dot a seed",
         subtitle="test e: any target, 3 to 8 vertices; tuned on the path, 3 to 5 vertices",
         anchor="start",
     )

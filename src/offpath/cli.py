@@ -32,7 +32,7 @@ examples
                                          finetune RUN, evaluate RUN, report RUN
 
 A run that was stopped goes on when the same command is given again.
-`offpath VERB --help` explains every option of a verb."""
+`offpath VERB --help` explains every option of a verb; `offpath --version` tells the version."""
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -64,7 +64,7 @@ class Experiment(Arguments):
 class Begun(Arguments):
     """Options of the verbs that go on from a run folder."""
 
-    run: tyro.conf.Positional[Path]
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of a run, as `offpath run` and `offpath pretrain` name it."""
     machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
 
@@ -96,9 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows a ?
     try:
+        if words[:1] == ["help"] and words[1:]:
+            words = [words[1], "--help"]
         if not words or words[0] in ("-h", "--help", "help"):
             print(overview())
-        elif words[0] == "--version":
+        elif words[0] in ("-V", "--version"):
             print(f"offpath {__version__}")
         elif words[0] in VERBS:
             VERBS[words[0]](words[1:])
@@ -165,7 +167,7 @@ def sample(words: list[str]) -> None:
     from offpath.data.show import show_examples, write_examples
 
     if arguments.out is None:
-        show_examples(_draw(arguments), arguments.start, Console())
+        show_examples(_draw(arguments), _world(arguments), arguments.start, Console())
     else:
         write_examples(_draw(arguments), arguments.out)
         print(f"wrote {arguments.count} examples to {arguments.out}")
@@ -224,6 +226,7 @@ def forecast(words: list[str]) -> None:
     from offpath.fit.forecast import forecast_table
 
     machine = compute(arguments.machine.device, arguments.machine.threads)
+    print("timing a few steps; on a busy machine the forecast is too long", file=sys.stderr)
     Console().print(forecast_table(measure(arguments.configuration, machine)))
 
 
@@ -281,12 +284,17 @@ def _check_graphs(arguments: Sample) -> None:
             raise InputError(f"{name} must be {least} to {most}; got {getattr(arguments, name)}")
 
 
-def _draw(arguments: Sample):
-    from offpath.data.batches import draw
+def _world(arguments: Sample):
     from offpath.data.worlds import world
 
+    return world(arguments.world, arguments.graphs)
+
+
+def _draw(arguments: Sample):
+    from offpath.data.batches import draw
+
     a = arguments
-    return draw(world(a.world, a.graphs), a.seed, a.start, a.count, purpose=a.purpose)
+    return draw(_world(a), a.seed, a.start, a.count, purpose=a.purpose)
 
 
 def _follow(begun: Run, records: Iterable[Record]) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from offpath.configs import Configuration
 from offpath.runs import Record
@@ -28,10 +29,10 @@ def follow(records: Iterable[Record], configuration: Configuration, console: Con
     }
     columns = (
         TextColumn("{task.description:<12}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[seen]}"),
+        BarColumn(bar_width=20 if console.width >= 110 else 6),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[seen]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks = {}

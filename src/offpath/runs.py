@@ -89,8 +89,8 @@ def open_run(folder: Path) -> Run:
         text = (folder / "config.json").read_bytes()
     except OSError as error:
         raise InputError(
-            f"RUN must be a run folder, one with a config.json; {folder}: {error.strerror}; "
-            "make one with `offpath run` or `offpath pretrain`"
+            f"RUN must be a run folder, one with a config.json; {folder / 'config.json'}: "
+            f"{error.strerror}; make one with `offpath run` or `offpath pretrain`"
         ) from error
     run = Run(folder, configuration_from_json(text, str(folder / "config.json")))
     for part in ("checkpoints", "results"):
@@ -120,6 +120,10 @@ def working_on(run: Run) -> Iterator[None]:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or, whatever happens, as it was before."""
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{path} cannot be written: there is no folder {path.parent}; make it first"
+        )
     partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         with open(partial, "wb") as file:

@@ -163,6 +163,20 @@ def test_a_rare_distance_gets_a_point_once_it_has_a_hundred_examples():
     }
 
 
+@pytest.mark.parametrize(("accuracy", "said"), [(0.89, True), (0.99, False)])
+def test_a_network_that_did_not_learn_its_first_task_is_told(run: Run, accuracy: float, said: bool):
+    matrix = read_result(run, "matrix")
+    for cell in matrix["cells"]:
+        if (cell["predictor"], cell["world"], cell["by"]) == (
+            "pretrained",
+            "pretraining",
+            "pooled",
+        ):
+            cell["accuracy"] = accuracy
+    write_result(run, "matrix", matrix)
+    assert ("did not learn its first task" in write_report(run).read_text()) == said
+
+
 def test_each_column_of_a_prediction_panel_sums_to_one(run: Run):
     chart = sections(story(run))[-1].figures[0].charts[0][2].to_dict()
     sums: dict[tuple[str, str, str], float] = {}

@@ -10,14 +10,21 @@ from rich.table import Table
 
 from offpath.configs import InputError
 from offpath.data.batches import Batch
-from offpath.data.worlds import STRATA
+from offpath.data.worlds import STRATA, World
 from offpath.runs import write_file
 
 ROWS_SHOWN = 1000
 
 
-def show_examples(batch: Batch, start: int, console: Console) -> None:
-    """Print the first examples as a table, one row each."""
+LEGEND = (
+    "n vertices, edges as drawn (repeated ones stay); t is the target, d(1,t) its distance from 1, "
+    "or none; unseen: fine-tuning asks for no such name; isolated: no edge touches t"
+)
+
+
+def show_examples(batch: Batch, world: World, start: int, console: Console) -> None:
+    """Print the first examples of a world as a table, one row each."""
+    console.print(f"[bold]{world.title}[/]: {world.description}")
     no_path = batch.tokens.shape[1] - 1
     table = Table("index", "n", "t", "d(1,t)", "d(1,2)", "stratum", "flags", box=SIMPLE_HEAD)
     for column in table.columns:
@@ -32,6 +39,7 @@ def show_examples(batch: Batch, start: int, console: Console) -> None:
         place = [str(start + i), str(batch.vertices[i]), str(batch.tokens[i, -1, 0])]
         table.add_row(*place, *hops, STRATA[batch.stratum[i]], "\n".join(flags), " ".join(edges))
     console.print(table)
+    console.print(LEGEND, style="dim")
     if len(batch.distance) > ROWS_SHOWN:
         console.print(
             f"and {len(batch.distance) - ROWS_SHOWN} more: --out writes them all to a file"

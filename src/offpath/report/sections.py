@@ -6,7 +6,16 @@ missing of it.
 
 from collections.abc import Mapping, Sequence
 
-from offpath.report.cells import ANY_TARGET, HEADLINE, ISOLATION, STRATA, distance_slices
+from offpath.report.cells import (
+    ANY_TARGET,
+    HEADLINE,
+    ISOLATION,
+    POOLED,
+    STRATA,
+    cell,
+    distance_slices,
+    percent,
+)
 from offpath.report.charts import colour, label_colours
 from offpath.report.curves import MOST_POINTS, distance_loss_chart, learning_rate_chart, loss_chart
 from offpath.report.figures import (
@@ -24,6 +33,7 @@ from offpath.runs import Record
 
 TUNING = {"finetune": "fine-tuning", "scratch": "from scratch"}
 COMPARED = (TUNED, *COMPARISONS)
+LEARNED = 0.9  # accuracy on the pre-training distribution: below, generalization is no question
 EARLY_STEPS = 400  # the phase changes of the study all lie within
 
 
@@ -56,6 +66,13 @@ def _answer(told: Story) -> Section:
         "All numbers are on test e, where any vertex may be asked for. One predictor is called "
         "above or below another only if their 95 % intervals do not overlap."
     )
+    learned = cell(matrix, "pretrained", "pretraining", POOLED)
+    if learned and learned["accuracy"] < LEARNED:
+        text = (
+            f"This network did not learn its first task: only {percent(learned['accuracy'])} of "
+            "its answers on the pre-training distribution are right, so the rest means little. "
+            f"{text}"
+        )
     found = findings(matrix)
     untuned = told.missing("finetune") or [told.made_by("matrix")]  # or measured before
     missing = () if found else untuned
