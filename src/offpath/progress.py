@@ -16,7 +16,6 @@ TITLES = {
     "evaluate": "test matrix",
 }
 LINES_A_STAGE = 10  # where there is no terminal
-LABELS_SHOWN = 4  # distances 1 to 4 and no path: more do not fit beside a bar
 
 
 def follow(records: Iterable[Record], configuration: Configuration, console: Console) -> None:
@@ -27,12 +26,14 @@ def follow(records: Iterable[Record], configuration: Configuration, console: Con
         "finetune": c.finetune.steps,
         "scratch": c.finetune.steps,
     }
+    wide = console.width >= 110
+    labels = 4 if wide or not console.is_terminal else 2
     columns = (
-        TextColumn("{task.description:<12}"),
-        BarColumn(bar_width=20 if console.width >= 110 else 6),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[seen]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        TextColumn("{task.description}", table_column=Column(min_width=12)),
+        BarColumn(bar_width=20 if wide else 8),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}", table_column=Column(min_width=9)),
+        TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
+        TextColumn("{task.fields[seen]}", table_column=Column(no_wrap=True)),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks = {}
@@ -43,14 +44,14 @@ def follow(records: Iterable[Record], configuration: Configuration, console: Con
                 tasks[stage] = bar.add_task(TITLES[stage], total=total, seen="")
             if "resumed" in record:
                 console.print(f"{TITLES[stage]}: goes on from step {step} ({record['resumed']})")
-            seen = summary(record, c.graphs.max_vertices)
+            seen = summary(record, c.graphs.max_vertices, labels)
             bar.update(tasks[stage], completed=step, seen=seen)
             if not console.is_terminal and _worth_a_line(record, total, c):
                 console.print(f"{TITLES[stage]:<12} {step:>6} / {total}  {seen}", soft_wrap=True)
 
 
-def summary(record: Record, no_path: int) -> str:
-    """A record in a few words: the loss, and the loss by distance.
+def summary(record: Record, no_path: int, labels: int = 4) -> str:
+    """A record in a few words: the loss, that of distances 1 to `labels`, and that of no path.
 
     >>> summary({"loss": 1.5, "loss_by_label": {"1": 0.5, "8": 2.0}}, no_path=8)
     'loss 1.5000  d1 0.50  none 2.00'
@@ -60,7 +61,7 @@ def summary(record: Record, no_path: int) -> str:
     if "loss" not in record:
         return ""
     by_label = record["loss_by_label"]
-    shown = [str(label) for label in range(1, min(LABELS_SHOWN + 1, no_path))]
+    shown = [str(label) for label in range(1, min(labels + 1, no_path))]
     parts = [f"d{label} {by_label[label]:.2f}" for label in shown if label in by_label]
     parts += [f"none {by_label[str(no_path)]:.2f}"] if str(no_path) in by_label else []
     return "  ".join([f"loss {record['loss']:.4f}", *parts])
