@@ -61,6 +61,10 @@ WRONG = {
         ["forecast", "--model.heads", "3"],
         "model.heads must divide model.width.*choose one of",
     ),
+    "option of another verb": (
+        ["forecast", "--runs-folder", "here"],
+        r"Unrecognized options: --runs-folder.*offpath forecast --help",
+    ),
     "negative rate": (
         ["run", "--finetune.learning-rate", "-0.1"],
         "finetune.learning_rate must be above 0 and at most 10; got -0.1",
@@ -197,6 +201,7 @@ def test_the_help_of_each_verb_explains_every_option(verb: str, capsys):
     assert offpath(verb, "--help") == 0
     said = capsys.readouterr().out
     assert (VERBS[verb].__doc__ or "").splitlines()[0].split(",")[0] in " ".join(said.split())
+    assert f"For example: offpath {verb} " in said
     if verb in ("run", "pretrain", "forecast"):
         assert "--pretrain.learning-rate FLOAT" in said
         assert "Peak learning rate." in said

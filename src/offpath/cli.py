@@ -4,21 +4,25 @@ A verb imports its stage when it runs, so that `offpath --help` answers at once.
 got wrong ends as one line on the error stream and exit status 2.
 """
 
-import contextlib
 import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, Literal, NoReturn, TypeVar
+from typing import Any, NoReturn
 
-import tyro
-from pydantic import BaseModel, ConfigDict
-
-from offpath import __version__
-from offpath.configs import Configuration, Graphs, InputError
-from offpath.recipes import recipe
+import offpath
+from offpath.arguments import (
+    Begun,
+    Chosen,
+    Experiment,
+    Folder,
+    Machine,
+    Sample,
+    check_sample,
+    named_recipe,
+    parse,
+)
+from offpath.configs import InputError
 from offpath.runs import Record, Run, create_run, open_run, working_on
 
 EXAMPLES = """\
@@ -34,60 +38,6 @@ examples
 A run that was stopped goes on when the same command is given again.
 `offpath VERB --help` explains every option of a verb; `offpath --version` tells the version."""
 
-T = TypeVar("T", bound=BaseModel)
-
-
-class Arguments(BaseModel):
-    """What every verb's arguments have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Machine(Arguments):
-    """Where to compute: changes speed, and results by rounding only."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto takes a GPU where there is one."""
-    threads: int | None = None
-    """CPU threads; None takes all cores."""
-
-
-class Experiment(Arguments):
-    """Options of the verbs that begin from a recipe; --recipe sets the defaults of all others."""
-
-    configuration: Annotated[Configuration, tyro.conf.arg(name="")]
-    runs_folder: Path = Path("runs")
-    """Folder below which each run gets its own."""
-    machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
-
-
-class Begun(Arguments):
-    """Options of the verbs that go on from a run folder."""
-
-    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Folder of a run, as `offpath run` and `offpath pretrain` name it."""
-    machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
-
-
-class Sample(Arguments):
-    """Options of `offpath sample`."""
-
-    world: tyro.conf.Positional[str] = "pretraining"
-    """pretraining, finetuning, or test_a to test_e."""
-    recipe: str = "laptop"
-    """Recipe whose graph sizes are the defaults below."""
-    seed: int = 0
-    """Seed of the examples."""
-    start: int = 0
-    """Index of the first example; 10^12 is reached as quickly as 0."""
-    count: int = 10
-    """Number of examples."""
-    purpose: Literal["training", "evaluation"] = "training"
-    """Which stream: they share no example."""
-    out: Path | None = None
-    """File to write instead of a table: .npz (numpy) or .parquet (needs the extra `data`)."""
-    graphs: Graphs
-
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 2 unusable input, 130 interrupted."""
@@ -101,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if not words or words[0] in ("-h", "--help", "help"):
             print(overview())
         elif words[0] in ("-V", "--version"):
-            print(f"offpath {__version__}")
+            print(f"offpath {offpath.__version__}")
         elif words[0] in VERBS:
             VERBS[words[0]](words[1:])
         else:
@@ -137,18 +87,18 @@ def _one_line(error: Exception) -> str:
 def overview() -> str:
     """What `offpath --help` prints."""
     verbs = [f"  {name:<10}{(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()]
-    question = (__import__("offpath").__doc__ or "").splitlines()[0]
+    question = (offpath.__doc__ or "").splitlines()[0]
     return "\n".join([question, "", "usage: offpath VERB [OPTIONS]", "", *verbs, "", EXAMPLES])
 
 
 def run(words: list[str]) -> None:
-    """Run the whole experiment of a recipe, or go on with it."""
-    arguments = _experiment_arguments("run", run, words)
-    from offpath.compute import compute
+    """Run the whole experiment of a recipe, or go on with it.
+
+    For example: offpath run --recipe laptop --seed 1 --pretrain.steps 5000
+    """
+    begun, machine = _begin("run", run, words)
     from offpath.pipeline import experiment, is_done
 
-    machine = compute(arguments.machine.device, arguments.machine.threads)
-    begun = create_run(arguments.configuration, arguments.runs_folder)
     with working_on(begun):
         if is_done(begun):
             print(f"{begun.folder} is done; only its report is made anew")
@@ -158,10 +108,13 @@ def run(words: list[str]) -> None:
 
 
 def sample(words: list[str]) -> None:
-    """Show examples of a distribution, or write them to a file."""
-    default = Sample(graphs=_recipe(words).graphs)
-    arguments = _parse("sample", sample, words, default)
-    _check_graphs(arguments)
+    """Show examples of a distribution, or write them to a file.
+
+    For example: offpath sample test_e --count 100000 --out examples.parquet
+    """
+    default = Sample(graphs=named_recipe(words).graphs)
+    arguments = parse("sample", sample, words, default)
+    check_sample(arguments)
     from rich.console import Console
 
     from offpath.data.show import show_examples, write_examples
@@ -174,21 +127,24 @@ def sample(words: list[str]) -> None:
 
 
 def pretrain(words: list[str]) -> None:
-    """Pre-train on the distance from vertex 1 to vertex 2, in a new run folder."""
-    arguments = _experiment_arguments("pretrain", pretrain, words)
-    from offpath.compute import compute
+    """Pre-train on the distance from vertex 1 to vertex 2, in a new run folder.
+
+    For example: offpath pretrain --model.layers 6
+    """
+    begun, machine = _begin("pretrain", pretrain, words)
     from offpath.fit.pretrain import pretrain as stage
 
-    machine = compute(arguments.machine.device, arguments.machine.threads)
-    begun = create_run(arguments.configuration, arguments.runs_folder)
     with working_on(begun):
         _follow(begun, stage(begun, machine))
     print(f"pre-trained; go on with `offpath finetune {begun.folder}`")
 
 
 def finetune(words: list[str]) -> None:
-    """Fine-tune a pre-trained run on small graphs, and its control from scratch."""
-    begun, machine = _begun_arguments("finetune", finetune, words)
+    """Fine-tune a pre-trained run on small graphs, and its control from scratch.
+
+    For example: offpath finetune runs/laptop-0123abcd-seed0
+    """
+    begun, machine = _go_on("finetune", finetune, words)
     from offpath.fit.finetune import finetune as stage
 
     with working_on(begun):
@@ -197,8 +153,11 @@ def finetune(words: list[str]) -> None:
 
 
 def evaluate(words: list[str]) -> None:
-    """Measure every checkpoint of a run on every distribution."""
-    begun, machine = _begun_arguments("evaluate", evaluate, words)
+    """Measure every checkpoint of a run on every distribution.
+
+    For example: offpath evaluate runs/laptop-0123abcd-seed0 --threads 1
+    """
+    begun, machine = _go_on("evaluate", evaluate, words)
     from offpath.generalize.matrix import measure_matrix
 
     with working_on(begun):
@@ -208,8 +167,11 @@ def evaluate(words: list[str]) -> None:
 
 
 def report(words: list[str]) -> None:
-    """Write the report of a run, one offline page, from its result files."""
-    begun = open_run(_parse("report", report, words, Begun).run)
+    """Write the report of a run, one offline page, from its result files.
+
+    For example: offpath report runs/laptop-0123abcd-seed0
+    """
+    begun = open_run(parse("report", report, words, Folder).run)
     from offpath.report.page import write_report
 
     with working_on(begun):
@@ -217,15 +179,17 @@ def report(words: list[str]) -> None:
 
 
 def forecast(words: list[str]) -> None:
-    """Tell what a recipe will cost here: operations, memory, time."""
-    arguments = _experiment_arguments("forecast", forecast, words)
+    """Tell what a recipe will cost here: operations, memory, time.
+
+    For example: offpath forecast --recipe paper --threads 1
+    """
+    arguments = parse("forecast", forecast, words, Chosen(configuration=named_recipe(words)))
     from rich.console import Console
 
-    from offpath.compute import compute
     from offpath.fit.forecast import forecast as measure
     from offpath.fit.forecast import forecast_table
 
-    machine = compute(arguments.machine.device, arguments.machine.threads)
+    machine = _compute(arguments.machine)
     print("timing a few steps; on a busy machine the forecast is too long", file=sys.stderr)
     Console().print(forecast_table(measure(arguments.configuration, machine)))
 
@@ -235,53 +199,24 @@ VERBS = {
 }
 
 
-def _experiment_arguments(name: str, verb: object, words: list[str]) -> Experiment:
-    default = Experiment(configuration=_recipe(words))
-    return _parse(name, verb, words, default)
+def _begin(name: str, verb: object, words: list[str]) -> tuple[Run, Any]:
+    """The run that a recipe and options name, new or begun before, and where to compute."""
+    arguments = parse(name, verb, words, Experiment(configuration=named_recipe(words)))
+    machine = _compute(arguments.machine)
+    return create_run(arguments.configuration, arguments.runs_folder), machine
 
 
-def _begun_arguments(name: str, verb: object, words: list[str]):
-    arguments = _parse(name, verb, words, Begun)
-    from offpath.compute import compute
-
-    machine = compute(arguments.machine.device, arguments.machine.threads)
+def _go_on(name: str, verb: object, words: list[str]) -> tuple[Run, Any]:
+    """The run in the folder given, and where to compute."""
+    arguments = parse(name, verb, words, Begun)
+    machine = _compute(arguments.machine)
     return open_run(arguments.run), machine
 
 
-def _parse(name: str, verb: object, words: list[str], default: T | type[T]) -> T:
-    """Arguments as `words` change the default; tyro's box of an error becomes one line."""
-    kind = default if isinstance(default, type) else type(default)
-    given = tyro.MISSING_NONPROP if isinstance(default, type) else default
-    prog, text = f"offpath {name}", verb.__doc__
-    box = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(box):
-            return tyro.cli(kind, args=words, default=given, prog=prog, description=text)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-    lines = [line.strip("│╭╮╰╯─ ") for line in box.getvalue().splitlines()[1:]]
-    ends = [i for i, line in enumerate(lines) if not line]
-    said = " ".join(lines[: ends[0] if ends else None])
-    raise InputError(f"{said.rstrip('.')}; see `offpath {name} --help`")
+def _compute(machine: Machine) -> Any:
+    from offpath.compute import compute
 
-
-def _recipe(words: list[str]) -> Configuration:
-    """The recipe that `words` name, for it sets the defaults by which the rest is read."""
-    joined = " ".join(words).replace("--recipe=", "--recipe ").split()
-    named = [value for word, value in pairwise(joined) if word == "--recipe"]
-    if len(named) > 1:
-        raise InputError(f"--recipe must be given once; got {' and '.join(named)}")
-    return recipe(named[0] if named else "laptop")
-
-
-def _check_graphs(arguments: Sample) -> None:
-    """Hold graph sizes to what a configuration demands of them."""
-    base = recipe(arguments.recipe).model_dump()
-    Configuration.model_validate({**base, "graphs": arguments.graphs, "seed": arguments.seed})
-    for name, least, most in (("start", 0, 2**62), ("count", 1, 10**8)):
-        if not least <= getattr(arguments, name) <= most:
-            raise InputError(f"{name} must be {least} to {most}; got {getattr(arguments, name)}")
+    return compute(machine.device, machine.threads)
 
 
 def _world(arguments: Sample):

@@ -1,0 +1,116 @@
+"""What the verbs of the command line take: options as records, read from words by tyro.
+
+In: the words behind a verb. Out: a record of its options, or an `InputError` of one line.
+"""
+
+import contextlib
+import io
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import tyro
+from pydantic import BaseModel, ConfigDict
+
+from offpath.configs import Configuration, Graphs, InputError
+from offpath.recipes import recipe
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Arguments(BaseModel):
+    """What every verb's arguments have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Machine(Arguments):
+    """Where to compute: changes speed, and results by rounding only."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto takes a GPU where there is one."""
+    threads: int | None = None
+    """CPU threads; None takes all cores."""
+
+
+class Chosen(Arguments):
+    """Options of every verb that begins from a recipe; --recipe sets the defaults of all others."""
+
+    configuration: Annotated[Configuration, tyro.conf.arg(name="")]
+    machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
+
+
+class Experiment(Chosen):
+    """Options of the verbs that begin a run."""
+
+    runs_folder: Path = Path("runs")
+    """Folder below which each run gets its own."""
+
+
+class Folder(Arguments):
+    """Options of every verb that goes on from a run folder."""
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Folder of a run, as `offpath run` and `offpath pretrain` name it."""
+
+
+class Begun(Folder):
+    """Options of the verbs that go on from a run folder and compute."""
+
+    machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
+
+
+class Sample(Arguments):
+    """Options of `offpath sample`."""
+
+    world: tyro.conf.Positional[str] = "pretraining"
+    """pretraining, finetuning, or test_a to test_e."""
+    recipe: str = "laptop"
+    """Recipe whose graph sizes are the defaults below."""
+    seed: int = 0
+    """Seed of the examples."""
+    start: int = 0
+    """Index of the first example; 10^12 is reached as quickly as 0."""
+    count: int = 10
+    """Number of examples."""
+    purpose: Literal["training", "evaluation"] = "training"
+    """Which stream: they share no example."""
+    out: Path | None = None
+    """File to write instead of a table: .npz (numpy) or .parquet (needs the extra `data`)."""
+    graphs: Graphs
+
+
+def parse(name: str, verb: object, words: list[str], default: T | type[T]) -> T:
+    """Arguments as `words` change the default; tyro's box of an error becomes one line."""
+    kind = default if isinstance(default, type) else type(default)
+    given = tyro.MISSING_NONPROP if isinstance(default, type) else default
+    prog, text = f"offpath {name}", verb.__doc__
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            return tyro.cli(kind, args=words, default=given, prog=prog, description=text)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    lines = [line.strip("│╭╮╰╯─ ") for line in box.getvalue().splitlines()[1:]]
+    ends = [i for i, line in enumerate(lines) if not line]
+    said = " ".join(lines[: ends[0] if ends else None])
+    raise InputError(f"{said.rstrip('.')}; see `offpath {name} --help`")
+
+
+def named_recipe(words: list[str]) -> Configuration:
+    """The recipe that `words` name, for it sets the defaults by which the rest is read."""
+    joined = " ".join(words).replace("--recipe=", "--recipe ").split()
+    named = [value for word, value in pairwise(joined) if word == "--recipe"]
+    if len(named) > 1:
+        raise InputError(f"--recipe must be given once; got {' and '.join(named)}")
+    return recipe(named[0] if named else "laptop")
+
+
+def check_sample(arguments: Sample) -> None:
+    """Hold graph sizes to what a configuration demands of them."""
+    base = recipe(arguments.recipe).model_dump()
+    Configuration.model_validate({**base, "graphs": arguments.graphs, "seed": arguments.seed})
+    for name, least, most in (("start", 0, 2**62), ("count", 1, 10**8)):
+        if not least <= getattr(arguments, name) <= most:
+            raise InputError(f"{name} must be {least} to {most}; got {getattr(arguments, name)}")
