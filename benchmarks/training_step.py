@@ -12,6 +12,7 @@ import time
 from itertools import count
 from statistics import median
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -22,6 +23,7 @@ from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
+from offpath.fit.transformer import Transformer
 from offpath.recipes import laptop, paper
 
 
@@ -59,23 +61,37 @@ def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
 
 def _torch_steps(c: Configuration, world, training):
     """Training as one would write it: nn.TransformerEncoder on fully padded batches."""
-    model, a = new_model(c), c.model
+    model = new_model(c)
+    encoder = torch_encoder(model)
+    optimizer = make_optimizer(model, training)
+    for step in count():
+        batch = draw(world, 0, step * training.batch_examples, training.batch_examples)
+        optimizer.zero_grad()
+        answers = torch_answers(model, encoder, batch.tokens)
+        (answers - torch.from_numpy(batch.distance)).square().mean().backward()
+        nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm or torch.inf)
+        optimizer.step()
+        yield step
+
+
+def torch_encoder(model: Transformer) -> nn.TransformerEncoder:
+    """Torch's own encoder with the very layers of a model."""
+    a = model.architecture
     layer = nn.TransformerEncoderLayer(
         a.width, a.heads, a.feed_forward, 0.0, batch_first=True, norm_first=a.norm == "pre"
     )
     encoder = nn.TransformerEncoder(layer, a.layers, enable_nested_tensor=False)
     encoder.layers = model.layers
-    optimizer = make_optimizer(model, training)
-    for step in count():
-        batch = draw(world, 0, step * training.batch_examples, training.batch_examples)
-        tokens = torch.from_numpy(batch.tokens).long()
-        optimizer.zero_grad()
-        x = encoder(model.embedding(tokens).flatten(2), src_key_padding_mask=tokens[:, :, 1] == 0)
-        answers = model.readout(model.final_norm(x[:, -1])).squeeze(1)
-        (answers - torch.from_numpy(batch.distance)).square().mean().backward()
-        nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm or torch.inf)
-        optimizer.step()
-        yield step
+    return encoder
+
+
+def torch_answers(
+    model: Transformer, encoder: nn.TransformerEncoder, tokens: np.ndarray
+) -> torch.Tensor:
+    """A model's answers by torch's encoder: the padded rectangle, all tokens in all layers."""
+    padded = torch.from_numpy(tokens).long()
+    x = encoder(model.embedding(padded).flatten(2), src_key_padding_mask=padded[:, :, 1] == 0)
+    return model.readout(model.final_norm(x[:, -1])).squeeze(1)
 
 
 def _seconds(steps) -> float:

@@ -8,6 +8,7 @@ Results come from the raw files in `benchmarks/results/`; nothing is typed by ha
 import ast
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from offpath.cli import overview
@@ -77,15 +78,13 @@ def _line(depth: int, name: str, module: Path) -> str:
 
 def seeds_table() -> str:
     """Pre-training error and accuracy by stratum of every seed, and of the rule."""
-    head = ["seed", "answers", "MSE, pre-training", *SLICES]
-    rows = [head, ["---"] * len(head)]
-    rows += [
+    rows = [
         [str(seed), title, *_table_cells(seed_cells(seed), name)]
         for seed in SEEDS
         for name, title in PREDICTORS.items()
     ]
     rows.append(["any", "the rule d(1,2)", *_table_cells(seed_cells(0), "distance_to_2")])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return _markdown(["seed", "answers", "MSE, pre-training", *SLICES], rows)
 
 
 def _table_cells(cells: dict, predictor: str) -> list[str]:
@@ -98,13 +97,13 @@ def _table_cells(cells: dict, predictor: str) -> list[str]:
 def phases_table() -> str:
     """The step from which the loss of a distance, over 25 steps, stays below 0.1."""
     labels = {"1": "1", "2": "2", "3": "3", "4": "4", "5": "5", "no path": "8"}
-    rows = [["seed", *labels], ["---"] * (1 + len(labels))]
+    rows = []
     for seed in SEEDS:
         text = (RESULTS / f"laptop-seed{seed}" / "metrics.jsonl").read_text()
         lines = [r for r in map(json.loads, text.splitlines()) if r["stage"] == "pretrain"]
         windows = [lines[i : i + 5] for i in range(0, len(lines), 5)]  # a line is 5 steps
         rows.append([str(seed), *(_below_from(windows, key, 0.1) for key in labels.values())])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return _markdown(["seed", *labels], rows)
 
 
 def _below_from(windows: list[list[dict]], label: str, bound: float) -> str:
@@ -122,55 +121,59 @@ def _below_from(windows: list[list[dict]], label: str, bound: float) -> str:
 
 
 def speed_table() -> str:
-    """The fastest facts in four lines."""
+    """The fastest facts in five lines."""
     graphs = {(r["recipe"], r["world"]): r for r in _read("graphs")["rows"]}
     steps = {(r["recipe"], r["world"]): r for r in _read("training_step")["rows"]}
-    rows = ["| what | beside | ratio |", "| --- | --- | --- |"]
+    rows = []
     for world in ("pretraining", "finetuning", "test_e"):
         r = graphs["paper", world]
-        rows.append(
-            f"| {r['examples_per_second'] / 1e6:.2f} million examples a second of `{world}`, "
-            f"3 to 15 vertices, one core | the same in plain Python | {r['ratio']:.0f} |"
+        what = (
+            f"{r['examples_per_second'] / 1e6:.2f} million examples a second of `{world}`, "
+            "3 to 15 vertices, one core"
         )
-    for recipe, world in (("laptop", "pretraining"), ("paper", "pretraining")):
-        r = steps[recipe, world]
-        rows.append(
-            f"| a training step of `{recipe}`, {r['batch_examples']} examples, two cores: "
-            f"{r['seconds'] * 1e3:.0f} ms | `nn.TransformerEncoder` on padded batches | "
-            f"{r['ratio']:.2f} |"
+        rows.append([what, "the same in plain Python", f"{r['ratio']:.0f}"])
+    for recipe in ("laptop", "paper"):
+        r = steps[recipe, "pretraining"]
+        what = (
+            f"a training step of `{recipe}`, {r['batch_examples']} examples, two cores: "
+            f"{r['seconds'] * 1e3:.0f} ms"
         )
-    return "\n".join(rows)
+        rows.append([what, "`nn.TransformerEncoder` on padded batches", f"{r['ratio']:.2f}"])
+    return _markdown(["what", "beside", "ratio"], rows)
 
 
 def graphs_table() -> str:
-    """Every distribution at both scales, with the spread over rounds."""
+    """Every distribution at both scales, with the ratios of all rounds."""
+    head = ["recipe", "distribution", "examples a second", "plain Python", "ratio", "all ratios"]
     rows = [
-        "| recipe | distribution | examples a second | plain Python | ratio | all ratios |",
-        "| --- | --- | --- | --- | --- | --- |",
+        [
+            r["recipe"],
+            r["world"],
+            f"{r['examples_per_second']:,.0f}",
+            f"{r['plain_examples_per_second']:,.0f}",
+            f"{r['ratio']:.0f}",
+            ", ".join(f"{x:.0f}" for x in sorted(x["fast"] / x["plain"] for x in r["rounds"])),
+        ]
+        for r in _read("graphs")["rows"]
     ]
-    for r in _read("graphs")["rows"]:
-        ratios = sorted(x["fast"] / x["plain"] for x in r["rounds"])
-        rows.append(
-            f"| {r['recipe']} | {r['world']} | {r['examples_per_second']:,.0f} | "
-            f"{r['plain_examples_per_second']:,.0f} | {r['ratio']:.0f} | "
-            f"{', '.join(f'{x:.0f}' for x in ratios)} |"
-        )
-    return "\n".join(rows)
+    return _markdown(head, rows)
 
 
 def step_table() -> str:
     """Every training step that was measured, with the spread over rounds."""
-    rows = [
-        "| recipe | distribution | examples | seconds | torch's encoder, padded | ratio | range |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    head = ["recipe", "distribution", "examples", "seconds", "torch's encoder, padded", "ratio"]
+    rows = []
     for r in _read("training_step")["rows"]:
-        ratios = sorted(x["torch"] / x["ours"] for x in r["rounds"])
-        rows.append(
-            f"| {r['recipe']} | {r['world']} | {r['batch_examples']} | {r['seconds']:.4f} | "
-            f"{r['torch_seconds']:.4f} | {r['ratio']:.2f} | {ratios[0]:.2f} to {ratios[-1]:.2f} |"
-        )
-    return "\n".join(rows)
+        ratios = [x["torch"] / x["ours"] for x in r["rounds"]]
+        seconds = [f"{r['seconds']:.4f}", f"{r['torch_seconds']:.4f}", f"{r['ratio']:.2f}"]
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        rows.append([r["recipe"], r["world"], str(r["batch_examples"]), *seconds, spread])
+    return _markdown([*head, "range"], rows)
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _accuracy(cell: dict) -> str:
@@ -178,6 +181,7 @@ def _accuracy(cell: dict) -> str:
     return f"{100 * cell['accuracy']:.1f} % ({low:.1f}–{high:.1f})"
 
 
+@cache  # a quarter of a megabyte, asked for cell by cell
 def seed_cells(seed: int) -> dict:
     """Cells of a seed's matrix by predictor, distribution, kind of slice and slice."""
     matrix = json.loads((RESULTS / f"laptop-seed{seed}" / "matrix.json").read_text())

@@ -21,11 +21,7 @@ LINES_A_STAGE = 10  # where there is no terminal
 def follow(records: Iterable[Record], configuration: Configuration, console: Console) -> None:
     """Consume the records of any stages, showing how far they are."""
     c = configuration
-    totals = {
-        "pretrain": c.pretrain.steps,
-        "finetune": c.finetune.steps,
-        "scratch": c.finetune.steps,
-    }
+    trainings = {"pretrain": c.pretrain, "finetune": c.finetune, "scratch": c.finetune}
     wide = console.width >= 110
     labels = 4 if wide or not console.is_terminal else 2
     columns = (
@@ -39,14 +35,16 @@ def follow(records: Iterable[Record], configuration: Configuration, console: Con
         tasks = {}
         for record in records:
             stage, step = record["stage"], record["step"]
-            total = record.get("of") or totals[stage]
+            training = trainings.get(stage)
+            total = training.steps if training else record["of"]
+            apart = training.log_every_steps if training else 1  # steps from record to record
             if stage not in tasks:
                 tasks[stage] = bar.add_task(TITLES[stage], total=total, seen="")
             if "resumed" in record:
                 console.print(f"{TITLES[stage]}: goes on from step {step} ({record['resumed']})")
             seen = summary(record, c.graphs.max_vertices, labels)
             bar.update(tasks[stage], completed=step, seen=seen)
-            if not console.is_terminal and _worth_a_line(record, total, c):
+            if not console.is_terminal and _worth_a_line(record, total, apart):
                 console.print(f"{TITLES[stage]:<12} {step:>6} / {total}  {seen}", soft_wrap=True)
 
 
@@ -67,11 +65,8 @@ def summary(record: Record, no_path: int, labels: int = 4) -> str:
     return "  ".join([f"loss {record['loss']:.4f}", *parts])
 
 
-def _worth_a_line(record: Record, total: int, c: Configuration) -> bool:
+def _worth_a_line(record: Record, total: int, apart: int) -> bool:
     if "resumed" in record:
         return False
-    training = {"pretrain": c.pretrain, "finetune": c.finetune, "scratch": c.finetune}
-    stage = training.get(record["stage"])
     every = max(1, total // LINES_A_STAGE)
-    last = record["step"] - (stage.log_every_steps if stage else 1)
-    return record["step"] // every > last // every
+    return record["step"] // every > (record["step"] - apart) // every

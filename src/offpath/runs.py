@@ -262,13 +262,18 @@ def _read_json(path: Path, key: str, remedy: str) -> Record:
 
 def _difference(run: Run, configuration: Configuration) -> str:
     """Where two configurations differ, for an error: `pretrain.steps 100, not 200`."""
-    there, here = run.configuration.model_dump(), configuration.model_dump()
-    differences = []
-    for section, options in there.items():
-        if not isinstance(options, dict):
-            options, here = {"": options}, {**here, section: {"": here[section]}}
-        for name, value in options.items():
-            if here[section][name] != value:
-                dotted = f"{section}.{name}".rstrip(".")
-                differences.append(f"{dotted} {value}, not {here[section][name]}")
-    return ", ".join(differences)
+    there, here = _dotted(run.configuration), _dotted(configuration)
+    return ", ".join(
+        f"{name} {value}, not {here[name]}" for name, value in there.items() if here[name] != value
+    )
+
+
+def _dotted(configuration: Configuration) -> Record:
+    """Every option by its full name, as in `pretrain.steps`."""
+    options = {}
+    for name, value in configuration.model_dump().items():
+        if isinstance(value, dict):
+            options |= {f"{name}.{inner}": one for inner, one in value.items()}
+        else:
+            options[name] = value
+    return options

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
+from benchmarks.training_step import torch_answers, torch_encoder
 from offpath.configs import Configuration
 from offpath.data.batches import draw
 from offpath.data.tokens import pack
 from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
-from offpath.fit.transformer import Transformer, parameter_count, predict, to_device
+from offpath.fit.transformer import parameter_count, predict, to_device
 from offpath.recipes import RECIPES, paper
 
 CPU = torch.device("cpu")
@@ -24,26 +24,13 @@ def examples(configuration: Configuration, count: int = 64) -> np.ndarray:
     return draw(worlds(configuration.graphs)["test_e"], 0, 0, count).tokens
 
 
-def torch_answers(model: Transformer, tokens: np.ndarray) -> torch.Tensor:
-    """The same weights in torch's own encoder: the padded rectangle, all tokens in all layers."""
-    a = model.architecture
-    layer = nn.TransformerEncoderLayer(
-        a.width, a.heads, a.feed_forward, 0.0, batch_first=True, norm_first=a.norm == "pre"
-    )
-    encoder = nn.TransformerEncoder(layer, a.layers, enable_nested_tensor=False)
-    encoder.layers = model.layers
-    x = model.embedding(torch.from_numpy(tokens).long()).flatten(2)
-    y = encoder(x, src_key_padding_mask=torch.from_numpy(tokens[:, :, 1] == 0))
-    return model.readout(model.final_norm(y[:, -1])).squeeze(1)
-
-
 def test_the_study_has_550_433_parameters():
     assert parameter_count(new_model(paper())) == 550_433
 
 
 def test_answers_and_gradients_equal_those_of_torchs_encoder(configuration: Configuration):
     model, tokens = new_model(configuration), examples(configuration)
-    expected = torch_answers(model, tokens)
+    expected = torch_answers(model, torch_encoder(model), tokens)
     expected.square().mean().backward()
     gradients = [p.grad for p in model.parameters()]
     model.zero_grad(set_to_none=True)

@@ -37,7 +37,7 @@ def pack(tokens: UInt8[np.ndarray, "example token 2"], groups: int = 6) -> Packe
     >>> pack(np.array([long, short, long], np.uint8), groups=2).groups
     ((2, 3), (1, 3))
     """
-    counts = (tokens[:, :, 1] != 0).sum(1)
+    counts = token_counts(tokens)
     order = np.argsort(counts, kind="stable")
     pieces, padding, shapes = [], [], []
     for chosen in np.array_split(order, min(groups, max(1, len(order)))):
@@ -50,6 +50,13 @@ def pack(tokens: UInt8[np.ndarray, "example token 2"], groups: int = 6) -> Packe
         padding.append(pieces[-1][:, 1] == 0)
         shapes.append((len(chosen), longest))
     return Packed(np.concatenate(pieces), np.concatenate(padding), tuple(shapes), order)
+
+
+def token_counts(
+    tokens: UInt8[np.ndarray, "example token 2"],
+) -> Int64[np.ndarray, " example"]:
+    """Tokens of each example that are not padding."""
+    return (tokens[:, :, 1] != 0).sum(1)
 
 
 def encode(

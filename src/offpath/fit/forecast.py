@@ -11,7 +11,7 @@ from rich.table import Table
 
 from offpath.compute import Compute
 from offpath.configs import Configuration, Training
-from offpath.data.batches import Batch, stream
+from offpath.data.batches import Batch, draw, stream
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import train
@@ -40,7 +40,7 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     }
     stages["scratch"] = stages["finetune"]
     examples = c.evaluate.examples * len(names) * EVALUATED_MODELS
-    batch = next(stream(names["test_e"], 0, CALIBRATION_ANSWERS))
+    batch = draw(names["test_e"], 0, 0, CALIBRATION_ANSWERS)
     seconds = examples * _seconds_an_answer(model, batch)
     seconds += examples * c.evaluate.bootstrap_resamples * SECONDS_A_RESAMPLED_ERROR
     stages["evaluate"] = {"examples": examples, "seconds": seconds}
@@ -94,13 +94,11 @@ def _stage(c: Configuration, compute: Compute, world: World, training: Training)
         next(steps).gradient_norm.item()
         times.append(time.perf_counter() - began)
     scale = training.batch_examples / size
-    tokens = next(stream(world, 0, size)).token_counts
+    tokens = draw(world, 0, 0, size).token_counts
+    examples = training.batch_examples * training.steps
     return {
-        "examples": training.batch_examples * training.steps,
-        "operations": _operations(c, tokens.tolist())
-        / size
-        * training.batch_examples
-        * training.steps,
+        "examples": examples,
+        "operations": _operations(c, tokens.tolist()) / size * examples,
         "memory_bytes": round(16 * parameter_count(model) + scale * saved.total),
         "seconds": min(times) * scale * training.steps,
     }

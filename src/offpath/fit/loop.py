@@ -42,8 +42,9 @@ def train(
     device = model.readout.weight.device
     clip = torch.inf if training.clip_norm is None else training.clip_norm
     for step, batch in zip(range(first_step + 1, training.steps + 1), batches, strict=False):
+        rate = learning_rate(training, step)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(training, step)
+            group["lr"] = rate
         packed = pack(batch.tokens)
         labels = torch.from_numpy(batch.distance[packed.order]).to(device, non_blocking=True).long()
         optimizer.zero_grad()
@@ -51,12 +52,11 @@ def train(
         squared_errors.mean().backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
-        yield Step(step, squared_errors.detach(), labels, norm, learning_rate(training, step))
+        yield Step(step, squared_errors.detach(), labels, norm, rate)
 
 
 class LossByLabel:
-    """Squared errors summed by true distance since the last `read`, without waiting for the
-    device."""
+    """Squared errors by true distance since the last `read`, summed without waiting."""
 
     def __init__(self, labels: int, device: torch.device) -> None:
         self._sums = torch.zeros(2, labels, dtype=torch.float64, device=device)

@@ -17,7 +17,13 @@ from offpath.report.cells import (
     percent,
 )
 from offpath.report.charts import colour, label_colours
-from offpath.report.curves import MOST_POINTS, distance_loss_chart, learning_rate_chart, loss_chart
+from offpath.report.curves import (
+    LEAST_EXAMPLES,
+    MOST_POINTS,
+    distance_loss_chart,
+    learning_rate_chart,
+    loss_chart,
+)
 from offpath.report.figures import (
     SHAPES,
     distance_chart,
@@ -212,8 +218,8 @@ def _pretraining_figures(told: Story) -> list[Figure]:
     by_distance = Figure(
         "Pre-training by true distance",
         "A sudden drop of one line is a phase change: the model has found out how to answer that "
-        "distance. Each point is the mean over at least 100 examples, so that rare distances have "
-        "few.",
+        f"distance. Each point is the mean over at least {LEAST_EXAMPLES} examples, so that rare "
+        "distances have few.",
         facts | {"Metric": "MSE over the examples of one true distance"},
         charts=[
             (title, "", distance_loss_chart(told.metrics, "pretrain", largest, until))
