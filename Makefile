@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q \
        --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: run test test-browser lint check format clean
+.PHONY: run test test-browser test-slow lint check format clean
 
 run: .venv/run-ready
 	$(BIN)/offpath run $(ARGS)
@@ -19,6 +19,9 @@ test: .venv/test-ready
 
 test-browser: .venv/test-ready
 	$(BIN)/python -m pytest -q -m browser
+
+test-slow: .venv/test-ready
+	$(BIN)/python -m pytest -q -m slow --timeout 3600
 
 lint: .venv/test-ready
 	$(BIN)/ruff format --check .
@@ -44,5 +47,5 @@ clean:
 	@touch $@
 
 .venv/test-ready: .venv/run-ready
-	$(PIP) -e '.[browser,data,dev,test]'
+	$(PIP) -e '.[browser,data,dev,hub,onnx,test]'
 	@touch $@

@@ -7,8 +7,9 @@ make sense, or one `InputError` that names every fault in it at once.
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
+import tyro
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 Circuit = Literal["wide", "doubling", "edge"]
@@ -123,6 +124,8 @@ class Configuration(Section):
     """How the test matrix is measured."""
     circuit: Circuit | None = None
     """Which weights are set by hand instead of trained: wide, doubling or edge; None trains."""
+    imported: Annotated[str | None, tyro.conf.Suppress] = None
+    """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
 
     @model_validator(mode="after")
     def _all_faults_at_once(self) -> "Configuration":

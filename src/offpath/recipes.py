@@ -74,10 +74,7 @@ def laptop() -> Configuration:
 
 
 def paper() -> Configuration:
-    """The study's own specification: 3 to 15 vertices, 550,433 parameters; made for a GPU.
-
-    Fine-tuning is the variant that reproduces the published result (160 steps of 1024 at 1e-4).
-    """
+    """The study's own specification: 3 to 15 vertices, 550,433 parameters; made for a GPU."""
     pretrain = Training(
         batch_examples=2**15,
         steps=9600,
@@ -101,21 +98,49 @@ def paper() -> Configuration:
             width=64, layers=11, heads=2, feed_forward=256, norm="post", final_norm=False
         ),
         pretrain=pretrain,
-        finetune=pretrain.model_copy(
-            update={
-                "batch_examples": 1024,
-                "steps": 160,
-                "learning_rate": 1e-4,
-                "decay_from": 1.0,
-                "final_share": 1.0,
-                "weight_decay": 1e-5,
-                "log_every_steps": 1,
-                "checkpoint_every_steps": 20,
-            }
-        ),
+        finetune=as_reproduced(),
         evaluate=Evaluation(examples=65_536, seed=0, bootstrap_resamples=1000),
     )
 
+
+def as_reproduced() -> Training:
+    """The study's fine-tuning as it reproduces the published result: 160 steps of 1024 at 1e-4."""
+    return Training(
+        batch_examples=1024,
+        steps=160,
+        optimizer="adam",
+        learning_rate=1e-4,
+        warmup_steps=0,
+        decay="drop",
+        decay_from=1.0,
+        final_share=1.0,
+        beta1=0.9,
+        beta2=0.999,
+        weight_decay=1e-5,
+        clip_norm=None,
+        log_every_steps=1,
+        checkpoint_every_steps=20,
+    )
+
+
+def as_written() -> Training:
+    """The study's fine-tuning as its text has it: 100 steps of 2^15, rate and weight decay 1e-5.
+
+    Measured on the published weights, it ends far from the published result; ten times the rate
+    reaches it.
+    """
+    return as_reproduced().model_copy(
+        update={
+            "batch_examples": 2**15,
+            "steps": 100,
+            "learning_rate": 1e-5,
+            "checkpoint_every_steps": 5,
+        }
+    )
+
+
+VARIANTS = {"as-written": as_written, "as-reproduced": as_reproduced}
+"""The study's fine-tuning, both ways."""
 
 RECIPES = {"smoke": smoke, "laptop": laptop, "paper": paper}
 
