@@ -34,11 +34,20 @@ class Machine(Arguments):
     """CPU threads; None takes all cores."""
 
 
+class Trained(Machine):
+    """Where and how to train: changes speed and memory, and results by rounding only."""
+
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """Of matrix products in training (tf32: GPU only); weights and optimizer state are float32."""
+    examples_at_once: int | None = None
+    """Examples of a batch held in memory at a time; None: all on a GPU, 1024 on a CPU."""
+
+
 class Chosen(Arguments):
     """Options of every verb that begins from a recipe; --recipe sets the defaults of all others."""
 
     configuration: Annotated[Configuration, tyro.conf.arg(name="")]
-    machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
+    machine: Annotated[Trained, tyro.conf.arg(name="")] = Trained()
 
 
 class Experiment(Chosen):
@@ -46,6 +55,8 @@ class Experiment(Chosen):
 
     runs_folder: Path = Path("runs")
     """Folder below which each run gets its own."""
+    yes: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Start also what is forecast to take more than a day here."""
 
 
 class Folder(Arguments):
@@ -59,6 +70,16 @@ class Begun(Folder):
     """Options of the verbs that go on from a run folder and compute."""
 
     machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
+
+
+class Tuned(Folder):
+    """Options of `offpath finetune`."""
+
+    variant: Literal["as-written", "as-reproduced"] | None = None
+    """The study's fine-tuning in place of the run's: as its text has it (100 steps of 2^15 at 1e-5)
+    or as its result is reproduced (160 steps of 1024 at 1e-4); goes into a run folder of its
+    own."""
+    machine: Annotated[Trained, tyro.conf.arg(name="")] = Trained()
 
 
 class Sample(Arguments):

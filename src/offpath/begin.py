@@ -1,31 +1,73 @@
-"""How verbs of the command line begin and end: find the run and the machine, show what was made."""
+"""How verbs of the command line begin and end: find the run and the machine, show what was made.
 
+Where torchrun started several processes, the first has the run folder and speaks; the others help.
+"""
+
+import os
+import sys
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, TypeVar
 
-from offpath.arguments import Begun, Experiment, Machine, named_recipe, parse
+from offpath.arguments import Begun, Experiment, Machine, Tuned, named_recipe, parse
 from offpath.configs import Configuration, InputError
-from offpath.runs import Record, Run, create_run, open_run
+from offpath.runs import Record, Run, create_run, open_run, working_on
 
-Options = TypeVar("Options", bound=Begun)
+if TYPE_CHECKING:
+    from offpath.compute import Compute
+
+Options = TypeVar("Options", bound=Begun | Tuned)
+DAY_SECONDS = 86_400.0
+WORTH_TIMING = 1e15  # operations: minutes on two cores
 
 
-def begin(name: str, verb: object, words: list[str], *, trains: bool = False) -> tuple[Run, Any]:
+def begin(
+    name: str, verb: object, words: list[str], *, trains: bool = False
+) -> tuple[Run, "Compute"]:
     """The run that a recipe and options name, new or begun before, and where to compute."""
     arguments = parse(name, verb, words, Experiment(configuration=named_recipe(words)))
+    configuration = arguments.configuration
     if trains:
-        check_trains(arguments.configuration)
-    machine = compute_on(arguments.machine)
-    return create_run(arguments.configuration, arguments.runs_folder), machine
+        check_trains(configuration)
+    machine = compute_on(arguments.machine, join=True)
+    run = Run(arguments.runs_folder / configuration.run_name, configuration)
+    if machine.rank:
+        return run, machine
+    if not (arguments.yes or configuration.circuit or run.checkpoint("pretrained").exists()):
+        _stop_if_long(configuration, machine)
+    return create_run(configuration, arguments.runs_folder), machine
 
 
 def go_on(
     name: str, verb: object, words: list[str], kind: type[Options] = Begun
-) -> tuple[Options, Run, Any]:
+) -> tuple[Options, Run, "Compute"]:
     """The options given, the run in the folder they name, and where to compute."""
     arguments = parse(name, verb, words, kind)
-    machine = compute_on(arguments.machine)
+    machine = compute_on(arguments.machine, join=kind is Tuned)
     return arguments, open_run(arguments.run), machine
+
+
+def holding(run: Run, machine: "Compute") -> AbstractContextManager[None]:
+    """Hold the run folder alone, if this is the process that writes into it."""
+    return nullcontext() if machine.rank else working_on(run)
+
+
+def _stop_if_long(configuration: Configuration, machine: "Compute") -> None:
+    """Tell what a run will cost, and refuse it, where it would take more than a day."""
+    from rich.console import Console
+
+    from offpath.fit.forecast import forecast, forecast_table, span, training_operations
+
+    if training_operations(configuration) < WORTH_TIMING:
+        return
+    told = forecast(configuration, machine)
+    if told["seconds"] < DAY_SECONDS:
+        return
+    Console().print(forecast_table(told))
+    raise InputError(
+        f"this run would take about {span(told['seconds'])} here; give --yes to start it (stopped, "
+        "it goes on where it was), or choose a GPU, more processes, or a smaller recipe"
+    )
 
 
 def check_trains(configuration: Configuration) -> None:
@@ -37,10 +79,20 @@ def check_trains(configuration: Configuration) -> None:
         )
 
 
-def compute_on(machine: Machine) -> Any:
-    from offpath.compute import compute
+def compute_on(machine: Machine, *, join: bool = False) -> "Compute":
+    """Where to compute; joins the processes that torchrun started, of which the first speaks."""
+    from offpath.compute import compute, launched
 
-    return compute(machine.device, machine.threads)
+    _, ranks, *_ = launched()
+    if ranks > 1 and not join:
+        raise InputError(
+            f"only run, pretrain and finetune work in several processes; got {ranks}: start this "
+            "verb without torchrun"
+        )
+    made = compute(**machine.model_dump(), join=join)
+    if made.rank:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, held until the process ends
+    return made
 
 
 def show_progress(begun: Run, records: Iterable[Record]) -> None:

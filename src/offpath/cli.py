@@ -5,6 +5,7 @@ Whatever the user got wrong ends as one line on the error stream and exit status
 
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -69,7 +70,13 @@ def _one_line(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}; mend that, and give the same command again"
     if isinstance(error, MemoryError) or "memory" in str(error):
         return (
-            "there is not enough memory for this; choose a smaller batch, model or count "
+            "there is not enough memory for this; choose fewer --examples-at-once (training), or a "
+            f"smaller model or count ({' '.join(str(error).split())[:120]})"
+        )
+    if type(error).__name__.startswith("Dist") or re.search("gloo|nccl", str(error).lower()):
+        return (
+            "another of the processes that train together ended, or cannot be reached; torchrun "
+            "starts them anew if given --max-restarts; or give the same command again "
             f"({' '.join(str(error).split())[:120]})"
         )
     raise error

@@ -1,31 +1,78 @@
-"""Where things are computed: one explicit object, made once and handed on."""
+"""Where and how things are computed: one explicit object, made once and handed on."""
 
+import atexit
 import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
+from torch import distributed
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from offpath.configs import InputError
+
+Precision = Literal["float32", "tf32", "bfloat16"]
+EXAMPLES_AT_ONCE_ON_CPU = 1024  # more is no faster there, and takes memory
 
 
 @dataclass(frozen=True)
 class Compute:
-    """A device for tensors, and CPU threads for kernels and tensors."""
+    """A device for tensors, CPU threads, the arithmetic of training, and which process this is."""
 
     device: torch.device
     threads: int
+    precision: Precision = "float32"
+    """Of matrix products in training; weights and optimizer state are float32 always."""
+    examples_at_once: int | None = None
+    """Examples whose activations are held at a time in training; None: the whole batch."""
+    rank: int = 0
+    """Which of the processes that train together this is; the first alone writes files."""
+    ranks: int = 1
+
+    def autocast(self) -> AbstractContextManager:
+        """A context in which matrix products of the forward pass are bfloat16, if asked for."""
+        if self.precision == "bfloat16":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """A context in which float32 matrix products are TF32, if asked for."""
+        before = torch.get_float32_matmul_precision()
+        if self.precision == "tf32":
+            torch.set_float32_matmul_precision("high")
+        try:
+            yield
+        finally:
+            if self.precision == "tf32":
+                torch.set_float32_matmul_precision(before)
 
 
-def compute(device: str = "auto", threads: int | None = None) -> Compute:
+def compute(
+    device: str = "auto",
+    threads: int | None = None,
+    precision: Precision = "float32",
+    examples_at_once: int | None = None,
+    *,
+    join: bool = False,
+) -> Compute:
     """The device called `device` (`auto`: a GPU where there is one), with `threads` CPU threads.
 
-    `threads` is None for all cores of this process. Sets torch's thread count: results on CPU are
-    bit-identical for equal counts, and equal up to rounding otherwise.
+    `threads` is None for all cores of this process, shared with the processes that torchrun started
+    beside it. Sets torch's thread count: results on CPU are bit-identical for equal counts, and
+    equal up to rounding otherwise. With `join` those processes train together: it returns once all
+    of them are there.
     """
+    rank, ranks, local_rank, local_ranks = launched()
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    threads = cores if threads is None else threads
+    threads = max(1, cores // local_ranks) if threads is None else threads
     if not 1 <= threads <= 1024:
         raise InputError(f"threads must be 1 to 1024; got {threads}")
     if device == "auto":
@@ -34,5 +81,70 @@ def compute(device: str = "auto", threads: int | None = None) -> Compute:
         raise InputError(f"device must be auto, cpu or cuda; got {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda needs a GPU that torch can see, and there is none; use cpu")
+    if precision not in get_args(Precision):
+        raise InputError(f"precision must be float32, tf32 or bfloat16; got {precision!r}")
+    if precision == "tf32" and device == "cpu":
+        raise InputError("precision tf32 needs a GPU; on cpu choose float32 or bfloat16")
+    if examples_at_once is None and device == "cpu":
+        examples_at_once = EXAMPLES_AT_ONCE_ON_CPU
+    if examples_at_once is not None and not 1 <= examples_at_once <= 2**24:
+        raise InputError(f"examples_at_once must be 1 to {2**24}; got {examples_at_once}")
     torch.set_num_threads(threads)
-    return Compute(torch.device(device), threads)
+    place = torch.device(device)
+    if not join or ranks == 1:
+        return Compute(place, threads, precision, examples_at_once)
+    if device == "cuda":
+        if local_ranks > torch.cuda.device_count():
+            raise InputError(
+                f"each process needs a GPU of its own, and torch sees {torch.cuda.device_count()}; "
+                f"got {local_ranks} processes; lower --nproc-per-node, or give --device cpu"
+            )
+        place = torch.device("cuda", local_rank)
+        torch.cuda.set_device(place)
+    store, _, _ = next(rendezvous("env://"))
+    distributed.init_process_group(
+        "nccl" if device == "cuda" else "gloo",
+        store=_of_this_start(store, rank, ranks),
+        rank=rank,
+        world_size=ranks,
+    )
+    atexit.register(leave)
+    return Compute(place, threads, precision, examples_at_once, rank, ranks)
+
+
+def launched() -> tuple[int, int, int, int]:
+    """Rank and number of the processes that torchrun started; the same among this machine's."""
+    if "MASTER_ADDR" not in os.environ:
+        return 0, 1, 0, 1
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    rank, ranks, local_rank, local_ranks = (int(os.environ.get(name, "0")) for name in names)
+    return rank, max(1, ranks), local_rank, max(1, local_ranks)
+
+
+def _of_this_start(store: Store, rank: int, ranks: int) -> Store:
+    """A part of the store that all processes of this start share, and none of an earlier start.
+
+    torchrun restarts processes on the same store, where gloo would find the addresses of the dead
+    (torch 2.13). The first process names the start anew, and answers each other by a name that it
+    alone can have given itself: who reads the name of an earlier start gets no answer, and reads
+    again.
+    """
+    own = secrets.token_hex(8)
+    if rank == 0:
+        store.set("start", own)
+        for other in range(1, ranks):
+            name = store.get(f"{own}/{other}").decode()  # waits
+            store.set(f"{own}/{name}", "welcome")
+        return PrefixStore(own, store)
+    while True:
+        start = store.get("start").decode()
+        store.set(f"{start}/{rank}", own)
+        if store.check([f"{start}/{own}"]):
+            return PrefixStore(start, store)
+        time.sleep(0.02)
+
+
+def leave() -> None:
+    """Part from the processes that were joined."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()

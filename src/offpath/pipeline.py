@@ -8,7 +8,7 @@ calls.
 from collections.abc import Iterator
 from hashlib import sha256
 
-from offpath.compute import Compute
+from offpath.compute import Compute, leave
 from offpath.fit.finetune import finetune
 from offpath.fit.pretrain import pretrain
 from offpath.generalize.matrix import RESULTS, checkpoints, measure_matrix
@@ -28,6 +28,9 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
     if run.configuration.circuit is None:
         yield from pretrain(run, compute)
         yield from finetune(run, compute)
+    leave()
+    if compute.rank:  # it has helped to train; the rest is for the first process
+        return
     set_circuit(run)
     if not is_done(run):
         yield from measure_matrix(run, compute)

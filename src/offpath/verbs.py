@@ -5,8 +5,16 @@ A verb imports its stage when it runs, so that `offpath --help` answers at once.
 
 import sys
 
-from offpath.arguments import Chosen, Folder, Sample, check_sample, named_recipe, parse
-from offpath.begin import begin, check_trains, compute_on, go_on, show_matrix, show_progress
+from offpath.arguments import Chosen, Folder, Sample, Tuned, check_sample, named_recipe, parse
+from offpath.begin import (
+    begin,
+    check_trains,
+    compute_on,
+    go_on,
+    holding,
+    show_matrix,
+    show_progress,
+)
 from offpath.runs import open_run, working_on
 from offpath.verbs_circuits import circuit, llc, robustness, verify
 
@@ -19,10 +27,12 @@ def run(words: list[str]) -> None:
     begun, machine = begin("run", run, words)
     from offpath.pipeline import experiment, is_done
 
-    with working_on(begun):
+    with holding(begun, machine):
         if is_done(begun):
             print(f"{begun.folder} is done; only its report is made anew")
         show_progress(begun, experiment(begun, machine))
+    if machine.rank:
+        return
     show_matrix(begun)
     print(f"report: {begun.report}")
 
@@ -54,7 +64,7 @@ def pretrain(words: list[str]) -> None:
     begun, machine = begin("pretrain", pretrain, words, trains=True)
     from offpath.fit.pretrain import pretrain as stage
 
-    with working_on(begun):
+    with holding(begun, machine):
         show_progress(begun, stage(begun, machine))
     print(f"pre-trained; go on with `offpath finetune {begun.folder}`")
 
@@ -62,13 +72,18 @@ def pretrain(words: list[str]) -> None:
 def finetune(words: list[str]) -> None:
     """Fine-tune a pre-trained run on small graphs, and its control from scratch.
 
-    For example: offpath finetune runs/laptop-0123abcd-seed0
+    For example: offpath finetune runs/paper-0123abcd-seed0 --variant as-written
     """
-    _, begun, machine = go_on("finetune", finetune, words)
+    arguments, begun, machine = go_on("finetune", finetune, words, Tuned)
     check_trains(begun.configuration)
     from offpath.fit.finetune import finetune as stage
+    from offpath.fit.finetune import tuned_otherwise
+    from offpath.recipes import VARIANTS
 
-    with working_on(begun):
+    if arguments.variant is not None:
+        begun = tuned_otherwise(begun, VARIANTS[arguments.variant](), machine)
+        print(f"run folder: {begun.folder}")
+    with holding(begun, machine):
         show_progress(begun, stage(begun, machine))
     print(f"fine-tuned; go on with `offpath evaluate {begun.folder}`")
 

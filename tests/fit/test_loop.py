@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from offpath.compute import Compute
 from offpath.data.batches import stream
 from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
@@ -61,7 +62,7 @@ def test_the_gradient_norm_is_that_before_clipping():
 
 
 def test_losses_by_label_are_means_over_the_examples_since_the_last_reading():
-    losses = LossByLabel(6, torch.device("cpu"))
+    losses = LossByLabel(6, Compute(torch.device("cpu"), 1))
     seen = [s for s, _ in zip(steps(smoke()), range(3), strict=False)]
     losses.add(seen[0])
     losses.read()

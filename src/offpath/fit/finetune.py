@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from offpath.compute import Compute
+from offpath.configs import Training
 from offpath.data.worlds import world
+from offpath.fit.checkpoints import load_model, save_model
 from offpath.fit.stage import fit_stage
-from offpath.runs import Record, Run
+from offpath.runs import Record, Run, append_metrics, create_run, read_metrics, working_on
 
 CONTROLS = {"finetune": ("pretrained", "finetuned"), "scratch": ("untrained", "scratch")}
 """The checkpoints each stage starts from and ends in: same examples, same steps, another start."""
@@ -24,3 +26,26 @@ def finetune(run: Run, compute: Compute) -> Iterator[Record]:
             start=start,
             end=end,
         )
+
+
+def tuned_otherwise(run: Run, training: Training, compute: Compute) -> Run:
+    """The run that differs in fine-tuning alone, beside `run`, with all that pre-training made.
+
+    That is the very run, if it is already fine-tuned so.
+    """
+    configuration = run.configuration.model_copy(update={"finetune": training})
+    if configuration == run.configuration:
+        return run
+    if compute.rank:
+        return Run(run.folder.parent / configuration.run_name, configuration)
+    other = create_run(configuration, run.folder.parent)
+    with working_on(other):
+        if not other.checkpoint("pretrained").exists():
+            other.metrics.unlink(missing_ok=True)
+            for line in read_metrics(run):
+                if line["stage"] == "pretrain":
+                    append_metrics(other, line)
+            names = sorted(path.stem for path in run.folder.glob("checkpoints/pretrain-step*"))
+            for name in (*names, "untrained", "pretrained"):  # the last says that all is there
+                save_model(other, name, load_model(run, name, compute.device))
+    return other

@@ -4,6 +4,7 @@ A few seconds of real steps on at most 1024 examples are timed, and scaled to th
 """
 
 import time
+from dataclasses import replace
 
 import torch
 from rich.box import SIMPLE_HEAD
@@ -29,20 +30,26 @@ SECONDS_A_RESAMPLED_ERROR = (
 
 
 def forecast(configuration: Configuration, compute: Compute) -> Record:
-    """Parameters, and for each stage examples, operations, memory and seconds on this machine."""
+    """Parameters, and for each stage examples, operations, memory and seconds on this machine.
+
+    Of several processes it times one, and takes for granted that they share the work evenly.
+    """
     c = configuration
     names = worlds(c.graphs)
     model = new_model(c).to(compute.device)
     parameters = parameter_count(model)
+    alone = replace(compute, rank=0, ranks=1)
     stages = {
-        "pretrain": _stage(c, compute, names["pretraining"], c.pretrain),
-        "finetune": _stage(c, compute, names["finetuning"], c.finetune),
+        "pretrain": _stage(c, alone, names["pretraining"], c.pretrain),
+        "finetune": _stage(c, alone, names["finetuning"], c.finetune),
     }
     stages["scratch"] = stages["finetune"]
     examples = c.evaluate.examples * len(names) * EVALUATED_MODELS
     batch = draw(names["test_e"], 0, 0, CALIBRATION_ANSWERS)
     seconds = examples * _seconds_an_answer(model, batch)
     seconds += examples * c.evaluate.bootstrap_resamples * SECONDS_A_RESAMPLED_ERROR
+    for stage in ("pretrain", "finetune", "scratch"):
+        stages[stage] = stages[stage] | {"seconds": stages[stage]["seconds"] / compute.ranks}
     stages["evaluate"] = {"examples": examples, "seconds": seconds}
     return {
         "recipe": c.recipe,
@@ -62,15 +69,15 @@ def forecast_table(told: Record) -> Table:
     for name, stage in told["stages"].items():
         operations = f"{stage['operations']:.2e}" if "operations" in stage else ""
         memory = f"{stage['memory_bytes'] / 2**20:,.0f} MiB" if "memory_bytes" in stage else ""
-        table.add_row(name, f"{stage['examples']:,}", operations, memory, _span(stage["seconds"]))
-    table.add_row("all", "", "", "", _span(told["seconds"]), style="bold")
+        table.add_row(name, f"{stage['examples']:,}", operations, memory, span(stage["seconds"]))
+    table.add_row("all", "", "", "", span(told["seconds"]), style="bold")
     return table
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """Seconds in the unit one would say them in.
 
-    >>> [_span(s) for s in (30.0, 200.0, 9e3, 3e5)]
+    >>> [span(s) for s in (30.0, 200.0, 9e3, 3e5)]
     ['30 s', '3.3 min', '2.5 h', '3.5 days']
     """
     if seconds < 90:
@@ -85,7 +92,8 @@ def _stage(c: Configuration, compute: Compute, world: World, training: Training)
     size = min(training.batch_examples, LARGEST_CALIBRATION)
     short = training.model_copy(update={"batch_examples": size, "steps": 10**6})
     model = new_model(c).to(compute.device)
-    steps = train(model, make_optimizer(model, short), short, stream(world, 0, size))
+    batches = stream(world, 0, size, threads=compute.threads)
+    steps = train(model, make_optimizer(model, short), short, batches, 0, compute)
     with _SavedBytes() as saved:
         next(steps).gradient_norm.item()  # the first step is not timed: it compiles and allocates
     times, end = [], time.perf_counter() + TIMED_SECONDS
@@ -93,15 +101,27 @@ def _stage(c: Configuration, compute: Compute, world: World, training: Training)
         began = time.perf_counter()
         next(steps).gradient_norm.item()
         times.append(time.perf_counter() - began)
-    scale = training.batch_examples / size
-    tokens = draw(world, 0, 0, size).token_counts
-    examples = training.batch_examples * training.steps
+    share = min(training.batch_examples, compute.examples_at_once or training.batch_examples)
+    held = saved.total * share / min(size, compute.examples_at_once or size)
     return {
-        "examples": examples,
-        "operations": _operations(c, tokens.tolist()) / size * examples,
-        "memory_bytes": round(16 * parameter_count(model) + scale * saved.total),
-        "seconds": min(times) * scale * training.steps,
+        "examples": training.batch_examples * training.steps,
+        "operations": _stage_operations(c, world, training),
+        "memory_bytes": round(16 * parameter_count(model) + held),
+        "seconds": min(times) * training.batch_examples / size * training.steps,
     }
+
+
+def training_operations(c: Configuration) -> float:
+    """Floating-point operations of all of a configuration's training, counted and not timed."""
+    names = worlds(c.graphs)
+    pretrain = _stage_operations(c, names["pretraining"], c.pretrain)
+    return pretrain + 2 * _stage_operations(c, names["finetuning"], c.finetune)
+
+
+def _stage_operations(c: Configuration, world: World, training: Training) -> float:
+    tokens = draw(world, 0, 0, LARGEST_CALIBRATION).token_counts.tolist()
+    examples = training.batch_examples * training.steps
+    return _operations(c, tokens) / LARGEST_CALIBRATION * examples
 
 
 def _operations(c: Configuration, tokens: list[int]) -> float:

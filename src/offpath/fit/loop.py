@@ -5,16 +5,19 @@ saw. The loss is the mean squared error between answer and true distance.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
+from offpath.compute import Compute
 from offpath.configs import Training
 from offpath.data.batches import Batch
 from offpath.data.tokens import pack
 from offpath.fit.optimizer import learning_rate
+from offpath.fit.parallel import meeting_later, replicated, summed
 from offpath.fit.transformer import Transformer, to_device
 
 
@@ -25,6 +28,7 @@ class Step:
     step: int
     """Counted from 1."""
     squared_errors: Float[Tensor, " example"]
+    """Of the examples of this process."""
     labels: Int64[Tensor, " example"]
     gradient_norm: Float[Tensor, ""]
     """Of the whole gradient, before clipping."""
@@ -37,29 +41,61 @@ def train(
     training: Training,
     batches: Iterable[Batch],
     first_step: int = 0,
+    compute: Compute | None = None,
 ) -> Iterator[Step]:
-    """Train from `first_step` steps done to `training.steps`, one step for each `next`."""
-    device = model.readout.weight.device
+    """Train from `first_step` steps done to `training.steps`, one step for each `next`.
+
+    `batches` are this process's shares; `compute` tells precision and examples held at once.
+    """
+    compute = compute or Compute(model.readout.weight.device, 1)
+    answering = replicated(model, compute)
     clip = torch.inf if training.clip_norm is None else training.clip_norm
     for step, batch in zip(range(first_step + 1, training.steps + 1), batches, strict=False):
         rate = learning_rate(training, step)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        packed = pack(batch.tokens)
-        labels = torch.from_numpy(batch.distance[packed.order]).to(device, non_blocking=True).long()
         optimizer.zero_grad()
-        squared_errors = (model(*to_device(packed, device)) - labels).square()
-        squared_errors.mean().backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+        with compute.arithmetic():
+            squared_errors, labels = _add_gradients(
+                answering, batch, training.batch_examples, compute
+            )
+        norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
-        yield Step(step, squared_errors.detach(), labels, norm, rate)
+        yield Step(step, squared_errors, labels, norm, rate)
+
+
+def _add_gradients(
+    model: nn.Module, batch: Batch, examples: int, compute: Compute
+) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
+    """Add the gradient of the mean squared error over the `examples` of all processes.
+
+    Piece by piece, so that activations of `examples_at_once` are held at a time; processes meet
+    once, at the last piece. Returns the squared errors and labels of this process, packed.
+    """
+    count = len(batch.tokens)
+    size = compute.examples_at_once or count
+    errors, labels = [], []
+    for start in range(0, count, size):
+        packed = pack(batch.tokens[start : start + size])
+        true = torch.from_numpy(batch.distance[start : start + size][packed.order])
+        labels.append(true.to(compute.device, non_blocking=True).long())
+        last = start + size >= count
+        with nullcontext() if last else meeting_later(model):
+            with compute.autocast():
+                answers = model(*to_device(packed, compute.device))
+            squared_errors = (answers - labels[-1]).square()
+            # DDP divides the sum over processes by their number.
+            (squared_errors.sum() * (compute.ranks / examples)).backward()
+        errors.append(squared_errors.detach())
+    return torch.cat(errors), torch.cat(labels)
 
 
 class LossByLabel:
     """Squared errors by true distance since the last `read`, summed without waiting."""
 
-    def __init__(self, labels: int, device: torch.device) -> None:
-        self._sums = torch.zeros(2, labels, dtype=torch.float64, device=device)
+    def __init__(self, labels: int, compute: Compute) -> None:
+        self._sums = torch.zeros(2, labels, dtype=torch.float64, device=compute.device)
+        self._compute = compute
 
     def add(self, step: Step) -> None:
         """Take in the examples of one step."""
@@ -67,8 +103,11 @@ class LossByLabel:
         self._sums[1].index_add_(0, step.labels, torch.ones_like(step.labels, dtype=torch.float64))
 
     def read(self) -> dict:
-        """The mean of all, the mean by label, and the counts; starts again from nothing."""
-        errors, counts = self._sums.tolist()
+        """The mean of all, the mean by label, and the counts; starts again from nothing.
+
+        Over the examples of all processes, which call this at the same step.
+        """
+        errors, counts = summed(self._sums, self._compute).tolist()
         self._sums.zero_()
         seen = [label for label, count in enumerate(counts) if count]
         return {

@@ -16,7 +16,7 @@ def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
 
     The weights along the way are kept too, as `pretrain-stepK`, for whoever asks what they knew.
     """
-    if not run.checkpoint("untrained").exists():
+    if compute.rank == 0 and not run.checkpoint("untrained").exists():
         save_model(run, "untrained", new_model(run.configuration))
     c = run.configuration
     yield from fit_stage(

@@ -3,6 +3,7 @@
 In: the weights called `start`. Out: the weights called `end`, and lines of metrics.
 """
 
+import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -11,9 +12,16 @@ from offpath.compute import Compute
 from offpath.configs import InputError, Training
 from offpath.data.batches import stream
 from offpath.data.worlds import World
-from offpath.fit.checkpoints import load_model, load_progress, save_model, save_progress
+from offpath.fit.checkpoints import (
+    load_model,
+    load_progress,
+    new_model,
+    save_model,
+    save_progress,
+)
 from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
+from offpath.fit.parallel import check_same, from_first, share_progress
 from offpath.runs import Record, Run, append_metrics, discard_results, rewind_metrics
 
 
@@ -30,42 +38,68 @@ def fit_stage(
 ) -> Iterator[Record]:
     """Train, and yield each line of metrics once it is written; yields nothing if done before.
 
-    After each of the steps `snapshots` the weights are also kept as STAGE-stepK.
+    After each of the steps `snapshots` the weights are also kept as STAGE-stepK. Of several
+    processes the first reads and writes, and tells the others what it read.
 
     The first record of a stage that goes on says so: {"stage", "step", "resumed": what was
     dropped}.
     """
+    c, writes = run.configuration, compute.rank == 0
+    _check_processes(run, training, compute)
     resume = run.checkpoint(f"{stage}-resume")
-    if run.checkpoint(end).exists():
-        resume.unlink(missing_ok=True)
+    if from_first(run.checkpoint(end).exists(), compute):
+        if writes:
+            resume.unlink(missing_ok=True)
         return
-    discard_results(run, stage)
-    model = load_model(run, start, compute.device)
+    if writes:
+        discard_results(run, stage)
+    model = load_model(run, start, compute.device) if writes else new_model(c).to(compute.device)
     optimizer = make_optimizer(model, training)
-    first = load_progress(run, stage, model, optimizer)
-    dropped = rewind_metrics(run, stage, first)
+    first = from_first(load_progress(run, stage, model, optimizer) if writes else 0, compute)
+    if first:
+        share_progress(model, optimizer, compute)
+    dropped = rewind_metrics(run, stage, first) if writes else None
     if first or dropped:
         yield {"stage": stage, "step": first, "resumed": dropped or "nothing was lost"}
     batches = stream(
-        world, run.configuration.seed, training.batch_examples, first, threads=compute.threads
+        world,
+        c.seed,
+        training.batch_examples,
+        first,
+        rank=compute.rank,
+        ranks=compute.ranks,
+        threads=compute.threads,
     )
-    losses = LossByLabel(run.configuration.graphs.max_vertices + 1, compute.device)
+    losses = LossByLabel(c.graphs.max_vertices + 1, compute)
     began = time.perf_counter()
-    for step in train(model, optimizer, training, batches, first):
+    for step in train(model, optimizer, training, batches, first, compute):
         losses.add(step)
         last = step.step == training.steps
         if step.step % training.log_every_steps == 0 or last:
             record = _record(stage, step, losses, training, began)
-            _stop_unless_finite(record, training)
-            append_metrics(run, record)
+            if writes:
+                _stop_unless_finite(record, training)
+                append_metrics(run, record)
             yield record
             began = time.perf_counter()
-        if step.step in snapshots:
+        if step.step in snapshots and writes:
             save_model(run, f"{stage}-step{step.step}", model)
-        if step.step % training.checkpoint_every_steps == 0 and not last:
+        if step.step % training.checkpoint_every_steps == 0 and not last and writes:
             save_progress(run, stage, step.step, model, optimizer)
-    save_model(run, end, model)
-    resume.unlink(missing_ok=True)
+    if writes:
+        save_model(run, end, model)
+        resume.unlink(missing_ok=True)
+
+
+def _check_processes(run: Run, training: Training, compute: Compute) -> None:
+    """All processes work on the same run, and each has examples to work on."""
+    digest = hashlib.sha256(run.configuration.run_name.encode()).digest()
+    check_same("configuration or seed", int.from_bytes(digest[:7], "big"), compute)
+    if compute.ranks > training.batch_examples:
+        raise InputError(
+            f"batch_examples ({training.batch_examples}) must be at least the number of processes; "
+            f"got {compute.ranks} processes; start fewer, or choose a larger batch"
+        )
 
 
 def _record(

@@ -52,6 +52,9 @@ class Transformer(nn.Module):
         x, bias, groups = self.embed(tokens, padding, groups)
         for number, layer in enumerate(self.encoder_layers, start=1):
             x = encoder_layer(layer, x, bias, groups, last=number == len(self.layers))
+        if torch.is_autocast_enabled(x.device.type):  # bfloat16 would round a distance to 1/16
+            with torch.autocast(x.device.type, enabled=False):
+                return self.readout(self.final_norm(x.float())).squeeze(1)
         return self.readout(self.final_norm(x)).squeeze(1)
 
     @property

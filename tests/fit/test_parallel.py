@@ -1,0 +1,179 @@
+"""Training in several real processes: torchrun, gloo, two addresses, a killed rank."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from offpath.compute import Compute
+from offpath.configs import Configuration
+from offpath.data.batches import stream
+from offpath.data.worlds import world
+from offpath.fit.pretrain import pretrain
+from offpath.recipes import smoke
+from offpath.runs import Run, create_run, open_run, read_metrics
+
+STEPS = 50
+OPTIONS = [
+    *("--recipe", "smoke", "--pretrain.steps", str(STEPS), "--pretrain.log-every-steps", "1"),
+    *("--threads", "1", "--device", "cpu"),
+]
+TWO = ["--standalone", "--nproc-per-node", "2"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
+
+
+def longer(update: dict) -> Configuration:
+    pretraining = {"steps": STEPS, "log_every_steps": 1, **update}
+    c = smoke()
+    return c.model_copy(update={"pretrain": c.pretrain.model_copy(update=pretraining)})
+
+
+def one_process(folder: Path, *, pieces: int = 1, **update) -> Run:
+    """Pre-training in this process, each batch in so many pieces."""
+    run = create_run(longer(update), folder)
+    size = run.configuration.pretrain.batch_examples // pieces
+    list(pretrain(run, Compute(torch.device("cpu"), 1, examples_at_once=size)))
+    return run
+
+
+def started(words: list[str], folder: Path) -> subprocess.Popen:
+    folder.mkdir(exist_ok=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*TORCHRUN, *words], cwd=folder, env=environment, **pipes)
+
+
+def the_run(folder: Path) -> Run:
+    return open_run(next((folder / "runs").iterdir()))
+
+
+def weights(run: Run) -> bytes:
+    return run.checkpoint("pretrained").read_bytes()
+
+
+def losses(run: Run) -> list[float]:
+    assert [r["step"] for r in read_metrics(run)] == list(range(1, STEPS + 1))
+    return [r["loss"] for r in read_metrics(run)]
+
+
+def test_the_shares_of_the_processes_are_the_batch(tiny: Configuration):
+    small = world("pretraining", tiny.graphs)
+    whole = next(stream(small, 3, 50, 7))
+    shares = [next(stream(small, 3, 50, 7, rank=rank, ranks=3)) for rank in range(3)]
+    for field, parts in zip(whole, zip(*shares, strict=True), strict=True):
+        assert np.array_equal(np.concatenate(parts), field)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Run:
+    """One process, each batch at once."""
+    return one_process(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory) -> Run:
+    """One process, each batch in the two pieces that two processes would take."""
+    return one_process(tmp_path_factory.mktemp("halves"), pieces=2)
+
+
+def test_a_batch_in_pieces_gives_the_same_losses_up_to_rounding(
+    whole: Run, halves: Run, tmp_path: Path
+):
+    fifths = one_process(tmp_path, pieces=5)  # 64 examples: not even
+    for run in (halves, fifths):
+        np.testing.assert_allclose(losses(run), losses(whole), atol=1e-5, rtol=0)
+
+
+def test_two_processes_equal_one(whole: Run, halves: Run, tmp_path: Path):
+    two = started([*TWO, "-m", "offpath", "pretrain", *OPTIONS], tmp_path)
+    said, errors = two.communicate()
+    assert two.returncode == 0, errors
+    assert said.count("go on with `offpath finetune") == 1  # the first process alone speaks
+    run = the_run(tmp_path)
+    assert weights(run) == weights(halves)  # bit by bit: a + b is b + a
+    np.testing.assert_allclose(losses(run), losses(halves), atol=1e-12, rtol=0)
+    np.testing.assert_allclose(losses(run), losses(whole), atol=1e-5, rtol=0)
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_started_again_and_the_weights_are_the_same(tmp_path: Path):
+    often = ["--pretrain.checkpoint-every-steps", "3", "--pretrain.batch-examples", "4096"]
+    often += ["--examples-at-once", "2048"]
+    expected = one_process(
+        tmp_path / "halves", pieces=2, checkpoint_every_steps=3, batch_examples=4096
+    )
+    for rank in (0, 1):
+        folder = tmp_path / f"rank{rank}"
+        words = [*TWO, "--max-restarts", "1", "-m", "offpath", "pretrain"]
+        both = started([*words, *OPTIONS, *often], folder)
+        first = _wait_for_metrics(folder, lines=9)
+        os.kill(_process_of(rank, folder), signal.SIGKILL)
+        said, errors = both.communicate()
+        assert both.returncode == 0, errors
+        assert "goes on from step" in said
+        assert first < STEPS
+        assert weights(the_run(folder)) == weights(expected)
+        assert losses(the_run(folder)) == pytest.approx(losses(expected), rel=1e-12)
+
+
+@pytest.mark.slow
+def test_two_machines_need_no_disk_in_common(halves: Run, tmp_path: Path):
+    # Two launchers that meet at an address of their own, each in its folder, stand for machines.
+    with socket.socket() as free:
+        free.bind(("127.0.0.2", 0))
+        port = free.getsockname()[1]
+    meeting = ["--nnodes", "2", "--master-addr", "127.0.0.2", "--master-port", str(port)]
+    folders = [tmp_path / "machine0", tmp_path / "machine1"]
+    both = [
+        started([*meeting, "--node-rank", str(node), "-m", "offpath", "pretrain", *OPTIONS], folder)
+        for node, folder in enumerate(folders)
+    ]
+    for launcher in both:
+        _, errors = launcher.communicate()
+        assert launcher.returncode == 0, errors
+    assert not list(folders[1].iterdir())
+    assert weights(the_run(folders[0])) == weights(halves)
+
+
+@pytest.mark.slow
+def test_processes_with_different_options_are_refused(tmp_path: Path):
+    code = (
+        "import os, sys; from offpath.cli import main\n"
+        f"main(['pretrain', *{OPTIONS!r}, '--seed', os.environ['RANK']])"
+    )
+    (tmp_path / "differ.py").write_text(code)
+    both = started([*TWO, "differ.py"], tmp_path)
+    _, errors = both.communicate()
+    assert both.returncode != 0
+    assert "process 1 was started with another configuration or seed than process 0" in errors
+
+
+def _wait_for_metrics(folder: Path, lines: int) -> int:
+    """Steps logged once there are at least `lines` of them."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        for path in folder.glob("runs/*/metrics.jsonl"):
+            if (count := path.read_bytes().count(b"\n")) >= lines:
+                return count
+        time.sleep(0.01)
+    raise TimeoutError(f"no metrics in {folder}")
+
+
+def _process_of(rank: int, folder: Path) -> int:
+    """The process that trains as `rank` in a working folder."""
+    for process in Path("/proc").iterdir():
+        try:
+            variables = (process / "environ").read_bytes().split(b"\0")
+            here = Path(os.readlink(process / "cwd")) == folder
+        except OSError:
+            continue
+        if here and f"RANK={rank}".encode() in variables:
+            return int(process.name)
+    raise ProcessLookupError(f"no process of rank {rank} in {folder}")
