@@ -7,7 +7,7 @@ make sense, or one `InputError` that names every fault in it at once.
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import tyro
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -161,6 +161,42 @@ def configuration_from_json(text: str | bytes, source: str) -> Configuration:
         ) from error
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
+
+
+class Difference(NamedTuple):
+    """An option that two configurations do not share.
+
+    >>> str(Difference("pretrain.steps", 100, 200))
+    'pretrain.steps 100, not 200'
+    """
+
+    option: str
+    here: Any
+    there: Any
+
+    def __str__(self) -> str:
+        return f"{self.option} {self.here}, not {self.there}"
+
+
+def differences(one: Configuration, other: Configuration) -> list[Difference]:
+    """Every option on which two configurations differ, in the order of `config.json`."""
+    here, there = _dotted(one), _dotted(other)
+    return [
+        Difference(name, here.get(name), there.get(name))
+        for name in {**here, **there}
+        if here.get(name) != there.get(name)
+    ]
+
+
+def _dotted(configuration: Configuration) -> dict[str, Any]:
+    """Every option by its full name, as in `pretrain.steps`."""
+    options = {}
+    for name, value in configuration.model_dump().items():
+        if isinstance(value, dict):
+            options |= {f"{name}.{inner}": one for inner, one in value.items()}
+        else:
+            options[name] = value
+    return options
 
 
 def _faults(c: Configuration) -> Iterator[str]:

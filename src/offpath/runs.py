@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from offpath.configs import Configuration, InputError, configuration_from_json
+from offpath.configs import Configuration, InputError, configuration_from_json, differences
 
 Record = dict[str, Any]
 MAKERS = {"robustness": "robustness", "learning_coefficient": "llc"}
@@ -78,8 +78,9 @@ def create_run(configuration: Configuration, runs_folder: Path) -> Run:
         write_file(folder / "config.json", text.encode() + b"\n")
     run = open_run(folder)
     if run.configuration != configuration:
+        where = ", ".join(map(str, differences(run.configuration, configuration)))
         raise InputError(
-            f"{folder} was made by another configuration ({_difference(run, configuration)}); "
+            f"{folder} was made by another configuration ({where}); "
             "move it away, or choose another --runs-folder"
         )
     return run
@@ -266,22 +267,3 @@ def _read_json(path: Path, key: str, remedy: str) -> Record:
         raise InputError(
             f"{path} is damaged ({type(error).__name__}: {error}); {remedy}"
         ) from error
-
-
-def _difference(run: Run, configuration: Configuration) -> str:
-    """Where two configurations differ, for an error: `pretrain.steps 100, not 200`."""
-    there, here = _dotted(run.configuration), _dotted(configuration)
-    return ", ".join(
-        f"{name} {value}, not {here[name]}" for name, value in there.items() if here[name] != value
-    )
-
-
-def _dotted(configuration: Configuration) -> Record:
-    """Every option by its full name, as in `pretrain.steps`."""
-    options = {}
-    for name, value in configuration.model_dump().items():
-        if isinstance(value, dict):
-            options |= {f"{name}.{inner}": one for inner, one in value.items()}
-        else:
-            options[name] = value
-    return options
