@@ -132,6 +132,17 @@ class Verification(Arguments):
     machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
 
 
+class Comparison(Arguments):
+    """Options of `offpath compare`."""
+
+    standard: tyro.conf.Positional[Literal["study"]]
+    """study: the eight figures that the study published."""
+    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")]
+    """Folders of finished runs, each once."""
+    out: Path | None = None
+    """File to write everything to, as JSON."""
+
+
 class Disturbed(Begun):
     """Options of `offpath robustness`."""
 

@@ -3,9 +3,19 @@
 A verb imports its stage when it runs, so that `offpath --help` answers at once.
 """
 
+import json
 import sys
 
-from offpath.arguments import Chosen, Folder, Sample, Tuned, check_sample, named_recipe, parse
+from offpath.arguments import (
+    Chosen,
+    Comparison,
+    Folder,
+    Sample,
+    Tuned,
+    check_sample,
+    named_recipe,
+    parse,
+)
 from offpath.begin import (
     begin,
     check_trains,
@@ -15,7 +25,7 @@ from offpath.begin import (
     show_matrix,
     show_progress,
 )
-from offpath.runs import open_run, working_on
+from offpath.runs import open_run, working_on, write_file
 from offpath.verbs_circuits import circuit, llc, robustness, verify
 
 
@@ -116,6 +126,26 @@ def report(words: list[str]) -> None:
         print(f"report: {write_report(begun)}")
 
 
+def compare(words: list[str]) -> None:
+    """Set runs beside the study's published figures, pooled and by stratum.
+
+    For example: offpath compare study runs/laptop-0123abcd-seed0 --out study.json
+    """
+    arguments = parse("compare", compare, words, Comparison)
+    from rich.console import Console
+
+    from offpath.report.study import comparison
+    from offpath.report.study_tables import study_view
+
+    compared = comparison([open_run(folder) for folder in arguments.runs])
+    if arguments.out is not None:
+        text = json.dumps(compared, indent=1, allow_nan=False)
+        write_file(arguments.out, text.encode() + b"\n")
+    Console(highlight=False).print(study_view(compared))
+    if arguments.out is not None:
+        print(f"wrote {arguments.out}")
+
+
 def forecast(words: list[str]) -> None:
     """Tell what a recipe will cost here: operations, memory, time.
 
@@ -140,6 +170,7 @@ VERBS = {
     "finetune": finetune,
     "evaluate": evaluate,
     "report": report,
+    "compare": compare,
     "forecast": forecast,
     "circuit": circuit,
     "verify": verify,

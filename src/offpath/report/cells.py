@@ -186,6 +186,17 @@ def error_interval(found: Record, between: str = "–") -> str:
     return f"{significant(found['mse_low'])}{between}{significant(found['mse_high'])}"
 
 
+def explained(r2: float | None) -> str:
+    """R2 against the best constant, with a real minus; a dash where there is none.
+
+    >>> explained(0.4567), explained(-104.94), explained(None)
+    ('0.46', '−105', '–')
+    """
+    if r2 is None:
+        return "–"
+    return (f"{r2:.2f}" if abs(r2) < 100 else significant(r2)).replace("-", "−")
+
+
 def grouped(count: int) -> str:
     """A count with thin spaces between its thousands.
 

@@ -139,6 +139,7 @@ def question(where: Slice) -> str:
     """A slice as the object of a sentence."""
     words = {
         "trained": "target 2",
+        "on_path": "on-path targets",
         "on_path, seen": "on-path targets with tuned names",
         "on_path, unseen": "on-path targets with names never tuned",
         "off_path": "off-path targets",

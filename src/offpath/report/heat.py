@@ -8,6 +8,7 @@ from offpath.report.cells import (
     Slice,
     cell,
     error_interval,
+    explained,
     grouped,
     ordered_predictors,
     percent,
@@ -87,6 +88,6 @@ def _heat_cell(found: Record | None) -> HeatCell | None:
         accuracy_interval=percent_interval(found["accuracy_low"], found["accuracy_high"]),
         error=significant(found["mse"]),
         error_interval=error_interval(found),
-        explained="–" if found["r2"] is None else f"{found['r2']:.2f}".replace("-", "−"),
+        explained=explained(found["r2"]),
         examples=grouped(found["count"]),
     )
