@@ -31,6 +31,8 @@ class HeatCell(NamedTuple):
     explained: str
     """R2 against the best constant of the same cell."""
     examples: str
+    weight: Sequence[str] = ()
+    """Lines on how much of the whole the cell is."""
 
 
 class HeatRow(NamedTuple):
@@ -47,7 +49,7 @@ class HeatTable(NamedTuple):
 
     title: str
     columns: list[tuple[str, str]]
-    """Title and number of examples."""
+    """Title and number of examples, empty where rows differ in it."""
     rows: list[HeatRow]
 
 
@@ -71,7 +73,7 @@ def _heat_table(matrix: Record, title: str, places: Sequence[tuple[str, str, Sli
             row["predictor"],
             row["title"],
             row["kind"],
-            [_heat_cell(cell(matrix, row["predictor"], *place[1:])) for place in places],
+            [heat_cell(cell(matrix, row["predictor"], *place[1:])) for place in places],
         )
         for row in ordered_predictors(matrix)
     ]
@@ -79,7 +81,8 @@ def _heat_table(matrix: Record, title: str, places: Sequence[tuple[str, str, Sli
     return HeatTable(title, columns, rows)
 
 
-def _heat_cell(found: Record | None) -> HeatCell | None:
+def heat_cell(found: Record | None, weight: Sequence[str] = ()) -> HeatCell | None:
+    """A cell of the matrix as the page writes it."""
     if found is None:
         return None
     return HeatCell(
@@ -90,4 +93,5 @@ def _heat_cell(found: Record | None) -> HeatCell | None:
         error_interval=error_interval(found),
         explained=explained(found["r2"]),
         examples=grouped(found["count"]),
+        weight=weight,
     )

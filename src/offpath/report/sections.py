@@ -40,6 +40,7 @@ from offpath.report.handcrafted import handcrafted
 from offpath.report.heat import slice_table, world_table
 from offpath.report.robustness import robustness
 from offpath.report.story import Figure, Key, Section, Story
+from offpath.report.study_section import study
 from offpath.report.training import training
 
 COMPARED = (TUNED, *COMPARISONS)
@@ -50,7 +51,8 @@ LEARNED = 0.9  # accuracy on the pre-training distribution: below, generalizatio
 def sections(told: Story) -> list[Section]:
     """All sections with figures, from the answer down to what it rests on."""
     trained: list[Callable[[Story], Section]] = [] if told.by_hand else [training]
-    makers = [_answer, _matrix, _strata, _data, *trained, _predictions]
+    beside: list[Callable[[Story], Section]] = [] if told.by_hand else [study]
+    makers = [_answer, _matrix, _strata, _data, *trained, _predictions, *beside]
     with debug_mode(False):  # Altair's checks would take half of the time; a test makes them
         return [make(told) for make in (*makers, handcrafted, robustness, coefficient)]
 

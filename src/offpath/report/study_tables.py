@@ -14,13 +14,13 @@ from rich.text import Text
 
 from offpath.report.cells import error_interval, explained, percent_interval, significant
 from offpath.report.published import QUANTITIES
-from offpath.report.study import Record
 from offpath.report.study_words import (
     hidden_sentences,
     mixture_sentence,
     origin_sentences,
     stratum,
 )
+from offpath.runs import Record
 
 LONGEST_TITLE = 18  # columns of a terminal
 LONGEST_NAME = 10  # of the line of a run's name
@@ -54,7 +54,7 @@ def _names(compared: Record) -> list[str]:
 
 
 def _quantities(compared: Record, names: list[str]) -> Table:
-    table = _table("Mean squared errors of the study, and of the runs with their 95 % intervals")
+    table = _table("Mean squared errors; of the runs with 95 % intervals")
     table.add_column("", max_width=LONGEST_TITLE)
     table.add_column("published", justify="right")
     table.add_column("re-measured on the\npublished weights", justify="right")
@@ -81,10 +81,14 @@ def _error(found: Record | None) -> Text:
 
 def _each_run(compared: Record, names: list[str]) -> Iterator[RenderableType]:
     yield Text(mixture_sentence())
+    told: dict[tuple[str, ...], str] = {}
     for name, run in zip(names, compared["runs"], strict=True):
         yield Padding(Text(name, style="bold", overflow="fold"), (1, 0, 0, 0))
-        for sentence in (*origin_sentences(run, named=True), *hidden_sentences(run)):
-            yield Padding(Text(sentence), (0, 0, 0, 2))
+        origin = tuple(origin_sentences(run, named=True))
+        first = told.setdefault(origin, name)
+        origin = origin if first == name else (f"The same configuration as {first}.",)
+        for sentence in (*origin, *hidden_sentences(run)):
+            yield Padding(Text(sentence, overflow="fold"), (0, 0, 0, 2))
         yield Padding(_strata(run), (1, 0, 0, 0))
 
 

@@ -3,20 +3,24 @@
 In: the record of one run, as `report.study` makes it. Out: sentences.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from offpath.report.cells import STRATA, Slice, percent
+from offpath.report.cells import STRATA, Slice, percent, setting, written
 from offpath.report.findings import listed, question
 from offpath.report.published import MIXTURE, QUANTITIES
 from offpath.report.study import ON_PATH
 from offpath.runs import Record
 
 PARTS = {"graphs": "graphs", "model": "model", "pretrain": "pre-training"}
-ON_PATH_WORLDS = {"finetuning_after": "the fine-tuning data", "test_a": "test a", "test_b": "test b"}
+ON_PATH_WORLDS = {
+    "finetuning_after": "the fine-tuning data",
+    "test_a": "test a",
+    "test_b": "test b",
+}
 OFF_PATH_WORLDS = {"test_c": "test c", "test_d": "test d", "test_e": "test e"}
+TRAINED = ("trained",)
 NEVER_SHOWN = ("on_path, unseen", "off_path", "off_path_cut", "unreachable", "absent")
 """Kinds of question that fine-tuning never shows."""
-NO_PATH = ("unreachable", "absent")
 IMPORTED_DIGITS = 8
 
 
@@ -37,11 +41,13 @@ def origin_sentences(one: Record, named: bool) -> list[str]:
         sentences.append(
             f"Weights imported (SHA-256 {digits}…), how they were pre-trained is not known here."
         )
-    parts = [words for name, words in PARTS.items() if name != "pretrain" or imported is None]
-    if others:
-        sentences.append(f"Not the study’s {listed(parts)}: {_options(others, named)}.")
-    else:
-        sentences.append(f"The study’s {listed(parts)}.")
+    differ = list(dict.fromkeys(d["option"].split(".")[0] for d in others))
+    known = [part for part in PARTS if part != "pretrain" or imported is None]
+    if same := [PARTS[part] for part in known if part not in differ]:
+        sentences.append(f"The study’s {listed(same)}.")
+    if differ:
+        parts = listed([PARTS.get(part, part) for part in differ])
+        sentences.append(f"Not the study’s {parts}: {_options(others, named)}.")
     if tuning:
         sentences.append(
             "Fine-tuned in neither way of the study; beside the nearer one, "
@@ -51,34 +57,39 @@ def origin_sentences(one: Record, named: bool) -> list[str]:
         sentences.append(f"Fine-tuned {one['finetuned']}.")
     if any(d["option"].startswith("graphs.") for d in others):
         sentences.append(
-            "With other graphs its distributions are others, and so is the label of “no path”: "
-            "its figures show the same pattern, but are not the same quantities."
+            "Other graphs make other distributions: its figures are not the study’s quantities, "
+            "and cannot be set beside the published ones one by one."
         )
     return sentences
 
 
-def hidden_sentences(one: Record) -> list[str]:
-    """What a run's pooled figures hide: dilution by target 2, and questions never shown."""
+def hidden_sentences(one: Record, detailed: bool = True) -> list[str]:
+    """What a run's pooled figures hide: dilution by target 2, and questions never shown.
+
+    If `detailed`, also what the error is without target 2, and which kind has most of it.
+    """
     found = {quantity["quantity"]: quantity for quantity in one["quantities"]}
     diluted = [
-        f"{percent(share)} of {title}"
+        f"{percent(_share(found[name], 'examples', TRAINED))} of {title}"
+        f"{_without(found[name]) if detailed else ''}"
         for name, title in ON_PATH_WORLDS.items()
-        if name in found and (share := _share(found[name], "examples", ("trained",)))
+        if name in found
     ]
     dominated = [
-        f"{percent(share)} of that of {title}{_most(found[name])}"
+        f"{percent(share)} in {title}{_most(found[name]) if detailed else ''}"
         for name, title in OFF_PATH_WORLDS.items()
         if name in found and (share := _share(found[name], "error", NEVER_SHOWN))
     ]
     sentences = []
     if diluted:
         sentences.append(
-            f"On-path scores are diluted: vertex 2, the target of pre-training, is {listed(diluted)}."
+            "On-path scores are diluted: vertex 2, the target of pre-training, is asked for in "
+            f"{listed(diluted)}."
         )
     if dominated:
         sentences.append(
-            "Off-path scores are confounded: of the squared error, questions that fine-tuning "
-            f"never shows carry {listed(dominated)}."
+            "Off-path scores are confounded: the share of the squared error that comes from "
+            f"questions that fine-tuning never shows is {listed(dominated)}."
         )
     return sentences
 
@@ -104,8 +115,17 @@ def mixture_sentence() -> str:
 
 def _options(found: Sequence[Record], named: bool) -> str:
     if not named:
-        return f"{len(found)} options differ"
-    return ", ".join(f"{d['option']} {d['run']}, not {d['study']}" for d in found)
+        return f"{len(found)} option{'s differ' if len(found) > 1 else ' differs'}"
+    return ", ".join(difference(one) for one in found)
+
+
+def difference(found: Record) -> str:
+    """An option that is not the study's, its numbers without digits that say nothing."""
+    here, there = (
+        setting(value) if isinstance(value, float) else str(value)
+        for value in (found["run"], found["study"])
+    )
+    return f"{found['option']} {here}, not {there}"
 
 
 def _share(quantity: Record, of: str, slices: Sequence[str]) -> float:
@@ -113,11 +133,18 @@ def _share(quantity: Record, of: str, slices: Sequence[str]) -> float:
     return sum(s[f"share_of_{of}"] or 0 for s in quantity["strata"] if s["slice"] in slices)
 
 
+def _without(quantity: Record) -> str:
+    """The error of what is left without target 2, in brackets."""
+    rest = [s for s in quantity["strata"] if s["slice"] != "trained"]
+    if not rest:
+        return ""
+    error = sum(s["count"] * s["mse"] for s in rest) / sum(s["count"] for s in rest)
+    whole = written(quantity["mse"])
+    return f" (MSE {written(error)} without it, {whole} with it)"
+
+
 def _most(quantity: Record) -> str:
     """The stratum with the largest part of the error, in brackets."""
-    strata: list[Mapping] = [s for s in quantity["strata"] if s["share_of_error"] is not None]
-    if not strata:
-        return ""
-    worst = max(strata, key=lambda s: s["share_of_error"])
+    worst = max(quantity["strata"], key=lambda s: s["share_of_error"])
     share, examples = percent(worst["share_of_error"]), percent(worst["share_of_examples"])
-    return f" ({question(stratum(worst))} alone {share}, with {examples} of the examples)"
+    return f" ({share} from {question(stratum(worst))}, which are {examples} of the examples)"
