@@ -13,7 +13,9 @@ from offpath.cli import VERBS, main
 from offpath.data.batches import draw
 from offpath.data.worlds import STRATA, world
 from offpath.recipes import recipe
+from offpath.report.study import comparison
 from offpath.runs import open_run, working_on
+from tests.report.conftest import finished_run
 
 SMALL = [
     *("--recipe", "smoke", "--pretrain.steps", "4", "--pretrain.warmup-steps", "1"),
@@ -111,6 +113,16 @@ WRONG = {
         "steps must be 1 to 10000000; got 0",
     ),
     "coefficient without chains": (["llc", "RUN", "--chains", "0"], "chains must be 1 to 4096"),
+    "compared with nothing known": (
+        ["compare", "essay", "RUN"],
+        r"invalid choice 'essay'.*\('study',\).*offpath compare --help",
+    ),
+    "compared without a word": (["compare"], r"[Mm]issing.*study.*offpath compare --help"),
+    "no run to compare": (
+        ["compare", "study"],
+        "RUN must be given at least once; name the folder of a finished run",
+    ),
+    "compared run is none": (["compare", "study", "."], "RUN must be a run folder, .*pretrain`"),
     "no folder given": (["report"], r"[Rr]equired|missing"),
 }
 
@@ -160,6 +172,23 @@ def test_a_circuit_goes_through_the_verbs_like_any_run(there: Path, capsys):
     assert said == "offpath: checkpoints must be among circuit; got 'pretrained'\n"
     assert offpath("finetune", run, *machine) == 2
     assert "are set by hand, not trained" in capsys.readouterr().err
+
+
+def test_a_run_is_compared_with_the_study_in_a_table_and_as_json(there: Path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    run = finished_run(recipe("smoke"), there)
+    assert offpath("compare", "study", str(run.folder), "--out", "study.json") == 0
+    said = capsys.readouterr().out
+    assert "0.095 as reproduced" in said
+    assert max(map(len, said.splitlines())) <= 80
+    assert said.endswith("wrote study.json\n")
+    assert json.loads((there / "study.json").read_text()) == comparison([run])
+    assert offpath("compare", "study", str(run.folder), f"{run.folder}/") == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "RUN must name each run once" in said.err
+    assert offpath("compare", "study", str(run.folder), "--out", "nowhere/study.json") == 2
+    assert "there is no folder nowhere; make it first" in capsys.readouterr().err
 
 
 def test_verify_tells_each_check_and_writes_them(there: Path, capsys, monkeypatch):

@@ -9,6 +9,7 @@ from docs.generated import PAGES as COMPUTED
 from docs.generated import filled
 from offpath.compute import Compute
 from offpath.pipeline import experiment
+from offpath.report.study import comparison
 from offpath.runs import Run, create_run, read_metrics, read_result, working_on
 
 ROOT = Path(__file__).parents[1]
@@ -75,5 +76,6 @@ def test_result_files_have_the_fields_that_their_page_shows(run: Run):
     provenance["sessions"][0]["packages"] = {}
     names = ("labels", "matrix", "predictions", "circuit", "robustness", "learning_coefficient")
     actual = [read_metrics(run)[0], *(read_result(run, name) for name in names), provenance]
+    actual.append(comparison([run]))
     assert [keys(a) for a in actual] == [keys(s) for s in shown]
     assert run.done.read_text().count("safetensors") == 5

@@ -42,7 +42,7 @@ def test_the_folder_listing_reads_in_the_order_of_the_data_flow():
     "code",
     [
         "import offpath.cli; offpath.cli.overview()",
-        "import offpath.report.page, offpath.report.tables, offpath.runs",
+        "import offpath.report.page, offpath.report.tables, offpath.report.study_tables",
         "import offpath.recipes; offpath.recipes.recipe('laptop')",
     ],
 )

@@ -36,7 +36,16 @@ SKILL = {  # share of right answers by slice, in the order of the predictors
     "absent": (0.0, 0.62, 0.25, 0.1, 0.3, 0.4, 1.0),
     "isolated": (0.0, 0.64, 0.26, 0.1, 0.3, 0.41, 1.0),
     "connected": (0.05, 0.55, 0.66, 0.52, 0.21, 0.5, 1.0),
-    "all": (0.03, 0.6, 0.55, 0.45, 0.25, 0.48, 1.0),
+}
+OFF_PATH = {"off_path": 3, "off_path_cut": 1, "unreachable": 3, "absent": 4}
+PARTS = {  # sixteenths of the examples of each distribution
+    "pretraining": {"trained": 16},
+    "finetuning": {"trained": 12, "on_path, seen": 4},
+    "test_a": {"trained": 13, "on_path, seen": 3},
+    "test_b": {"trained": 11, "on_path, seen": 3, "on_path, unseen": 2},
+    "test_c": {"trained": 4, "on_path, seen": 1, **OFF_PATH},
+    "test_d": {"trained": 3, "on_path, seen": 2, **OFF_PATH},
+    "test_e": {"trained": 2, "on_path, seen": 2, "on_path, unseen": 1, **OFF_PATH},
 }
 
 
@@ -168,12 +177,50 @@ def _matrix(configuration: Configuration, predictors: dict[str, tuple[str, str]]
             for world, title in WORLDS.items()
         ],
         "cells": [
-            _cell(name, world, by, part, _skill(name, skill, distance), examples)
+            cell
             for name in predictors
-            for distance, world in enumerate(WORLDS)
-            for by, part, skill in _slices(world, list(PREDICTORS).index(name), graphs.max_vertices)
+            for world in WORLDS
+            for cell in _cells(name, world, examples, graphs.max_vertices)
         ],
     }
+
+
+def _cells(name: str, world: str, examples: int, max_vertices: int) -> list[Record]:
+    """All cells of a predictor on a distribution; the pooled one is the mean of its strata."""
+
+    def one(by: str, part: str, skill: float, count: int) -> Record:
+        return _cell(name, world, by, part, _skill(name, skill, distance), count)
+
+    distance, predictor = list(WORLDS).index(world), list(PREDICTORS).index(name)
+    strata = [
+        one("name" if "," in part else "stratum", part, SKILL[part][predictor], share)
+        for part, sixteenths in PARTS[world].items()
+        if (share := sixteenths * examples // 16)
+    ]
+    on_path = [cell for cell in strata if cell["by"] == "name"]
+    pooled = _together("pooled", "all", strata)
+    touched = [
+        one("isolated", part, SKILL[part][predictor], examples // 2)
+        for part in ("isolated", "connected")
+        if world == "test_e"
+    ]
+    labels = [
+        one("label", str(label), pooled["accuracy"] * 0.97**label, examples // 7)
+        for label in range(1, max_vertices + 1)
+    ]
+    path = [_together("stratum", "on_path", on_path)] if on_path else []
+    return [pooled, *strata, *path, *touched, *labels]
+
+
+def _together(by: str, part: str, cells: list[Record]) -> Record:
+    """One cell over the examples of several."""
+    counts = [cell["count"] for cell in cells]
+    scores = {
+        field: float(np.average([cell[field] for cell in cells], weights=counts))
+        for field, value in cells[0].items()
+        if isinstance(value, float)
+    }
+    return {**cells[0], "by": by, "slice": part, "count": sum(counts), **scores}
 
 
 def _skill(name: str, skill: float, distance: int) -> float:
@@ -181,22 +228,7 @@ def _skill(name: str, skill: float, distance: int) -> float:
     return 1.0 if name == "circuit" else min(0.999, skill * (1 - 0.03 * distance))
 
 
-def _slices(world: str, predictor: int, max_vertices: int) -> list[tuple[str, str, float]]:
-    """By, slice and share of right answers of every cell that a distribution has."""
-    nearest = {"pretraining": "trained", "finetuning": "on_path, seen", "test_a": "on_path, seen"}
-    pooled = SKILL[nearest.get(world, "all")][predictor]
-    slices = [("pooled", "all", pooled)]
-    for name, skill in SKILL.items():
-        by = "name" if "," in name else "isolated" if "ed" in name[-3:] else "stratum"
-        if name != "all" and (world == "test_e" or name == "trained"):
-            slices.append(("stratum" if name == "trained" else by, name, skill[predictor]))
-    for label in range(1, max_vertices + 1):
-        slices.append(("label", str(label), pooled * 0.97**label))
-    return slices
-
-
-def _cell(name: str, world: str, by: str, part: str, skill: float, examples: int) -> Record:
-    count = examples if by == "pooled" else examples // 7
+def _cell(name: str, world: str, by: str, part: str, skill: float, count: int) -> Record:
     mse = 12 * (1 - skill) ** 2 + (1.2e-9 if name == "circuit" else 0.002)
     reach = 2 * np.sqrt(max(skill * (1 - skill), 1e-4) / count)
     return {

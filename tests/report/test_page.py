@@ -12,7 +12,7 @@ from offpath.report.story import story
 from offpath.runs import Record, Run, create_run, read_result, write_result
 from tests.report.conftest import add_metrics, circuit_run
 
-FIRST = ["answer", "matrix", "strata", "data", "training", "predictions"]
+FIRST = ["answer", "matrix", "strata", "data", "training", "predictions", "study"]
 SOLUTIONS = ["circuit", "robustness", "coefficient"]
 FACTS = ["Model", "Training data", "Test data", "Metric", "Seeds", "Made by", "Draws"]
 
@@ -94,7 +94,9 @@ def test_a_run_that_only_began_shows_its_training_and_names_the_commands_for_the
         ("the learning coefficient", f"offpath llc {begun.folder}"),
     }
     text = write_report(begun).read_text()
-    assert text.count('<p class="missing">') == len(missing) + 5  # matrix thrice; two in provenance
+    assert (
+        text.count('<p class="missing">') == len(missing) + 6
+    )  # matrix four times; two in provenance
 
 
 def test_a_run_killed_before_its_first_line_names_the_command_that_began_it(run: Run):

@@ -76,7 +76,7 @@ def test_the_page_asks_for_no_other_file_and_complains_of_nothing(opened: Any):
 
 def test_every_figure_is_an_svg_with_a_size_and_a_description(opened: Any):
     sizes = opened.evaluate(FIGURE_SIZES)
-    assert len(sizes) == 14 + FIGURES_OF_SOLUTIONS
+    assert len(sizes) == 15 + FIGURES_OF_SOLUTIONS
     assert all(width > 100 and height > 50 and description for width, height, description in sizes)
 
 

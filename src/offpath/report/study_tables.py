@@ -4,7 +4,7 @@ In: the record that `report.study` makes. Out: what rich prints.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -110,7 +110,7 @@ def _strata(run: Record) -> Table:
     return table
 
 
-def _scores(found: Mapping) -> list[Text]:
+def _scores(found: Record) -> list[Text]:
     error = found["share_of_error"]
     return [
         Text(f"{100 * found['share_of_examples']:.1f}"),

@@ -41,7 +41,7 @@ def origin_sentences(one: Record, named: bool) -> list[str]:
         sentences.append(
             f"Weights imported (SHA-256 {digits}…), how they were pre-trained is not known here."
         )
-    differ = list(dict.fromkeys(d["option"].split(".")[0] for d in others))
+    differ: list[str] = list(dict.fromkeys(d["option"].split(".")[0] for d in others))
     known = [part for part in PARTS if part != "pretrain" or imported is None]
     if same := [PARTS[part] for part in known if part not in differ]:
         sentences.append(f"The study’s {listed(same)}.")
@@ -130,7 +130,8 @@ def difference(found: Record) -> str:
 
 def _share(quantity: Record, of: str, slices: Sequence[str]) -> float:
     """The share of a quantity's examples or squared error that some strata have together."""
-    return sum(s[f"share_of_{of}"] or 0 for s in quantity["strata"] if s["slice"] in slices)
+    shares = (s[f"share_of_{of}"] for s in quantity["strata"] if s["slice"] in slices)
+    return sum((share or 0.0 for share in shares), 0.0)
 
 
 def _without(quantity: Record) -> str:

@@ -1,0 +1,152 @@
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from offpath.recipes import smoke
+from offpath.report.page import write_report
+from offpath.report.published import QUANTITIES
+from offpath.report.sections import sections
+from offpath.report.story import story
+from offpath.report.study import comparison
+from offpath.report.study_tables import folded, study_view
+from offpath.report.study_words import hidden_sentences, mixture_sentence
+from offpath.runs import Record, Run, open_run, read_result, write_result
+from tests.report.conftest import circuit_run, finished_run
+from tests.report.test_study import cell
+
+
+def printed(record: Record, columns: int = 80) -> str:
+    """What a terminal of that many columns would show."""
+    console = Console(width=columns, highlight=False)
+    with console.capture() as capture:
+        console.print(study_view(record))
+    return capture.get().replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_names_on_the_path_stay_together_where_a_matrix_does_not_tell_them(run: Run):
+    matrix = read_result(run, "matrix")
+    matrix["cells"] = [c for c in matrix["cells"] if c["by"] != "name"]
+    write_result(run, "matrix", matrix)
+    (one,) = comparison([run])["runs"]
+    kinds = [part["slice"] for part in one["quantities"][4]["strata"]]
+    assert kinds == ["trained", "on_path"]
+    assert "  on path " in printed(comparison([run]))
+    write_report(run)
+
+
+def test_without_any_error_no_stratum_has_a_share_of_it(run: Run):
+    matrix = read_result(run, "matrix")
+    for found in matrix["cells"]:
+        found["mse"] = 0.0
+    write_result(run, "matrix", matrix)
+    (one,) = comparison([run])["runs"]
+    assert {s["share_of_error"] for q in one["quantities"] for s in q["strata"]} == {None}
+    assert [words.split(":")[0] for words in hidden_sentences(one)] == [
+        "On-path scores are diluted"
+    ]
+    printed(comparison([run]))
+    write_report(run)
+
+
+def test_a_quantity_that_was_not_measured_is_a_dash(run: Run):
+    matrix = read_result(run, "matrix")
+    matrix["cells"] = [c for c in matrix["cells"] if c["predictor"] != "finetuned"]
+    write_result(run, "matrix", matrix)
+    (one,) = comparison([run])["runs"]
+    assert [q["quantity"] for q in one["quantities"]] == ["pretraining", "finetuning_before"]
+    assert len(re.findall(r"^test [a-e] .* – *$", printed(comparison([run])), re.MULTILINE)) == 5
+    write_report(run)
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_the_terminal_shows_everything_in_80_columns(tmp_path: Path, runs: int):
+    shown = comparison(
+        [finished_run(smoke().model_copy(update={"seed": s}), tmp_path) for s in range(runs)]
+    )
+    text = printed(shown)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert text.count("0.0045 as reproduced") == text.count("72.87") == 1
+    assert text.count("on path, unseen") == 2 * runs
+    assert text.count("The same configuration as smoke-") == runs - 1
+    assert mixture_sentence().split(";")[0].split()[-3] in text
+
+
+def test_the_widest_scores_still_fit_into_80_columns(run: Run):
+    matrix = read_result(run, "matrix")
+    for found in matrix["cells"]:
+        found.update(mse=1.234e-5, mse_low=1.234e-5, mse_high=1.235e-5, accuracy=1.0, r2=-123.4)
+        found.update(accuracy_low=0.999, accuracy_high=1.0)
+    write_result(run, "matrix", matrix)
+    text = printed(comparison([run]))
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count("1.23e-5 1.23e-5–1.24e-5 100.0 99.9–100.0 −123") == 8 + 29
+
+
+def test_a_cell_shows_its_interval_and_a_run_its_folded_name(run: Run):
+    text = printed(comparison([run]))
+    found = cell(read_result(run, "matrix"), "finetuned", "test_e", "pooled", "all")
+    row = next(line for line in text.splitlines() if line.startswith("test e"))
+    assert row.split()[-1] == f"{found['mse']:#.3g}"
+    assert text.splitlines()[1].split()[-1] == "smoke-"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("laptop-a6e9c2c6-seed0", ["laptop-", "a6e9c2c6-", "seed0"]),
+        ("runs/a_b", ["runs/a_b"]),
+        ("averylongrecipename-seed1", ["averylong", "recipename-"[:9], "e-seed1"]),
+        ("--", ["--"]),
+    ],
+)
+def test_a_long_name_is_folded_behind_its_signs(name: str, lines: list[str]):
+    assert folded(name, 10).replace("\n", "") == name
+    assert all(len(line) <= 10 for line in folded(name, 10).splitlines())
+    assert folded(name, 10).splitlines() == lines
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path):
+    for part in ("one", "other"):
+        (tmp_path / part).mkdir()
+        finished_run(smoke(), tmp_path / part)
+    folders = [next((tmp_path / part).iterdir()) for part in ("one", "other")]
+    text = printed(comparison([open_run(folder) for folder in folders]))
+    assert all(str(folder) in text.replace("\n", "").replace(" ", "") for folder in folders)
+
+
+def test_the_report_sets_a_run_beside_the_study(run: Run):
+    section = next(one for one in sections(story(run)) if one.anchor == "study")
+    beside, strata = section.figures
+    figures, options = beside.lists
+    found = cell(read_result(run, "matrix"), "finetuned", "test_a", "pooled", "all")
+    assert figures.rows[3][:3] == [
+        "test a",
+        "0.1020",
+        "0.22\xa0as\xa0written / 0.095\xa0as\xa0reproduced",
+    ]
+    assert str(figures.rows[3][3]).startswith(f"{found['mse']:#.3g} (")
+    assert [name for name, _ in options.rows] == ["graphs", "model", "pretrain", "finetune"]
+    assert "graphs.max_vertices 5, not 15" in options.rows[0][1]
+    assert section.statement.startswith("On-path scores are diluted")
+    assert [row.title for row in strata.tables[0].rows] == [one.title for one in QUANTITIES]
+    assert strata.tables[0].rows[0].cells[1:] == [None] * 6
+
+
+def test_bars_of_the_report_run_from_nothing_to_all(run: Run):
+    section = next(one for one in sections(story(run)) if one.anchor == "study")
+    rows = section.figures[1].charts[0][2].to_dict()["data"]["values"]
+    ends: dict[tuple[str, str], float] = {}
+    for row in rows:
+        bar = (row["quantity"], row["measure"])
+        assert row["left"] == pytest.approx(ends.get(bar, 0.0))
+        ends[bar] = row["right"]
+    assert len(ends) == 2 * 8
+    assert list(ends.values()) == pytest.approx([1.0] * 16)
+
+
+def test_a_circuit_s_report_has_no_study_beside_it(tmp_path: Path):
+    shown = sections(story(circuit_run(smoke(), tmp_path)))
+    assert "study" not in [one.anchor for one in shown]
