@@ -65,7 +65,7 @@ def _beside_figure(told: Story, one: Record) -> Figure:
     return Figure(
         "Published, re-measured, and this run",
         "Re-measured on the weights that the study published: as written is fine-tuning at the "
-        "rate of the text, 1e−5, as reproduced at 1e−4, which gives the published result. "
+        "rate of the text, 1e−5, as reproduced at 1e−4, which comes near the published result. "
         f"All examples of a distribution are pooled. {mixture_sentence()}",
         _facts(told, "MSE"),
         lists=lists,
