@@ -12,7 +12,7 @@ import pytest
 from offpath.cli import VERBS, main
 from offpath.data.batches import draw
 from offpath.data.worlds import STRATA, world
-from offpath.recipes import recipe
+from offpath.recipes import VARIANTS, recipe
 from offpath.report.study import comparison
 from offpath.runs import open_run, working_on
 from tests.report.conftest import finished_run
@@ -89,6 +89,14 @@ WRONG = {
         ["run", "--pretrain.learning-rate", "nan"],
         "pretrain.learning_rate must be above 0 and at most 10; got nan",
     ),
+    "tf32 on a CPU": (
+        ["run", "--recipe", "smoke", "--device", "cpu", "--precision", "tf32"],
+        "precision tf32 needs a GPU; on cpu choose float32 or bfloat16",
+    ),
+    "unknown variant": (
+        ["finetune", "RUN", "--variant", "as-published"],
+        "invalid choice 'as-published'.*'as-written', 'as-reproduced'",
+    ),
     "file type": (["sample", "--out", "x.csv"], r"--out must end in .npz or .parquet; got x.csv"),
     "folder is a file": (
         ["pretrain", "--recipe", "smoke", "--runs-folder", "file"],
@@ -153,6 +161,60 @@ def test_the_stages_one_by_one_end_like_the_whole(there: Path, capsys):
     assert (whole / "done").exists()
     assert offpath("run", *SMALL, "--runs-folder", "whole") == 0
     assert "is done; only its report is made anew" in capsys.readouterr().out
+
+
+def test_what_takes_more_than_a_day_is_told_and_asks_for_yes(there: Path, capsys, monkeypatch):
+    for name in ("LARGEST_CALIBRATION", "CALIBRATION_ANSWERS"):  # little is timed
+        monkeypatch.setattr(f"offpath.fit.forecast.{name}", 64)
+    monkeypatch.setattr("offpath.fit.forecast.TIMED_SECONDS", 0.0)
+    assert offpath("run", "--recipe", "paper", "--pretrain.steps", "1000000", "--threads", "1") == 2
+    said = capsys.readouterr()
+    assert "32,768,000,000" in said.out
+    assert re.search(r"this run would take about \d+\.\d days here; give --yes", said.err)
+    assert not (there / "runs").exists()
+    monkeypatch.setattr("offpath.begin.WORTH_TIMING", 0)
+    monkeypatch.setattr("offpath.begin.DAY_SECONDS", 0)
+    assert offpath("pretrain", *SMALL) == 2
+    assert offpath("pretrain", *SMALL, "--yes") == 0
+    assert offpath("run", *SMALL) == 0  # what is left does not take long
+
+
+def test_a_variant_of_fine_tuning_gets_a_folder_of_its_own(there: Path, capsys, monkeypatch):
+    assert offpath("pretrain", *SMALL) == 0
+    (folder,) = (there / "runs").iterdir()
+    tuned = open_run(folder).configuration.finetune
+    few = tuned.model_copy(update={"learning_rate": 1e-4})
+    monkeypatch.setitem(VARIANTS, "as-reproduced", lambda: few)
+    for _ in range(2):  # the same command again does nothing more
+        assert offpath("finetune", str(folder), "--variant", "as-reproduced", "--threads", "1") == 0
+    (other,) = set((there / "runs").iterdir()) - {folder}
+    assert f"go on with `offpath evaluate {other}`" in capsys.readouterr().out
+    assert open_run(other).configuration.finetune == few
+    assert (other / "checkpoints" / "finetuned.safetensors").exists()
+    assert not (folder / "checkpoints" / "finetuned.safetensors").exists()
+
+
+def test_other_verbs_refuse_several_processes(there: Path, capsys, monkeypatch):
+    assert offpath("pretrain", *SMALL) == 0
+    (folder,) = (there / "runs").iterdir()
+    for name, value in (("MASTER_ADDR", "127.0.0.1"), ("RANK", "1"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    capsys.readouterr()
+    assert offpath("evaluate", str(folder)) == 2
+    assert "only run, pretrain and finetune work in several processes; got 2" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_end_of_another_process_is_one_line(capsys, monkeypatch):
+    def broken(words: list[str]) -> None:
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer")
+
+    monkeypatch.setitem(VERBS, "run", broken)
+    assert offpath("run") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("offpath: another of the processes that train together ended")
+    assert said.count("\n") == 1
 
 
 def test_a_circuit_goes_through_the_verbs_like_any_run(there: Path, capsys):

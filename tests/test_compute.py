@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from offpath.compute import compute
+from offpath.compute import compute, launched
 from offpath.configs import InputError
 
 
@@ -17,6 +17,29 @@ def test_threads_are_those_asked_for_and_torch_is_told():
 def test_what_is_not_there_is_named(device: str, threads: int | None, message: str):
     with pytest.raises(InputError, match=message):
         compute(device, threads)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "tf32"}, "precision tf32 needs a GPU; on cpu choose float32 or bfloat16"),
+        ({"precision": "half"}, "precision must be one of float32, tf32, bfloat16; got 'half'"),
+        ({"examples_at_once": 0}, "examples_at_once must be 1 to 16777216; got 0"),
+    ],
+)
+def test_arithmetic_that_is_not_to_be_had_is_named(options: dict, message: str):
+    with pytest.raises(InputError, match=message):
+        compute("cpu", 1, **options)
+
+
+def test_processes_of_torchrun_share_the_cores(monkeypatch: pytest.MonkeyPatch):
+    assert launched() == (0, 1, 0, 1)
+    alone = compute("cpu").threads
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    for name, value in zip(("MASTER_ADDR", *names), ("here", 3, 4, 1, 2), strict=True):
+        monkeypatch.setenv(name, str(value))
+    assert launched() == (3, 4, 1, 2)
+    assert compute("cpu").threads == max(1, alone // 2)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

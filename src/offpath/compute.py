@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import distributed
@@ -16,7 +15,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from offpath.configs import InputError
 
-Precision = Literal["float32", "tf32", "bfloat16"]
+PRECISIONS = ("float32", "tf32", "bfloat16")
 EXAMPLES_AT_ONCE_ON_CPU = 1024  # more is no faster there, and takes memory
 
 
@@ -26,8 +25,9 @@ class Compute:
 
     device: torch.device
     threads: int
-    precision: Precision = "float32"
-    """Of matrix products in training; weights and optimizer state are float32 always."""
+    precision: str = "float32"
+    """Of matrix products in training: one of `PRECISIONS`; weights and optimizer state are float32
+    always."""
     examples_at_once: int | None = None
     """Examples whose activations are held at a time in training; None: the whole batch."""
     rank: int = 0
@@ -56,7 +56,7 @@ class Compute:
 def compute(
     device: str = "auto",
     threads: int | None = None,
-    precision: Precision = "float32",
+    precision: str = "float32",
     examples_at_once: int | None = None,
     *,
     join: bool = False,
@@ -81,8 +81,8 @@ def compute(
         raise InputError(f"device must be auto, cpu or cuda; got {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda needs a GPU that torch can see, and there is none; use cpu")
-    if precision not in get_args(Precision):
-        raise InputError(f"precision must be float32, tf32 or bfloat16; got {precision!r}")
+    if precision not in PRECISIONS:
+        raise InputError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
     if precision == "tf32" and device == "cpu":
         raise InputError("precision tf32 needs a GPU; on cpu choose float32 or bfloat16")
     if examples_at_once is None and device == "cpu":

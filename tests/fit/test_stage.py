@@ -9,7 +9,7 @@ import torch
 from offpath.compute import Compute
 from offpath.configs import Configuration, InputError
 from offpath.fit.checkpoints import load_model, save_progress
-from offpath.fit.finetune import finetune
+from offpath.fit.finetune import finetune, tuned_otherwise
 from offpath.fit.pretrain import pretrain, snapshot_steps
 from offpath.runs import Run, create_run, read_metrics, write_result
 
@@ -142,6 +142,40 @@ def test_fine_tuning_keeps_what_does_not_depend_on_it(run: Run):
     assert not run.result("matrix").exists()
     assert run.result("robustness").exists()
     assert run.result("learning_coefficient").exists()
+
+
+def test_another_way_of_fine_tuning_goes_into_a_run_beside_with_all_of_pre_training(run: Run):
+    list(pretrain(run, CPU))
+    gentle = run.configuration.finetune.model_copy(update={"learning_rate": 1e-5})
+    other = tuned_otherwise(run, gentle, CPU)
+    assert other.folder.parent == run.folder.parent
+    assert other.configuration.finetune == gentle
+    assert losses(other) == losses(run)
+    for path in run.folder.glob("checkpoints/*"):
+        one, two = (load_model(r, path.stem, CPU.device) for r in (run, other))
+        assert torch.equal(one.readout.weight, two.readout.weight)
+    list(finetune(run, CPU))
+    list(finetune(other, CPU))
+    assert weights(run)[1] != weights(other)[1]  # each names its run
+    assert [r for r in losses(other) if r[0] == "pretrain"] == losses(run)[: len(losses(run)) - 6]
+    assert tuned_otherwise(run, run.configuration.finetune, CPU) == run
+    assert tuned_otherwise(run, gentle, CPU) == other
+
+
+def test_a_copy_of_pre_training_that_was_killed_is_made_whole(run: Run):
+    list(pretrain(run, CPU))
+    gentle = run.configuration.finetune.model_copy(update={"learning_rate": 1e-5})
+    other = tuned_otherwise(run, gentle, CPU)
+    expected = losses(other)
+    other.checkpoint("pretrained").unlink()  # the last that is written
+    assert losses(tuned_otherwise(run, gentle, CPU)) == expected
+    assert other.checkpoint("pretrained").exists()
+
+
+def test_other_fine_tuning_needs_pre_trained_weights(run: Run):
+    gentle = run.configuration.finetune.model_copy(update={"learning_rate": 1e-5})
+    with pytest.raises(InputError, match="no checkpoint 'untrained' yet; make it with `offpath"):
+        tuned_otherwise(run, gentle, CPU)
 
 
 def test_a_damaged_progress_file_is_named_and_can_be_deleted(run: Run):
