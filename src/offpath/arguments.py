@@ -143,6 +143,34 @@ class Comparison(Arguments):
     """File to write everything to, as JSON."""
 
 
+class Import(Arguments):
+    """Options of `offpath import`."""
+
+    weights: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="WEIGHTS")]
+    """A state dict as torch.save wrote it, or a .safetensors; docs/weights.md shows its layout."""
+    heads: int | None = None
+    """Attention heads of each layer, which no tensor tells; None: as the notes of the file say."""
+    recipe: str = "paper"
+    """Recipe of everything but the sizes, which the weights tell."""
+    norm: Literal["pre", "post"] | None = None
+    """Layer norm before each part, or after it; None: as the notes of the file or the recipe say.
+    """
+    seed: int = 0
+    """Seed of the control's initial weights and of every training example."""
+    runs_folder: Path = Path("runs")
+    """Folder below which each run gets its own."""
+
+
+class Export(Folder):
+    """Options of `offpath export`."""
+
+    out: Path
+    """What to write: a file .pth, .pt, .safetensors or .onnx (needs the extra `onnx`), or a folder,
+    without suffix, for the hub (needs the extra `hub`)."""
+    checkpoint: str = "finetuned"
+    """Name of the checkpoint, such as pretrained or scratch."""
+
+
 class Disturbed(Begun):
     """Options of `offpath robustness`."""
 

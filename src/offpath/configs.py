@@ -219,7 +219,7 @@ def _faults(c: Configuration) -> Iterator[str]:
     elif model.heads > 0 and model.width % model.heads:
         yield (
             f"model.heads must divide model.width ({model.width}); got {model.heads}: "
-            f"choose one of {_divisors(model.width)}, or give model.head_size"
+            f"choose one of {divisors(model.width)}, or give model.head_size"
         )
     for stage in ("pretrain", "finetune"):
         yield from _training_faults(stage, getattr(c, stage))
@@ -260,5 +260,10 @@ def outside(
         yield f"{name} must be {lowest} to {highest}; got {value}"
 
 
-def _divisors(number: int) -> str:
+def divisors(number: int) -> str:
+    """What divides a number, for an error that names the choices.
+
+    >>> divisors(12)
+    '1, 2, 3, 4, 6, 12'
+    """
     return ", ".join(str(k) for k in range(1, number + 1) if number % k == 0)

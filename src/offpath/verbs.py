@@ -27,6 +27,7 @@ from offpath.begin import (
 )
 from offpath.runs import open_run, working_on, write_file
 from offpath.verbs_circuits import circuit, llc, robustness, verify
+from offpath.verbs_weights import export_weights, import_weights
 
 
 def run(words: list[str]) -> None:
@@ -176,6 +177,8 @@ VERBS = {
     "verify": verify,
     "robustness": robustness,
     "llc": llc,
+    "import": import_weights,
+    "export": export_weights,
 }
 
 

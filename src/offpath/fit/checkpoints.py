@@ -105,12 +105,15 @@ def write_tensors(path: Path, tensors: Tensors, notes: dict[str, str]) -> None:
     All notes are one entry of the header, for safetensors writes several in a random order.
     """
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    signed = json.dumps({**notes, "sha256": _checksum(tensors, notes)}, sort_keys=True)
+    signed = json.dumps({**notes, "sha256": checksum(tensors, notes)}, sort_keys=True)
     write_file(path, save(tensors, {"offpath": signed}))
 
 
-def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
-    """The tensors and notes of a file; an `InputError` if they are not what was written."""
+def read_tensors(path: Path, *, signed: bool = True) -> tuple[Tensors, dict[str, str]]:
+    """The tensors and notes of a file; an `InputError` if they are not what was written.
+
+    With `signed` False, a file that bears no notes and no checksum, of another maker, will do.
+    """
     try:
         with open(path, "rb"):  # safetensors calls every failure to open a missing file
             pass
@@ -118,12 +121,14 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
         raise InputError(f"{path} could not be read ({error.strerror}); permit it") from error
     try:
         with safe_open(path, framework="pt") as file:
-            notes = json.loads((file.metadata() or {}).get("offpath", "{}"))
+            notes = dict(json.loads((file.metadata() or {}).get("offpath", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise InputError(_damaged(path, str(error))) from error
+    if not signed and not notes:
+        return tensors, notes
     written = notes.pop("sha256", None)
-    if written != _checksum(tensors, notes):
+    if written != checksum(tensors, notes):
         raise InputError(_damaged(path, "its SHA-256 is not the one written with it"))
     return tensors, notes
 
@@ -140,7 +145,8 @@ def _read_own(run: Run, path: Path) -> tuple[Tensors, dict[str, str]]:
     return tensors, notes
 
 
-def _checksum(tensors: Tensors, notes: dict[str, str]) -> str:
+def checksum(tensors: Tensors, notes: dict[str, str]) -> str:
+    """SHA-256 of notes, and of the names, types, shapes and bytes of contiguous tensors."""
     digest = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -158,6 +164,11 @@ def _damaged(path: Path, how: str) -> str:
 def _maker(run: Run, name: str) -> str:
     if name in ("untrained", "pretrained") or name.startswith("pretrain-step"):
         c = run.configuration
+        if c.imported:
+            return (
+                f"`offpath import WEIGHTS --recipe {c.recipe} --seed {c.seed} --heads "
+                f"{c.model.heads} --norm {c.model.norm}`, of the weights {c.imported[:12]}"
+            )
         return f"`offpath pretrain --recipe {c.recipe} --seed {c.seed}` and its other options"
     if name == "circuit":
         return f"`offpath evaluate {run.folder}`"

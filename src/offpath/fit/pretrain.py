@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from offpath.compute import Compute
+from offpath.configs import InputError
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import new_model, save_model
 from offpath.fit.stage import fit_stage
@@ -16,9 +17,11 @@ def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
 
     The weights along the way are kept too, as `pretrain-stepK`, for whoever asks what they knew.
     """
-    if compute.rank == 0 and not run.checkpoint("untrained").exists():
-        save_model(run, "untrained", new_model(run.configuration))
     c = run.configuration
+    if compute.rank == 0:
+        _check_imported(run)
+        if not run.checkpoint("untrained").exists():
+            save_model(run, "untrained", new_model(c))
     yield from fit_stage(
         run,
         compute,
@@ -29,6 +32,17 @@ def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
         end="pretrained",
         snapshots=snapshot_steps(c.pretrain.steps),
     )
+
+
+def _check_imported(run: Run) -> None:
+    """Refuse to train what a run calls imported."""
+    c = run.configuration
+    if c.imported and not run.checkpoint("pretrained").exists():
+        raise InputError(
+            f"the pre-trained weights of {run.folder} were imported ({c.imported[:12]}) and are "
+            f"not there: nothing is trained in their place; give `offpath import WEIGHTS --recipe "
+            f"{c.recipe} --seed {c.seed}` again"
+        )
 
 
 def snapshot_steps(steps: int) -> list[int]:

@@ -146,6 +146,8 @@ def _point(run: Run, name: str, found: Estimate) -> Record:
         "finetuned": ("finetune", c.finetune.steps),
         "scratch": ("scratch", c.finetune.steps),
     }
+    if c.imported:
+        del places["pretrained"]  # after how many steps is not known
     snapshot = re.fullmatch(r"(\w+)-step(\d+)", name)
     inside = (snapshot[1], int(snapshot[2])) if snapshot else (name, None)
     stage, step = places.get(name, inside)

@@ -113,6 +113,8 @@ class Story:
     def missing(self, *parts: str) -> list[Missing]:
         """Those stages of training and results that are not there."""
         there = {line["stage"] for line in self.metrics} | set(self.results)
+        if self.imported:
+            there.add("pretrain")  # elsewhere
         return [self.made_by(part) for part in parts if part not in there]
 
     def made_by(self, part: str) -> Missing:
@@ -139,6 +141,11 @@ class Story:
         return self.run.configuration.circuit is not None
 
     @property
+    def imported(self) -> str | None:
+        """SHA-256 of the pre-trained weights, if they came from elsewhere."""
+        return self.run.configuration.imported
+
+    @property
     def everyone(self) -> str:
         """All predictors of the test matrix, in words."""
         return "the circuit and the rules" if self.by_hand else "all checkpoints and rules"
@@ -149,8 +156,11 @@ class Story:
         if self.by_hand:
             return "none: weights set by hand"
         graphs = self.run.configuration.graphs
+        before = f"target 2, graphs of 3 to {graphs.max_vertices} vertices"
+        if self.imported:
+            before = "elsewhere, the weights were imported"
         return (
-            f"pre-training: target 2, graphs of 3 to {graphs.max_vertices} vertices; fine-tuning "
+            f"pre-training: {before}; fine-tuning "
             f"and from scratch: targets on a shortest path, 3 to {graphs.tune_vertices} vertices"
         )
 

@@ -28,6 +28,11 @@ def training(told: Story) -> Section:
         "Mean squared error on training examples, each of which is seen once. A line is averaged "
         f"down to at most {MOST_POINTS} points."
     )
+    if told.imported:
+        text += (
+            " The pre-trained weights were imported, not trained here (SHA-256 "
+            f"{told.imported[:12]}…), so that there is no curve of pre-training."
+        )
     return Section("training", "Training", text, figures, told.missing("pretrain", *TUNING))
 
 

@@ -1,0 +1,72 @@
+"""Files of weights from elsewhere, read without running anything that they hold.
+
+In: a path. Out: what lies in the file by name, and the notes of a file that offpath wrote.
+"""
+
+import re
+import warnings
+from pathlib import Path
+
+import torch
+
+from offpath.configs import InputError
+from offpath.fit.checkpoints import read_tensors
+
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+"""Names under which a state dict often lies inside a dictionary of a training script."""
+
+
+def read_weights(path: Path) -> tuple[dict[str, object], dict[str, str]]:
+    """What a file holds, by name, and its notes; the names and values are still to be checked."""
+    if path.is_dir():
+        raise InputError(
+            f"WEIGHTS must be a file; {path} is a folder: of a run give a file of its "
+            "checkpoints, of a hub folder its model.safetensors"
+        )
+    if not path.is_file():
+        raise InputError(
+            f"WEIGHTS must be a file that torch.save wrote, or a .safetensors; there is no {path}"
+        )
+    if path.suffix.lower() == ".safetensors":
+        tensors, notes = read_tensors(path, signed=False)
+        return dict(tensors), notes
+    return _state_dict(path, _read_torch(path)), {}
+
+
+def _read_torch(path: Path) -> object:
+    """What torch.save wrote, as long as that is tensors and plain containers."""
+    try:
+        with open(path, "rb"):  # whatever fails after this is the content's fault
+            pass
+    except OSError as error:
+        raise InputError(f"{path} could not be read ({error.strerror}); permit it") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other pickle protocols: refused below, or fine
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes the unpickler fail in any way whatever
+        if wanted := re.search(r"GLOBAL ([\w.]+)", str(error)):
+            raise InputError(
+                f"{path} was refused, and nothing of it was run: it asks for {wanted[1]}, while a "
+                "file of weights holds tensors alone; write it with torch.save(model.state_dict(), "
+                "...), or give a .safetensors"
+            ) from error
+        raise InputError(
+            f"{path} is no file of weights, or a damaged one; give a state dict that torch.save "
+            "wrote, or a .safetensors"
+        ) from error
+
+
+def _state_dict(path: Path, loaded: object) -> dict[str, object]:
+    """The dictionary of tensors itself, out of one that a training script put around it."""
+    if not isinstance(loaded, dict):
+        raise InputError(
+            f"{path} holds a {type(loaded).__name__}, not a dictionary of tensors; write it with "
+            "torch.save(model.state_dict(), ...)"
+        )
+    for name in WRAPPERS:
+        if isinstance(inner := loaded.get(name), dict):
+            return {str(key): value for key, value in inner.items()}
+    return {str(key): value for key, value in loaded.items()}
