@@ -131,6 +131,28 @@ WRONG = {
         "RUN must be given at least once; name the folder of a finished run",
     ),
     "compared run is none": (["compare", "study", "."], "RUN must be a run folder, .*pretrain`"),
+    "weights that are not there": (
+        ["import", "nowhere.pth", "--heads", "2"],
+        r"WEIGHTS must be a file that torch.save wrote, or a .safetensors; there is no nowhere.pth",
+    ),
+    "weights that are none": (
+        ["import", "file", "--heads", "2"],
+        "file is no file of weights, or a damaged one; give a state dict",
+    ),
+    "weights that are a folder": (
+        ["import", ".", "--heads", "2"],
+        r"WEIGHTS must be a file; \. is",
+    ),
+    "weights for no recipe": (
+        ["import", "file", "--heads", "2", "--recipe", "lap"],
+        "recipe must be one of smoke, laptop, paper; got 'lap'",
+    ),
+    "weights without norm": (
+        ["import", "file", "--norm", "none"],
+        "invalid choice 'none' for argument '--norm'",
+    ),
+    "export of no run": (["export", ".", "--out", "x.pth"], "RUN must be a run folder, "),
+    "export to nowhere": (["export", "."], r"--out PATH.*required.*--help"),
     "no folder given": (["report"], r"[Rr]equired|missing"),
 }
 

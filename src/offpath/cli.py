@@ -26,8 +26,8 @@ examples
                                          evaluate RUN, robustness RUN, llc RUN, report RUN
   offpath pretrain                       the stages one by one, then with the folder it names:
                                          finetune RUN, evaluate RUN, report RUN
-  offpath compare study RUN              its scores beside those that the study published
   offpath import spt.pth --heads 2       weights from elsewhere as the pre-trained ones of a run
+  offpath compare study RUN              its scores beside those that the study published
 
 A run that was stopped goes on when the same command is given again.
 `offpath VERB --help` explains every option of a verb; `offpath --version` tells the version."""

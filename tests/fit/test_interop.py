@@ -2,8 +2,10 @@ import os
 import pickle
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import jaxtyping
 import numpy as np
@@ -127,12 +129,14 @@ def refused(path: Path, heads: int | None = 2, norm: Norm | None = "post") -> st
     return str(error.value)
 
 
-@pytest.fixture
-def without_shape_checks() -> Iterator[None]:
+@contextmanager
+def shapes_unchecked() -> Iterator[None]:
     """Torch's exporter calls functions with sizes that are symbols, not the integers declared."""
     jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
@@ -172,7 +176,7 @@ def renamed(change: Callable[[str], str]) -> Callable[[StudyModel], object]:
 
 
 def whole_compiled(model: StudyModel) -> object:
-    return torch.compile(model, backend="eager").state_dict()
+    return cast(nn.Module, torch.compile(model, backend="eager")).state_dict()
 
 
 def encoder_compiled(model: StudyModel) -> object:
@@ -226,7 +230,7 @@ def test_other_weights_heads_norms_and_seeds_are_other_runs(tmp_path: Path):
     path = saved(tmp_path, study_model().state_dict())
     changed = study_model()
     with torch.no_grad():
-        changed.fc_out.bias += 1e-3
+        changed.fc_out.bias.add_(1e-3)
     other = saved(tmp_path, changed.state_dict(), "other.pth")
     seeded = import_weights(
         path,
@@ -539,8 +543,8 @@ def test_what_is_exported_and_imported_again_is_the_same_run(suffix: str, tmp_pa
     found = taken(saved(tmp_path, study_model().state_dict()))
     out = tmp_path / f"out{suffix}"
     export_weights(found.run, "pretrained", out)
-    told = (None, None) if suffix == ".safetensors" else (2, "post")
-    again = taken(out, *told)
+    noted = suffix == ".safetensors"
+    again = taken(out, None if noted else 2, None if noted else "post")
     assert again.run == found.run
     assert again.known
     exported = read_tensors(out)[0] if suffix == ".safetensors" else torch.load(out)
@@ -565,7 +569,11 @@ def test_notes_of_a_file_that_contradict_an_option_are_told(finetuned: Run, tmp_
         "heads": "2",
         "norm": "pre",
     }
-    for heads, norm, name in ((4, None, "heads 4"), (None, "post", "norm post")):
+    told: list[tuple[int | None, Norm | None, str]] = [
+        (4, None, "heads 4"),
+        (None, "post", "norm post"),
+    ]
+    for heads, norm, name in told:
         with pytest.raises(InputError, match=f"--{name} contradicts the notes of .*leave it out"):
             taken(out, heads, norm)
     assert taken(out, 2, "pre").run == taken(out, None, None).run
@@ -665,39 +673,65 @@ def test_a_hub_folder_is_written_whole_or_not_at_all(finetuned: Run, tmp_path: P
     assert sorted(path.name for path in tmp_path.glob("[!r]*")) == ["empty", "full"]
 
 
-@pytest.mark.usefixtures("without_shape_checks")
-def test_the_onnx_graph_answers_batches_of_every_size_and_length(
-    finetuned: Run, tmp_path: Path, capfd
-):
-    out = tmp_path / "out.onnx"
-    said = export_weights(finetuned, "finetuned", out)
-    assert capfd.readouterr() == ("", "")
-    assert "differ from torch's by at most" in said
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, str]]:
+    """A run beside which its checkpoint `finetuned` lies in every format, and what was said."""
+    folder = tmp_path_factory.mktemp("exported")
+    run = create_run(smoke(), folder / "runs")
+    save_model(run, "finetuned", new_model(run.configuration))
+    names = ("finetuned.pth", "finetuned.safetensors", "finetuned.onnx", "finetuned")
+    with shapes_unchecked():
+        return run, {name: export_weights(run, "finetuned", folder / name) for name in names}
+
+
+def test_the_onnx_graph_answers_batches_of_every_size_and_length(exported):
+    run, said = exported
+    assert "differ from torch's by at most" in said["finetuned.onnx"]
+    out = run.folder.parents[1] / "finetuned.onnx"
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
-    model, random = load_model(finetuned, "finetuned", CPU), np.random.default_rng(5)
+    model, random = load_model(run, "finetuned", CPU), np.random.default_rng(5)
     (tokens,) = session.get_inputs()
     assert (tokens.name, tokens.shape, tokens.type) == (
         "tokens",
         ["example", "token", 2],
         "tensor(int64)",
     )
-    test_e = draw(worlds(finetuned.configuration.graphs)["test_e"], 0, 0, 50).tokens
+    test_e = draw(worlds(run.configuration.graphs)["test_e"], 0, 0, 50).tokens
     batches = [trial(random, n, length, VERTICES) for n in (1, 3, 33) for length in (1, 2, 6, 17)]
     for batch in (*batches, test_e):
         (answers,) = session.run(["distance"], {"tokens": batch.astype(np.int64)})
-        np.testing.assert_allclose(answers, predict(model, batch), atol=1e-5, rtol=0)
+        np.testing.assert_allclose(np.asarray(answers), predict(model, batch), atol=1e-5, rtol=0)
     notes = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
-    assert notes == {"run": finetuned.configuration.run_name, "checkpoint": "finetuned"}
+    assert notes == {"run": run.configuration.run_name, "checkpoint": "finetuned"}
     package = str(Path(torch.__file__).parent)
     assert package.encode() not in out.read_bytes()
     assert b".py" not in out.read_bytes()
 
 
-@pytest.mark.usefixtures("without_shape_checks")
-def test_an_onnx_graph_that_answers_otherwise_is_not_written(tiny: Configuration, monkeypatch):
+def test_an_onnx_graph_that_answers_otherwise_is_not_written(
+    tiny: Configuration, monkeypatch, capfd
+):
     monkeypatch.setattr("offpath.fit.onnx_graph.MOST_DIFFERENCE", -1.0)
-    with pytest.raises(InputError, match=r"was not written: onnxruntime's answers differ"):
+    with (
+        shapes_unchecked(),
+        pytest.raises(InputError, match=r"was not written: onnxruntime's answers differ"),
+    ):
         onnx_graph(new_model(tiny), {})
+    assert capfd.readouterr() == ("", "")  # the exporter is told to be quiet
+
+
+def test_the_code_on_the_page_about_weights_loads_every_format(exported, monkeypatch):
+    run, _ = exported
+    monkeypatch.chdir(run.folder.parents[1])
+    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    known: dict = {}
+    distances = []
+    for block in (block for block in blocks if not block.startswith(">>>")):
+        exec(block, known)
+        distances.append(float(np.asarray(known["distance"].tolist()).squeeze()))
+    assert len(distances) == 4
+    assert distances == pytest.approx([distances[-1]] * 4, abs=1e-5)
 
 
 WRONG_EXPORTS = {
