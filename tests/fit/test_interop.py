@@ -1,3 +1,4 @@
+import logging
 import os
 import pickle
 import re
@@ -709,7 +710,7 @@ def test_the_onnx_graph_answers_batches_of_every_size_and_length(exported):
 
 
 def test_an_onnx_graph_that_answers_otherwise_is_not_written(
-    tiny: Configuration, monkeypatch, capfd
+    tiny: Configuration, monkeypatch, capfd, caplog
 ):
     monkeypatch.setattr("offpath.fit.onnx_graph.MOST_DIFFERENCE", -1.0)
     with (
@@ -718,6 +719,7 @@ def test_an_onnx_graph_that_answers_otherwise_is_not_written(
     ):
         onnx_graph(new_model(tiny), {})
     assert capfd.readouterr() == ("", "")  # the exporter is told to be quiet
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_the_code_on_the_page_about_weights_loads_every_format(exported, monkeypatch):
