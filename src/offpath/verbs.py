@@ -172,13 +172,13 @@ VERBS = {
     "evaluate": evaluate,
     "report": report,
     "compare": compare,
+    "import": import_weights,
+    "export": export_weights,
     "forecast": forecast,
     "circuit": circuit,
     "verify": verify,
     "robustness": robustness,
     "llc": llc,
-    "import": import_weights,
-    "export": export_weights,
 }
 
 
