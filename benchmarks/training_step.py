@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from offpath.compute import compute
-from offpath.configs import Configuration
+from offpath.compute import Compute, compute
+from offpath.configs import Configuration, Training
 from offpath.data.batches import draw, stream
-from offpath.data.worlds import worlds
+from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
@@ -46,7 +46,7 @@ def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
     training = c.pretrain.model_copy(update={"batch_examples": examples, "steps": 10**6})
     model = new_model(c)
     ours = train(model, make_optimizer(model, training), training, stream(world, 0, examples))
-    theirs = _torch_steps(c, world, training)
+    theirs = torch_steps(c, world, training, compute("cpu"))
     pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds + 2)][2:]
     return {
         "recipe": c.recipe,
@@ -59,16 +59,19 @@ def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
     }
 
 
-def _torch_steps(c: Configuration, world, training):
+def torch_steps(c: Configuration, world: World, training: Training, machine: Compute):
     """Training as one would write it: nn.TransformerEncoder on fully padded batches."""
-    model = new_model(c)
+    model = new_model(c).to(machine.device)
     encoder = torch_encoder(model)
     optimizer = make_optimizer(model, training)
     for step in count():
         batch = draw(world, 0, step * training.batch_examples, training.batch_examples)
+        labels = torch.from_numpy(batch.distance).to(machine.device)
         optimizer.zero_grad()
-        answers = torch_answers(model, encoder, batch.tokens)
-        (answers - torch.from_numpy(batch.distance)).square().mean().backward()
+        with machine.arithmetic():
+            with machine.autocast():
+                answers = torch_answers(model, encoder, batch.tokens)
+            (answers - labels).square().mean().backward()
         nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm or torch.inf)
         optimizer.step()
         yield step
@@ -89,7 +92,7 @@ def torch_answers(
     model: Transformer, encoder: nn.TransformerEncoder, tokens: np.ndarray
 ) -> torch.Tensor:
     """A model's answers by torch's encoder: the padded rectangle, all tokens in all layers."""
-    padded = torch.from_numpy(tokens).long()
+    padded = torch.from_numpy(tokens).to(model.readout.weight.device).long()
     x = encoder(model.embedding(padded).flatten(2), src_key_padding_mask=padded[:, :, 1] == 0)
     return model.readout(model.final_norm(x[:, -1])).squeeze(1)
 
