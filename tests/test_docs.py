@@ -1,6 +1,8 @@
+import hashlib
 import json
 import re
 import runpy
+import zlib
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from docs.generated import filled
 from offpath.compute import Compute
 from offpath.pipeline import experiment
 from offpath.report.study import comparison
-from offpath.runs import Run, create_run, read_metrics, read_result, working_on
+from offpath.runs import Run, create_run, working_on
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -50,7 +52,7 @@ def keys(value) -> dict | list | None:
     return [keys(value[0])] if isinstance(value, list) and value and keys(value[0]) else None
 
 
-def test_result_files_have_the_fields_that_their_page_shows(run: Run):
+def test_result_files_have_the_fields_that_their_page_shows(run: Run, monkeypatch):
     import torch
 
     from offpath.handcraft.coefficients import measure_learning_coefficients
@@ -75,7 +77,16 @@ def test_result_files_have_the_fields_that_their_page_shows(run: Run):
     provenance = json.loads((run.folder / "provenance.json").read_text())
     provenance["sessions"][0]["packages"] = {}
     names = ("labels", "matrix", "predictions", "circuit", "robustness", "learning_coefficient")
-    actual = [read_metrics(run)[0], *(read_result(run, name) for name in names), provenance]
+    results = [json.loads(run.result(name).read_text()) for name in names]
+    actual = [json.loads(run.metrics.read_text().splitlines()[0]), *results, provenance]
     actual.append(comparison([run]))
     assert [keys(a) for a in actual] == [keys(s) for s in shown]
     assert run.done.read_text().count("safetensors") == 5
+    monkeypatch.chdir(run.folder)
+    (verify,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    line, told = actual[0], {"hashlib": hashlib, "json": json, "zlib": zlib, "Path": Path}
+    exec(verify, told)
+    (crc32,) = re.findall(r"`(f\"\{zlib.*?)`", page)
+    assert eval(crc32, {**told, "record": line}) != line["crc32"]
+    written = line.pop("crc32")
+    assert eval(crc32, {**told, "record": line}) == written

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "offpath"
-LEAVES = ["compute", "configs", "recipes", "runs"]  # root modules that every stage may import
+# Root modules that every stage may import.
+LEAVES = ["compute", "configs", "files", "provenance", "recipes", "runs"]
 STAGES = ["data", "fit", "generalize", "handcraft", "interpret", "report"]  # = alphabetical
 MAY_NOT_SEE = {"interpret": {"handcraft"}, "report": {*STAGES[:-1], "compute"}}
 

@@ -45,8 +45,25 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path):
         open_run(tmp_path)
 
 
-def test_a_damaged_configuration_is_named(run: Run):
-    (run.folder / "config.json").write_text('{"recipe": "smo')
+@pytest.mark.parametrize(
+    "text", ['{"recipe": "smo', "7", "[" * 10**5, '{"sha256": null}', "\ud800"]
+)
+def test_a_damaged_configuration_is_named(run: Run, text: str):
+    (run.folder / "config.json").write_bytes(text.encode(errors="surrogatepass"))
+    with pytest.raises(InputError, match=r"config.json was changed or damaged.*restore it"):
+        open_run(run.folder)
+
+
+def test_a_configuration_changed_by_hand_is_refused_unless_it_was_written_by_hand(run: Run):
+    path = run.folder / "config.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "seed": 7}))
+    with pytest.raises(InputError, match=r"config.json was changed.*its SHA-256 is not.*delete it"):
+        open_run(run.folder)
+    del record["sha256"]
+    path.write_text(json.dumps({**record, "seed": 7}))
+    assert open_run(run.folder).configuration.seed == 7
+    path.write_text('{"recipe": 5}')
     with pytest.raises(InputError, match=r"config.json is not a configuration.*restore the file"):
         open_run(run.folder)
 
@@ -123,11 +140,32 @@ def test_a_line_cut_short_by_a_kill_is_dropped_and_said(run: Run):
 
 
 def test_a_damaged_line_of_metrics_is_named(run: Run):
-    good = '{"stage": "pretrain", "step": 1}\n'
-    for bad in ('{"sta', "5", '{"stage": "pretrain"}', ""):
+    append_metrics(run, {"stage": "pretrain", "step": 1, "loss": 0.1})
+    good = run.metrics.read_text()
+    plain = '{"stage": "pretrain", "step": 1, "loss": 0.1}'
+    changed = good.strip().replace("0.1", "0.2")
+    for bad in ('{"sta', "5", plain, changed, "", "[" * 10**5, "\0\0\0\0"):
         run.metrics.write_text(f"{good}{bad}\n{good}")
-        with pytest.raises(InputError, match=r"damaged in line 2"):
+        with pytest.raises(InputError, match=r"damaged in line 2 .*delete that line"):
             read_metrics(run)
+
+
+def test_what_is_kept_of_the_metrics_stays_as_it_was_written(run: Run):
+    append_metrics(run, lines(2)[0])
+    first = run.metrics.read_bytes().replace(b": ", b" :  ")  # the same, written otherwise
+    run.metrics.write_bytes(first)
+    append_metrics(run, lines(4)[0])
+    rewind_metrics(run, "pretrain", 2)
+    assert run.metrics.read_bytes() == first
+
+
+def test_lines_missing_before_the_last_checkpoint_are_named(run: Run):
+    append_metrics(run, lines(2)[0])
+    with pytest.raises(InputError, match=r"lacks lines of pretrain up to step 4.*pretrain-resume"):
+        rewind_metrics(run, "pretrain", 4)
+    run.checkpoint("pretrained").write_bytes(b"")
+    with pytest.raises(InputError, match=r"ends at step 2, not 20; .*delete .*pretrained.safet"):
+        read_metrics(run)
 
 
 def test_missing_and_damaged_results_say_how_to_make_them(run: Run):
@@ -135,12 +173,29 @@ def test_missing_and_damaged_results_say_how_to_make_them(run: Run):
         InputError, match=r"matrix.json is missing; make it anew with `offpath evaluate"
     ):
         read_result(run, "matrix")
-    for text in ("{", "{}", "[1]", "5", '"run"'):
-        run.result("matrix").write_text(text)
-        with pytest.raises(InputError, match=r"matrix.json is damaged.*offpath evaluate"):
+    unsigned = json.dumps({"run": run.configuration.run_name, "cells": []})
+    for text in ("{", "{}", "[1]", "5", '"run"', "[" * 10**5, "\udcff", "9" * 5000, unsigned):
+        run.result("matrix").write_bytes(text.encode(errors="surrogateescape"))
+        with pytest.raises(
+            InputError, match=r"matrix.json is damaged.*delete it.*offpath evaluate"
+        ):
             read_result(run, "matrix")
-    write_result(run, "matrix", {"cells": []})
-    assert read_result(run, "matrix") == {"run": run.configuration.run_name, "cells": []}
+    run.result("matrix").unlink()
+    run.result("matrix").mkdir()
+    with pytest.raises(InputError, match=r"matrix.json could not be read.*delete it"):
+        read_result(run, "matrix")
+    run.result("matrix").rmdir()
+    write_result(run, "matrix", {"cells": [0.1, {"1": None}]})
+    read = read_result(run, "matrix")
+    assert read == {"run": run.configuration.run_name, "cells": [0.1, {"1": None}]}
+
+
+def test_a_result_with_one_number_changed_is_refused(run: Run):
+    write_result(run, "matrix", {"accuracy": 0.5})
+    path = run.result("matrix")
+    path.write_text(path.read_text().replace("0.5", "0.9"))
+    with pytest.raises(InputError, match=r"matrix.json is damaged \(.*its SHA-256 is not the one"):
+        read_result(run, "matrix")
 
 
 def test_results_of_another_run_are_refused(run: Run, tiny: Configuration, tmp_path: Path):
@@ -151,7 +206,7 @@ def test_results_of_another_run_are_refused(run: Run, tiny: Configuration, tmp_p
         read_result(other, "matrix")
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[1]", "7"])
+@pytest.mark.parametrize("text", ["{", "{}", "[1]", "7", '{"sessions": []}'])
 def test_a_damaged_provenance_is_named_and_may_be_deleted(run: Run, text: str):
     (run.folder / "provenance.json").write_text(text)
     with pytest.raises(InputError, match=r"provenance.json is damaged.*delete it"), working_on(run):
@@ -172,7 +227,7 @@ def test_a_configuration_made_without_checks_is_checked_before_anything_is_writt
 
 def test_an_option_out_of_range_in_a_folder_is_named_with_its_file(run: Run):
     path = run.folder / "config.json"
-    path.write_text(path.read_text().replace('"max_vertices": 5', '"max_vertices": 99'))
+    path.write_text(run.configuration.model_dump_json().replace('vertices":5', 'vertices":99'))
     with pytest.raises(InputError, match=r"config.json: graphs.max_vertices must be 3 to 64"):
         open_run(run.folder)
 

@@ -7,14 +7,17 @@ calls.
 
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 
 from offpath.compute import Compute, leave
+from offpath.configs import InputError
+from offpath.files import write_file
 from offpath.fit.finetune import finetune
 from offpath.fit.pretrain import pretrain
 from offpath.generalize.matrix import RESULTS, checkpoints, measure_matrix
 from offpath.handcraft.circuits import set_circuit
 from offpath.report.page import write_report
-from offpath.runs import Record, Run, write_file
+from offpath.runs import Record, Run
 
 
 def experiment(run: Run, compute: Compute) -> Iterator[Record]:
@@ -32,10 +35,14 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
     if compute.rank:  # it has helped to train; the rest is for the first process
         return
     set_circuit(run)
-    if not is_done(run):
+    ended = is_done(run)
+    if ended:
+        check_done(run)
+    else:
         yield from measure_matrix(run, compute)
     write_report(run)
-    mark_done(run)
+    if not ended:
+        mark_done(run)
 
 
 def is_done(run: Run) -> bool:
@@ -50,8 +57,26 @@ def is_done(run: Run) -> bool:
 
 def mark_done(run: Run) -> None:
     """Write the file `done`: the SHA-256 of each checkpoint, by which two runs can be compared."""
-    digests = [
-        f"{sha256(run.checkpoint(name).read_bytes()).hexdigest()}  {run.checkpoint(name).name}\n"
-        for name in checkpoints(run.configuration)
-    ]
-    write_file(run.done, "".join(digests).encode())
+    write_file(run.done, "".join(_digests(run).values()).encode())
+
+
+def check_done(run: Run) -> None:
+    """Refuse checkpoints of a finished run that are not those it ended with."""
+    digests = _digests(run)
+    said = run.done.read_bytes()
+    if said == "".join(digests.values()).encode():
+        return
+    other = [str(path) for path, line in digests.items() if line.encode() not in said]
+    what = (
+        f"{', '.join(other)} differs from what {run.done} says" if other else "it has other lines"
+    )
+    raise InputError(
+        f"{run.done} does not belong to these checkpoints ({what}); delete it, and the same "
+        "command checks each checkpoint by itself and measures them again"
+    )
+
+
+def _digests(run: Run) -> dict[Path, str]:
+    """The line of `done` for each checkpoint."""
+    paths = map(run.checkpoint, checkpoints(run.configuration))
+    return {path: f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths}

@@ -3,31 +3,40 @@
 Every file is written to a temporary name, flushed to disk and renamed, so that a reader or a killed
 process sees the old file or the new one, never a half. `metrics.jsonl` alone grows by appending:
 one whole line a write, and a line that a kill cut short is dropped when the run goes on.
+All of them carry checksums, so that a damaged one is refused, never used.
 `docs/run-folder.md` lists every file and field.
 """
 
 import fcntl
 import json
 import os
-import platform
-import shlex
-import subprocess
-import sys
-import threading
-import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from offpath.configs import Configuration, InputError, configuration_from_json, differences
+from offpath.files import (
+    UNREADABLE,
+    Record,
+    canonical,
+    read_json,
+    reason,
+    verified,
+    write_file,
+    write_json,
+)
+from offpath.provenance import note_session, read_sessions
 
-Record = dict[str, Any]
+STAGES = {
+    "pretrain": ("pretrain", "pretrained"),
+    "finetune": ("finetune", "finetuned"),
+    "scratch": ("finetune", "scratch"),
+}
+"""Each stage of training: the options it takes, and the checkpoint it ends in."""
 MAKERS = {"robustness": "robustness", "learning_coefficient": "llc"}
 """Verbs that make results; `evaluate` makes the others."""
-PROVENANCE_PACKAGES = ("offpath", "torch", "numpy", "numba", "safetensors", "pydantic", "altair")
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,7 @@ def create_run(configuration: Configuration, runs_folder: Path) -> Run:
             "choose another"
         ) from error
     if not (folder / "config.json").exists():
-        text = configuration.model_dump_json(indent=2)
-        write_file(folder / "config.json", text.encode() + b"\n")
+        write_json(folder / "config.json", configuration.model_dump(mode="json"), indent=2)
     run = open_run(folder)
     if run.configuration != configuration:
         where = ", ".join(map(str, differences(run.configuration, configuration)))
@@ -88,14 +96,7 @@ def create_run(configuration: Configuration, runs_folder: Path) -> Run:
 
 def open_run(folder: Path) -> Run:
     """The run that lies in `folder`."""
-    try:
-        text = (folder / "config.json").read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"RUN must be a run folder, one with a config.json; {folder / 'config.json'}: "
-            f"{error.strerror}; make one with `offpath run` or `offpath pretrain`"
-        ) from error
-    run = Run(folder, configuration_from_json(text, str(folder / "config.json")))
+    run = Run(folder, _read_configuration(folder / "config.json"))
     for part in ("checkpoints", "results"):
         (folder / part).mkdir(exist_ok=True)
     return run
@@ -117,36 +118,13 @@ def working_on(run: Run) -> Iterator[None]:
             ) from None
         for leftover in run.folder.rglob("*.partial"):  # of a write that was killed
             leftover.unlink()
-        _note_provenance(run)
+        note_session(run.folder)
         yield
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or, whatever happens, as it was before."""
-    if not path.parent.is_dir():
-        raise InputError(
-            f"{path} cannot be written: there is no folder {path.parent}; make it first"
-        )
-    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"{path} could not be written ({error.strerror}); what was there before is intact; "
-            "make room or permit writing, and give the same command again"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_result(run: Run, name: str, record: Record) -> None:
     """Write one result as JSON, with the name of the run that it belongs to."""
-    content = json.dumps({"run": run.configuration.run_name, **record}, indent=1, allow_nan=False)
-    write_file(run.result(name), content.encode() + b"\n")
+    write_json(run.result(name), {"run": run.configuration.run_name, **record})
 
 
 def read_result(run: Run, name: str) -> Record:
@@ -155,7 +133,8 @@ def read_result(run: Run, name: str) -> Record:
     remedy = f"make it anew with `offpath {verb} {run.folder}`"
     if not path.exists():
         raise InputError(f"{path} is missing; {remedy}")
-    record = _read_json(path, "run", remedy)
+    remedy = f"delete it, and {remedy}"
+    record = read_json(path, "run", remedy)
     if record["run"] != run.configuration.run_name:
         raise InputError(f"{path} belongs to another run, {record['run']}; {remedy}")
     return record
@@ -173,10 +152,12 @@ def discard_results(run: Run, stage: str) -> None:
 
 
 def append_metrics(run: Run, record: Record) -> None:
-    """Add one line to the metrics."""
+    """Add one line to the metrics, with its CRC-32."""
+    record = json.loads(json.dumps(record, allow_nan=False))  # as it will be read
+    line = json.dumps({**record, "crc32": _crc32(record)}).encode() + b"\n"
     try:
         with open(run.metrics, "ab") as file:
-            file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
+            file.write(line)
     except OSError as error:
         raise InputError(
             f"{run.metrics} could not be written ({error.strerror}); the last checkpoint is "
@@ -184,22 +165,15 @@ def append_metrics(run: Run, record: Record) -> None:
         ) from error
 
 
+def flush_metrics(run: Run) -> None:
+    """Have the metrics on disk, before a checkpoint says that the run has come that far."""
+    with open(run.metrics, "rb") as file:
+        os.fsync(file.fileno())
+
+
 def read_metrics(run: Run) -> list[Record]:
     """All whole lines of the metrics; a last line that was cut short is left out."""
-    if not run.metrics.exists():
-        return []
-    records = []
-    whole_lines = run.metrics.read_bytes().split(b"\n")[:-1]
-    for number, line in enumerate(whole_lines, start=1):
-        try:
-            record = json.loads(line)
-            records.append({"stage": record["stage"], "step": record["step"], **record})
-        except (ValueError, TypeError, KeyError) as error:
-            raise InputError(
-                f"{run.metrics} is damaged in line {number}; delete that line, or the whole folder "
-                "to start again"
-            ) from error
-    return records
+    return [record for _, record in _lines(run)]
 
 
 def rewind_metrics(run: Run, stage: str, step: int) -> str | None:
@@ -207,63 +181,77 @@ def rewind_metrics(run: Run, stage: str, step: int) -> str | None:
 
     The run goes on from `step` and will log the same steps again.
     """
-    records = read_metrics(run)
-    kept = [r for r in records if r["stage"] != stage or r["step"] <= step]
+    lines = _lines(run)
+    if step and not any(r["stage"] == stage and r["step"] == step for _, r in lines):
+        raise InputError(
+            f"{run.metrics} lacks lines of {stage} up to step {step}, where its last checkpoint "
+            f"is; restore it from a copy, or delete {run.checkpoint(f'{stage}-resume')} to start "
+            "the stage again"
+        )
+    kept = [line for line, r in lines if r["stage"] != stage or r["step"] <= step]
     text = run.metrics.read_bytes() if run.metrics.exists() else b""
     cut = bool(text) and not text.endswith(b"\n")
-    if len(kept) == len(records) and not cut:
+    if len(kept) == len(lines) and not cut:
         return None
-    write_file(run.metrics, b"".join(json.dumps(r).encode() + b"\n" for r in kept))
-    said = [f"{len(records) - len(kept)} after step {step}"] if len(kept) < len(records) else []
+    write_file(run.metrics, b"".join(line + b"\n" for line in kept))
+    said = [f"{len(lines) - len(kept)} after step {step}"] if len(kept) < len(lines) else []
     said += ["1 that was cut short"] if cut else []
     return f"dropped lines of metrics, to be logged again: {' and '.join(said)}"
 
 
+def _lines(run: Run) -> list[tuple[bytes, Record]]:
+    """The whole lines of the metrics as they were written, and what each says."""
+    text = run.metrics.read_bytes() if run.metrics.exists() else b""
+    lines = []
+    for number, line in enumerate(text.split(b"\n")[:-1], start=1):
+        try:
+            record = json.loads(line)
+            if record.pop("crc32") != _crc32(record):
+                raise ValueError("its CRC-32 is not the one written with it")
+            lines.append((line, {"stage": record["stage"], "step": record["step"], **record}))
+        except UNREADABLE as error:
+            raise InputError(
+                f"{run.metrics} is damaged in line {number} ({reason(error)}); delete that line, "
+                "or the whole folder to start again"
+            ) from error
+    for stage, (options, end) in STAGES.items():
+        last = max((r["step"] for _, r in lines if r["stage"] == stage), default=0)
+        steps = getattr(run.configuration, options).steps
+        brought = stage == "pretrain" and run.configuration.imported is not None
+        if last < steps and run.checkpoint(end).exists() and not brought:
+            raise InputError(
+                f"{run.metrics} lacks the last lines of {stage}: it ends at step {last}, not "
+                f"{steps}; restore it from a copy, or delete {run.checkpoint(end)} to train that "
+                "stage again"
+            )
+    return lines
+
+
+def _crc32(record: Record) -> str:
+    return f"{zlib.crc32(canonical(record)):08x}"
+
+
 def sessions(run: Run) -> list[Record]:
     """Who worked on the run, when, with what: the entries of `provenance.json`."""
-    path = run.folder / "provenance.json"
-    remedy = "delete it: nothing but the history of the folder is lost"
-    return _read_json(path, "sessions", remedy)["sessions"] if path.exists() else []
+    return read_sessions(run.folder)
 
 
-def _note_provenance(run: Run) -> None:
-    """Add this session to `provenance.json`: commit, versions, machine, command."""
-    program = Path(sys.argv[0]).name
-    session = {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": shlex.join(["offpath" if program == "__main__.py" else program, *sys.argv[1:]]),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PROVENANCE_PACKAGES},
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-    }
-    record = {"sessions": [*sessions(run), session]}
-    write_file(run.folder / "provenance.json", json.dumps(record, indent=1).encode() + b"\n")
-
-
-def _commit() -> str | None:
-    """The commit of the source that runs, with a + if it was changed since; None outside git."""
-
-    def git(*words: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
+def _read_configuration(path: Path) -> Configuration:
+    """What `config.json` says; one written by hand has no checksum."""
     try:
-        git("ls-files", "--error-unmatch", Path(__file__).name)  # not merely below some checkout
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _read_json(path: Path, key: str, remedy: str) -> Record:
-    """A file that holds an object with `key`; an `InputError` with the remedy if it does not."""
-    try:
-        record = json.loads(path.read_bytes())
-        return {key: record[key], **record}
+        text = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} could not be read ({error.strerror}); permit it") from error
-    except (ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error}); {remedy}"
+            f"RUN must be a run folder, one with a config.json; {path}: {error.strerror}; make one "
+            "with `offpath run` or `offpath pretrain`"
         ) from error
+    try:
+        record = json.loads(text)
+        if "sha256" in record:
+            text = canonical(verified(record))
+    except UNREADABLE as error:
+        raise InputError(
+            f"{path} was changed or damaged since it was written ({reason(error)}); restore it "
+            "from a copy, or delete it and give the command that began the run"
+        ) from error
+    return configuration_from_json(text, str(path))

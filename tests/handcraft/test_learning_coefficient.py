@@ -534,7 +534,7 @@ def test_the_result_has_what_the_report_reads(trained: Run, monkeypatch):
         ("pretrained", "pretrain", 20),
     ]
     batch, sha256 = frozen(world("pretraining", trained.configuration.graphs), 0, 64)
-    assert result["sha256"] == sha256
+    assert result["examples_sha256"] == sha256
     circuit = new_model(trained.configuration.model_copy(update={"seed": 3}))
     point = result["points"][2]
     loss = np.mean((predict(circuit, batch.tokens) - batch.distance) ** 2)

@@ -1,14 +1,14 @@
 """A run folder whose numbers are made up: the report draws what is there, and trains nothing."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from offpath.configs import Configuration
+from offpath.files import write_json
 from offpath.recipes import smoke
-from offpath.runs import Record, Run, append_metrics, create_run, write_file, write_result
+from offpath.runs import Record, Run, append_metrics, create_run, write_result
 from tests.report.solutions import circuit, coefficient, robustness
 
 PREDICTORS = {
@@ -66,7 +66,7 @@ def finished_run(configuration: Configuration, folder: Path) -> Run:
         "packages": {"offpath": "0.1.0", "torch": "2.13.0"},
         "machine": "Linux x86_64, 2 cores",
     }
-    write_file(run.folder / "provenance.json", json.dumps({"sessions": [session]}).encode())
+    write_json(run.folder / "provenance.json", {"sessions": [session]})
     add_metrics(run, "pretrain")
     add_metrics(run, "finetune")
     add_metrics(run, "scratch")

@@ -13,8 +13,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from offpath.configs import Architecture, Configuration, InputError
+from offpath.files import UNREADABLE, reason, write_file
 from offpath.fit.transformer import Transformer
-from offpath.runs import Run, write_file
+from offpath.runs import Run
 
 Tensors = dict[str, Tensor]
 
@@ -118,18 +119,22 @@ def read_tensors(path: Path, *, signed: bool = True) -> tuple[Tensors, dict[str,
         with open(path, "rb"):  # safetensors calls every failure to open a missing file
             pass
     except OSError as error:
-        raise InputError(f"{path} could not be read ({error.strerror}); permit it") from error
+        raise InputError(
+            f"{path} could not be read ({error.strerror}); permit it, or restore it from a copy"
+        ) from error
     try:
         with safe_open(path, framework="pt") as file:
             notes = dict(json.loads((file.metadata() or {}).get("offpath", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError, TypeError) as error:
-        raise InputError(_damaged(path, str(error))) from error
-    if not signed and not notes:
-        return tensors, notes
-    written = notes.pop("sha256", None)
-    if written != checksum(tensors, notes):
-        raise InputError(_damaged(path, "its SHA-256 is not the one written with it"))
+        if not signed and not notes:
+            return tensors, notes
+        if notes.pop("sha256", None) != checksum(tensors, notes):
+            raise ValueError("its SHA-256 is not the one written with it")
+    except (OSError, SafetensorError, RuntimeError, *UNREADABLE) as error:
+        raise InputError(
+            f"{path} is damaged ({reason(error)}); restore it from a copy, or delete it to compute "
+            "it again with the command that made it"
+        ) from error
     return tensors, notes
 
 
@@ -152,13 +157,6 @@ def checksum(tensors: Tensors, notes: dict[str, str]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _damaged(path: Path, how: str) -> str:
-    return (
-        f"{path} is damaged ({how}); restore it from a copy, or delete it to compute it again "
-        "with the command that made it"
-    )
 
 
 def _maker(run: Run, name: str) -> str:

@@ -22,7 +22,14 @@ from offpath.fit.checkpoints import (
 from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.parallel import check_same, from_first, share_progress
-from offpath.runs import Record, Run, append_metrics, discard_results, rewind_metrics
+from offpath.runs import (
+    Record,
+    Run,
+    append_metrics,
+    discard_results,
+    flush_metrics,
+    rewind_metrics,
+)
 
 
 def fit_stage(
@@ -85,8 +92,10 @@ def fit_stage(
         if step.step in snapshots and writes:
             save_model(run, f"{stage}-step{step.step}", model)
         if step.step % training.checkpoint_every_steps == 0 and not last and writes:
+            flush_metrics(run)
             save_progress(run, stage, step.step, model, optimizer)
     if writes:
+        flush_metrics(run)
         save_model(run, end, model)
         resume.unlink(missing_ok=True)
 

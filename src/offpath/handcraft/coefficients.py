@@ -70,7 +70,7 @@ def measure_learning_coefficients(
     data = world("pretraining", run.configuration.graphs)
     batch, sha256 = frozen(data, seed, sampling.examples, compute.threads)
     head = {"examples": sampling.examples, "sampling": sampling.model_dump(), "seed": seed,
-            "world": data.name, "sha256": sha256}  # fmt: skip
+            "world": data.name, "examples_sha256": sha256}  # fmt: skip
     known = _known(run, head)
     for number, (name, one) in enumerate(wanted, start=1):
         if (name, one.step_size) not in known:
