@@ -1,8 +1,3 @@
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
 import torch
 
@@ -43,30 +38,6 @@ def test_a_stage_stopped_anywhere_ends_bit_identical(undisturbed: Run, tmp_path,
             if number == stop_after:
                 break
         list(stage(run, CPU))
-    assert weights(run) == weights(undisturbed)
-    assert losses(run) == losses(undisturbed)
-
-
-def test_a_process_killed_at_many_moments_ends_bit_identical(undisturbed: Run, tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from offpath.runs import open_run, working_on\n"
-        "from tests.fit.test_stage import CPU, pretrain, finetune\n"
-        "import torch; torch.set_num_threads(1); run = open_run(Path(sys.argv[1]))\n"
-        "with working_on(run):\n"
-        "    for stage in (pretrain, finetune):\n"
-        "        for record in stage(run, CPU): print(record['step'], flush=True)\n"
-    )
-    run = create_run(undisturbed.configuration, tmp_path)
-    command = [sys.executable, "-c", code, str(run.folder)]
-    for lines_before_the_kill, delay in ((1, 0.0), (3, 0.003), (4, 0.01)):
-        with subprocess.Popen(command, stdout=-1, text=True) as process:
-            assert process.stdout
-            for _ in range(lines_before_the_kill):
-                process.stdout.readline()
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-    subprocess.run(command, check=True, stdout=-1)
     assert weights(run) == weights(undisturbed)
     assert losses(run) == losses(undisturbed)
 
