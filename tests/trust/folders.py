@@ -6,7 +6,10 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from offpath.cli import main
+from offpath.fit.checkpoints import save_progress
 
 CPU = ("--device", "cpu", "--threads", "1")
 SHORT = (  # much of its time is spent in writing: 5 checkpoints to go on from, 5 that stay
@@ -47,6 +50,20 @@ def left(folder: Path) -> dict[str, object]:
         else:
             found[name] = content
     return found
+
+
+def stop_after(checkpoints: int, *words: str) -> None:
+    """A command that is interrupted after so many checkpoints to go on from."""
+    left_to_save = iter(range(checkpoints - 1, -1, -1))
+
+    def save(*arguments) -> None:
+        save_progress(*arguments)
+        if next(left_to_save) == 0:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("offpath.fit.stage.save_progress", save)
+        assert offpath(*words)[0] == 130
 
 
 def only_folder(runs: Path) -> Path:

@@ -1,5 +1,6 @@
 """Whatever is damaged in a run folder is refused in one line, or does no harm at all."""
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from offpath.fit.checkpoints import save_progress
-from tests.trust.damaging import DAMAGES
-from tests.trust.folders import CPU, SHORT, left, offpath, only_folder
+from tests.trust.damaging import DAMAGES, cut
+from tests.trust.folders import CPU, SHORT, left, offpath, only_folder, stop_after
 
 FEW = ("--choices", "1", "--rates", "0.001", "--steps", "2", "--noises", "1", "--draws", "1")
 ROBUSTNESS = ("robustness", "RUN", *FEW, "--batch-examples", "8", "--examples", "64", *CPU)
@@ -79,7 +79,7 @@ class Laboratory:
         if not (self.states / state).exists():
             shutil.rmtree(self.begun, ignore_errors=True)
             if state in SAVES:
-                self.stop_after(SAVES[state])
+                stop_after(SAVES[state], *RUN)
             else:
                 assert offpath(*RUN) == (0, "")
             self.name = only_folder(self.begun).name
@@ -88,19 +88,6 @@ class Laboratory:
             shutil.copytree(self.begun, self.states / state)
         shutil.rmtree(self.begun)
         shutil.copytree(self.states / state, self.begun)
-
-    def stop_after(self, saves: int) -> None:
-        """A run that is interrupted after so many checkpoints to go on from."""
-        left_to_save = iter(range(saves - 1, -1, -1))
-
-        def save(*arguments) -> None:
-            save_progress(*arguments)
-            if next(left_to_save) == 0:
-                raise KeyboardInterrupt
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("offpath.fit.stage.save_progress", save)
-            assert offpath(*RUN)[0] == 130
 
     def ended(self, words: tuple[str, ...]) -> tuple[int, str]:
         """Exit status and error stream of a command on the copy."""
@@ -199,3 +186,28 @@ def test_every_file_with_every_damage_is_refused_in_one_line_or_harmless(
             print(f"{state:<18}{file:<46}{both[0]:>8}{both[1]:>9}")
         print(f"{len(cases)} cases")
     assert len(cases) >= 240
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "number", [i for i, t in enumerate(TARGETS) if t.state != "measured" and t.words != EVALUATE]
+)
+def test_doing_what_the_lines_say_mends_the_run(laboratory: Laboratory, number: int):
+    """What they name, or the file itself, is deleted, and the run ends as if nothing had been."""
+    target = TARGETS[number]
+    expected = dict(laboratory.harmless(Target("finished", "", RUN)))
+    laboratory.copy(target.state)
+    path = laboratory.begun / laboratory.name / target.file
+    cut(np.random.default_rng(1), path)
+    status, said = laboratory.ended(target.words)
+    lines = 0
+    while status == 2:
+        lines += 1
+        named = re.findall(r"delete (\S+/[^\s;]+)", said)
+        (Path(named[0]) if named else path).unlink()
+        status, said = laboratory.ended(RUN)
+    assert 1 <= lines <= 4
+    there = left(laboratory.begun / laboratory.name)
+    in_any_order = [sorted(found.pop("metrics.jsonl")) for found in (there, expected)]
+    assert in_any_order[0] == in_any_order[1]  # a stage that was trained again is logged last
+    assert there == expected
