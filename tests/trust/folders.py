@@ -5,6 +5,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,9 +35,9 @@ def offpath(*words: str) -> tuple[int, str]:
     raise AssertionError("the command line always exits")
 
 
-def left(folder: Path) -> dict[str, object]:
+def left(folder: Path) -> dict[str, Any]:
     """All that a run leaves but what tells of the time: two runs are alike if this is equal."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_dir() or name in (".lock", "provenance.json"):
