@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.training_step import torch_steps
 from offpath.compute import Compute, compute
-from offpath.configs import Training
+from offpath.configs import Configuration, Training
 from offpath.data.batches import stream
 from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
@@ -40,7 +40,9 @@ def main() -> None:
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     given = parser.parse_args()
     machine = compute(given.device)
-    rows = measure(machine, given.batch_examples, given.rounds, compiled=not given.no_compile)
+    training = paper().pretrain.model_copy(update={"batch_examples": given.batch_examples})
+    c = paper().model_copy(update={"pretrain": training})
+    rows = measure(c, machine, given.rounds, compiled=not given.no_compile)
     name = platform.machine()
     if machine.device.type == "cuda":
         name = torch.cuda.get_device_name(machine.device)
@@ -48,21 +50,20 @@ def main() -> None:
     print(json.dumps({"machine": about, "batch_examples": given.batch_examples, "rows": rows}))
 
 
-def measure(machine: Compute, examples: int, rounds: int, *, compiled: bool) -> list[dict]:
+def measure(c: Configuration, machine: Compute, rounds: int, *, compiled: bool) -> list[dict]:
     """One row for each precision and way of running it."""
-    training = paper().pretrain.model_copy(update={"batch_examples": examples, "steps": 10**6})
+    training = c.pretrain.model_copy(update={"steps": 10**6})
+    world = worlds(c.graphs)["pretraining"]
     precisions = ["float32", "bfloat16"]
     if machine.device.type == "cuda":
         precisions.insert(1, "tf32")
     ways: dict[tuple[str, str], Iterator] = {}
     for precision in precisions:
         how = replace(machine, precision=precision)
-        ways[precision, "offpath"] = _steps(training, how, compiled=False)
-        ways[precision, "torch's encoder, padded"] = torch_steps(
-            paper(), worlds(paper().graphs)["pretraining"], training, how
-        )
+        ways[precision, "offpath"] = _steps(c, training, how, compiled=False)
+        ways[precision, "torch's encoder, padded"] = torch_steps(c, world, training, how)
         if compiled:
-            ways[precision, "offpath, compiled"] = _steps(training, how, compiled=True)
+            ways[precision, "offpath, compiled"] = _steps(c, training, how, compiled=True)
     seconds: dict[tuple[str, str], list[float]] = {way: [] for way in ways}
     for number in range(WARM_UP + rounds):
         for way, steps in ways.items():
@@ -73,15 +74,16 @@ def measure(machine: Compute, examples: int, rounds: int, *, compiled: bool) -> 
         {
             "precision": precision,
             "way": way,
-            "examples_per_second": round(examples / median(taken)),
+            "examples_per_second": round(training.batch_examples / median(taken)),
             "seconds": taken,
         }
         for (precision, way), taken in seconds.items()
     ]
 
 
-def _steps(training: Training, machine: Compute, *, compiled: bool) -> Iterator[Any]:
-    c = paper()
+def _steps(
+    c: Configuration, training: Training, machine: Compute, *, compiled: bool
+) -> Iterator[Any]:
     model = new_model(c).to(machine.device)
     optimizer = make_optimizer(model, training)
     batches = stream(

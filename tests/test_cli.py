@@ -95,7 +95,7 @@ WRONG = {
     ),
     "unknown variant": (
         ["finetune", "RUN", "--variant", "as-published"],
-        "invalid choice 'as-published'.*'as-written', 'as-reproduced'",
+        r"^offpath: invalid choice 'as-published' for argument '--variant'.*'as-written'",
     ),
     "file type": (["sample", "--out", "x.csv"], r"--out must end in .npz or .parquet; got x.csv"),
     "folder is a file": (
@@ -185,10 +185,14 @@ def test_the_stages_one_by_one_end_like_the_whole(there: Path, capsys):
     assert "is done; only its report is made anew" in capsys.readouterr().out
 
 
-def test_what_takes_more_than_a_day_is_told_and_asks_for_yes(there: Path, capsys, monkeypatch):
-    for name in ("LARGEST_CALIBRATION", "CALIBRATION_ANSWERS"):  # little is timed
-        monkeypatch.setattr(f"offpath.fit.forecast.{name}", 64)
+def little_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, few in (("LARGEST_CALIBRATION", 64), ("CALIBRATION_ANSWERS", 64)):
+        monkeypatch.setattr(f"offpath.fit.forecast.{name}", few)
     monkeypatch.setattr("offpath.fit.forecast.TIMED_SECONDS", 0.0)
+
+
+def test_what_takes_more_than_a_day_is_told_and_asks_for_yes(there: Path, capsys, monkeypatch):
+    little_is_timed(monkeypatch)
     assert offpath("run", "--recipe", "paper", "--pretrain.steps", "1000000", "--threads", "1") == 2
     said = capsys.readouterr()
     assert "32,768,000,000" in said.out
@@ -219,8 +223,8 @@ def test_a_variant_of_fine_tuning_gets_a_folder_of_its_own(there: Path, capsys, 
 def test_other_verbs_refuse_several_processes(there: Path, capsys, monkeypatch):
     assert offpath("pretrain", *SMALL) == 0
     (folder,) = (there / "runs").iterdir()
-    for name, value in (("MASTER_ADDR", "127.0.0.1"), ("RANK", "1"), ("WORLD_SIZE", "2")):
-        monkeypatch.setenv(name, value)
+    for name in ("MASTER_PORT", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        monkeypatch.setenv(name, "1" if "RANK" in name else "2")
     capsys.readouterr()
     assert offpath("evaluate", str(folder)) == 2
     assert "only run, pretrain and finetune work in several processes; got 2" in (
@@ -382,9 +386,9 @@ def test_sampled_examples_are_shown_and_written_alike(there: Path, capsys, monke
 
 
 def test_a_forecast_names_parameters_time_and_memory(capsys, monkeypatch):
-    for name in ("LARGEST_CALIBRATION", "CALIBRATION_ANSWERS"):  # little is timed
-        monkeypatch.setattr(f"offpath.fit.forecast.{name}", 64)
-    assert offpath("forecast", "--recipe", "paper", "--evaluate.examples", "1") == 0
+    little_is_timed(monkeypatch)
+    few = ("--evaluate.examples", "1", "--threads", "1")
+    assert offpath("forecast", "--recipe", "paper", *few) == 0
     said = capsys.readouterr().out
     assert "550,433 parameters" in said
     assert "314,572,800" in said

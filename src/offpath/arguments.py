@@ -202,7 +202,9 @@ def parse(name: str, verb: object, words: list[str], default: T | type[T]) -> T:
     except SystemExit as stop:
         if not stop.code:
             raise
-    lines = [line.strip("│╭╮╰╯─ ") for line in box.getvalue().splitlines()[1:]]
+    lines = [line.strip("│ ") for line in box.getvalue().splitlines()[1:]]
+    lines = ["" if set(line) <= set("├┤╭╮╰╯─-") else line for line in lines]
+    del lines[: next((i for i, line in enumerate(lines) if line), 0)]
     ends = [i for i, line in enumerate(lines) if not line]
     said = " ".join(lines[: ends[0] if ends else None])
     raise InputError(f"{said.rstrip('.')}; see `offpath {name} --help`")

@@ -114,11 +114,12 @@ def compute(
 
 def launched() -> tuple[int, int, int, int]:
     """Rank and number of the processes that torchrun started; the same among this machine's."""
-    if "MASTER_ADDR" not in os.environ:
-        return 0, 1, 0, 1
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    rank, ranks, local_rank, local_ranks = (int(os.environ.get(name, "0")) for name in names)
-    return rank, max(1, ranks), local_rank, max(1, local_ranks)
+    told = [os.environ.get(name, "") for name in (*names, "MASTER_PORT")]
+    if not all(number.isdecimal() for number in told):
+        return 0, 1, 0, 1
+    rank, ranks, local_rank, local_ranks, _ = map(int, told)
+    return rank, ranks, local_rank, local_ranks
 
 
 def _of_this_start(store: Store, rank: int, ranks: int) -> Store:

@@ -59,6 +59,7 @@ def test_bootstrap_intervals_agree_with_scipys():
     assert found["mse_high"] == pytest.approx(theirs.high, abs=0.12 * width)
 
 
+@pytest.mark.slow
 def test_bootstrap_intervals_hold_the_truth_about_95_times_in_100():
     rng = np.random.default_rng(3)
     small = type(BATCH)(*(a[:300] for a in BATCH))

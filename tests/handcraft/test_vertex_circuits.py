@@ -56,7 +56,9 @@ def test_a_sharpness_that_does_not_grow_with_n_fails(monkeypatch: pytest.MonkeyP
     assert np.abs(predict(wide_circuit(12), asked.tokens) - asked.distances).max() > 0.5
 
 
-@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 32, 33, 64])
+@pytest.mark.parametrize(
+    "n", [2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 32, 33, pytest.param(64, marks=pytest.mark.slow)]
+)
 def test_twice_the_logarithm_of_n_layers_tell_every_distance(n: int):
     """The theorem of the module, on paths, where every distance occurs, and on two of them."""
     assert doubling_architecture(n).layers == 2 * ceil(log2(n))
