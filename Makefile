@@ -1,4 +1,5 @@
-# make run: the whole experiment. make test: the tests. Both set everything up first.
+# make run: the whole experiment. make test: the tests. make test-slow: those that take minutes.
+# All set everything up first.
 # PY= another Python (3.11 or later), PIP_FLAGS= more options for pip, ARGS= options for offpath run.
 
 PY ?= python3
