@@ -19,8 +19,6 @@ ON_PATH = Slice("stratum", "on_path", "on path", "The target lies on a shortest 
 NO_DIFFERENCE = ("recipe", "seed", "evaluate", "circuit", "imported")
 """Parts of a configuration that do not change which experiment it is."""
 NO_DIFFERENCE_IN_TRAINING = ("log_every_steps", "checkpoint_every_steps")
-MADE_THE_WEIGHTS = ("pretrain", "initial")
-"""Parts that say nothing about weights that were imported."""
 
 
 def comparison(runs: Sequence[Run]) -> Record:
@@ -74,7 +72,7 @@ def _from_the_study(configuration: Configuration) -> tuple[str, list[Record]]:
 
 
 def _counts(configuration: Configuration, part: str, option: str = "") -> bool:
-    if configuration.imported is not None and part in MADE_THE_WEIGHTS:
+    if configuration.imported is not None and part == "pretrain":
         return False
     return part not in NO_DIFFERENCE and option not in NO_DIFFERENCE_IN_TRAINING
 
