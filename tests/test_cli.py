@@ -14,7 +14,7 @@ from offpath.data.batches import draw
 from offpath.data.worlds import STRATA, world
 from offpath.recipes import VARIANTS, recipe
 from offpath.report.study import comparison
-from offpath.runs import open_run, working_on
+from offpath.runs import create_run, open_run, sessions, working_on
 from tests.report.conftest import finished_run
 
 SMALL = [
@@ -196,7 +196,7 @@ def test_what_takes_more_than_a_day_is_told_and_asks_for_yes(there: Path, capsys
     assert offpath("run", "--recipe", "paper", "--pretrain.steps", "1000000", "--threads", "1") == 2
     said = capsys.readouterr()
     assert "32,768,000,000" in said.out
-    assert re.search(r"this run would take about \d+\.\d days here; give --yes", said.err)
+    assert re.search(r"this run would take about \d+\.\d days here .*; give --yes", said.err)
     assert not (there / "runs").exists()
     monkeypatch.setattr("offpath.begin.WORTH_TIMING", 0)
     monkeypatch.setattr("offpath.begin.DAY_SECONDS", 0)
@@ -211,13 +211,26 @@ def test_a_variant_of_fine_tuning_gets_a_folder_of_its_own(there: Path, capsys, 
     tuned = open_run(folder).configuration.finetune
     few = tuned.model_copy(update={"learning_rate": 1e-4})
     monkeypatch.setitem(VARIANTS, "as-reproduced", lambda: few)
-    for _ in range(2):  # the same command again does nothing more
-        assert offpath("finetune", str(folder), "--variant", "as-reproduced", "--threads", "1") == 0
+    words = ("finetune", str(folder), "--variant", "as-reproduced", "--threads", "1")
+    assert offpath(*words) == 0
     (other,) = set((there / "runs").iterdir()) - {folder}
     assert f"go on with `offpath evaluate {other}`" in capsys.readouterr().out
     assert open_run(other).configuration.finetune == few
-    assert (other / "checkpoints" / "finetuned.safetensors").exists()
     assert not (folder / "checkpoints" / "finetuned.safetensors").exists()
+    assert len(sessions(open_run(other))) == 1
+    there_now = {path: path.read_bytes() for path in other.glob("checkpoints/*")}
+    assert offpath(*words) == 0
+    assert "fine-tuned already: nothing is changed" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in other.glob("checkpoints/*")} == there_now
+
+
+def test_a_variant_of_what_is_not_pre_trained_makes_no_folder(there: Path, capsys):
+    run = create_run(recipe("smoke"), there)
+    assert offpath("finetune", str(run.folder), "--variant", "as-written") == 2
+    assert "no checkpoint 'pretrained' yet; make it with `offpath pretrain" in (
+        capsys.readouterr().err
+    )
+    assert list(there.iterdir()) == [run.folder]
 
 
 def test_other_verbs_refuse_several_processes(there: Path, capsys, monkeypatch):

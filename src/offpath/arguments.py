@@ -63,7 +63,7 @@ class Folder(Arguments):
     """Options of every verb that goes on from a run folder."""
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Folder of a run, as `offpath run` and `offpath pretrain` name it."""
+    """Folder of a run, as `offpath run`, `pretrain` or `import` named it."""
 
 
 class Begun(Folder):
@@ -76,9 +76,7 @@ class Tuned(Folder):
     """Options of `offpath finetune`."""
 
     variant: Literal["as-written", "as-reproduced"] | None = None
-    """The study's fine-tuning in place of the run's: as its text has it (100 steps of 2^15 at 1e-5)
-    or as its result is reproduced (160 steps of 1024 at 1e-4); goes into a run folder of its
-    own."""
+    """The study's own fine-tuning, in a run folder beside unless the run's is the same."""
     machine: Annotated[Trained, tyro.conf.arg(name="")] = Trained()
 
 
@@ -106,8 +104,7 @@ class ByHand(Arguments):
     """Options of `offpath circuit`."""
 
     circuit: tyro.conf.Positional[Circuit]
-    """wide: the study's, n layers; doubling: 2 ceil(log2 n) layers; edge: the one that is
-    trained."""
+    """wide: the study's, n layers; doubling: 2 ceil(log2 n) layers; edge: as those trained."""
     vertices: int | None = None
     """Vertices of the largest graph; None takes the recipe's."""
     recipe: str = "laptop"
@@ -138,7 +135,7 @@ class Comparison(Arguments):
     standard: tyro.conf.Positional[Literal["study"]]
     """study: the eight figures that the study published."""
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")]
-    """Folders of finished runs, each once."""
+    """Folders of finished runs, each once (at least one)."""
     out: Path | None = None
     """File to write everything to, as JSON."""
 
@@ -153,8 +150,7 @@ class Import(Arguments):
     recipe: str = "paper"
     """Recipe of everything but the sizes, which the weights tell."""
     norm: Literal["pre", "post"] | None = None
-    """Layer norm before each part, or after it; None: as the notes of the file or the recipe say.
-    """
+    """Layer norm before each part, or after it; None: as the file's notes or the recipe say."""
     seed: int = 0
     """Seed of the control's initial weights and of every training example."""
     runs_folder: Path = Path("runs")
@@ -165,8 +161,7 @@ class Export(Folder):
     """Options of `offpath export`."""
 
     out: Path
-    """What to write: a file .pth, .pt, .safetensors or .onnx (needs the extra `onnx`), or a folder,
-    without suffix, for the hub (needs the extra `hub`)."""
+    """A file .pth, .pt, .safetensors or .onnx, or without suffix a folder for the hub."""
     checkpoint: str = "finetuned"
     """Name of the checkpoint, such as pretrained or scratch."""
 
@@ -183,8 +178,7 @@ class Sampled(Begun):
     checkpoints: tuple[str, ...] = ()
     """Checkpoints to measure; none: all along pre-training, its end, and the circuit."""
     sweep: tuple[str, ...] = ()
-    """Checkpoints at which five step sizes are tried, a quarter to four times the one given; none:
-    the end of pre-training, and the circuit."""
+    """Checkpoints at which five step sizes are tried; none: end of pre-training, and circuit."""
     seed: int = 0
     """Seed of the examples and of the chains."""
     options: Annotated[Sampling, tyro.conf.arg(name="")] = Sampling()

@@ -5,12 +5,13 @@ Where torchrun started several processes, the first has the run folder and speak
 
 import os
 import sys
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from offpath.arguments import Begun, Experiment, Machine, Tuned, named_recipe, parse
-from offpath.configs import Configuration, InputError
+from offpath.configs import Configuration, InputError, configuration_from_json
 from offpath.runs import Record, Run, create_run, open_run, working_on
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ WORTH_TIMING = 1e15  # operations: minutes on two cores
 def begin(
     name: str, verb: object, words: list[str], *, trains: bool = False
 ) -> tuple[Run, "Compute"]:
-    """The run that a recipe and options name, new or begun before, and where to compute."""
+    """The run that a recipe and options name, new or begun before, and where to compute.
+
+    Names the folder, so that one can look into it meanwhile.
+    """
     arguments = parse(name, verb, words, Experiment(configuration=named_recipe(words)))
     configuration = arguments.configuration
     if trains:
@@ -33,9 +37,13 @@ def begin(
     run = Run(arguments.runs_folder / configuration.run_name, configuration)
     if machine.rank:
         return run, machine
-    if not (arguments.yes or configuration.circuit or run.checkpoint("pretrained").exists()):
+    begun_before = any(map(Path.exists, map(run.checkpoint, ("pretrain-resume", "pretrained"))))
+    if not (arguments.yes or configuration.circuit or begun_before):
         _stop_if_long(configuration, machine)
-    return create_run(configuration, arguments.runs_folder), machine
+    begun = create_run(configuration, arguments.runs_folder)
+    together = f" ({machine.ranks} processes)" if machine.ranks > 1 else ""
+    print(f"run folder: {begun.folder}{together}", flush=True)
+    return begun, machine
 
 
 def go_on(
@@ -44,12 +52,24 @@ def go_on(
     """The options given, the run in the folder they name, and where to compute."""
     arguments = parse(name, verb, words, kind)
     machine = compute_on(arguments.machine, join=kind is Tuned)
-    return arguments, open_run(arguments.run), machine
+    if machine.ranks == 1:
+        return arguments, open_run(arguments.run), machine
+    from offpath.fit.parallel import text_from_first
+
+    first = machine.rank == 0
+    text = open_run(arguments.run).configuration.model_dump_json() if first else " "
+    told = configuration_from_json(text_from_first(text, machine), "what process 0 said")
+    return arguments, Run(arguments.run, told), machine
 
 
-def holding(run: Run, machine: "Compute") -> AbstractContextManager[None]:
-    """Hold the run folder alone, if this is the process that writes into it."""
-    return nullcontext() if machine.rank else working_on(run)
+@contextmanager
+def holding(run: Run, machine: "Compute") -> Iterator[None]:
+    """Hold the run folder alone, if this is the process that writes into it; then part."""
+    from offpath.compute import leave
+
+    with nullcontext() if machine.rank else working_on(run):
+        yield
+        leave()
 
 
 def _stop_if_long(configuration: Configuration, machine: "Compute") -> None:
@@ -65,8 +85,9 @@ def _stop_if_long(configuration: Configuration, machine: "Compute") -> None:
         return
     Console().print(forecast_table(told))
     raise InputError(
-        f"this run would take about {span(told['seconds'])} here; give --yes to start it (stopped, "
-        "it goes on where it was), or choose a GPU, more processes, or a smaller recipe"
+        f"this run would take about {span(told['seconds'])} here (less if the machine was busy "
+        "just now: --threads 1 may be faster then); give --yes to start it (stopped, it goes on "
+        "where it was), or choose a GPU, more processes, or a smaller recipe"
     )
 
 

@@ -77,9 +77,14 @@ def _one_line(error: Exception) -> str:
         )
     if type(error).__name__.startswith("Dist") or re.search("gloo|nccl", str(error).lower()):
         return (
-            "another of the processes that train together ended, or cannot be reached; torchrun "
-            "starts them anew if given --max-restarts; or give the same command again "
+            "another of the processes that train together ended, or cannot be reached; if it says "
+            "nothing above, give the same command again, or let torchrun do so by --max-restarts "
             f"({' '.join(str(error).split())[:120]})"
+        )
+    if "cannot cache function" in str(error):
+        return (
+            "numba finds no folder that it may write its compiled functions to; name one in the "
+            "environment variable NUMBA_CACHE_DIR, and give the same command again"
         )
     raise error
 

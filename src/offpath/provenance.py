@@ -27,6 +27,7 @@ def note_session(folder: Path) -> None:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "processes": int(os.environ.get("WORLD_SIZE") or 1),
     }
     write_json(folder / "provenance.json", {"sessions": [*read_sessions(folder), session]})
 

@@ -80,7 +80,7 @@ def create_run(configuration: Configuration, runs_folder: Path) -> Run:
     except OSError as error:
         raise InputError(
             f"--runs-folder must be a folder that can be written to; {folder}: {error.strerror}; "
-            "choose another"
+            "choose another, or move away what is in its place"
         ) from error
     if not (folder / "config.json").exists():
         write_json(folder / "config.json", configuration.model_dump(mode="json"), indent=2)
@@ -96,10 +96,7 @@ def create_run(configuration: Configuration, runs_folder: Path) -> Run:
 
 def open_run(folder: Path) -> Run:
     """The run that lies in `folder`."""
-    run = Run(folder, _read_configuration(folder / "config.json"))
-    for part in ("checkpoints", "results"):
-        (folder / part).mkdir(exist_ok=True)
-    return run
+    return Run(folder, _read_configuration(folder / "config.json"))
 
 
 @contextmanager
@@ -108,6 +105,8 @@ def working_on(run: Run) -> Iterator[None]:
 
     The lock is the kernel's (flock): it is gone when the process is, however that ended.
     """
+    for part in ("checkpoints", "results"):  # a copy without empty folders lacks them
+        (run.folder / part).mkdir(exist_ok=True)
     with open(run.folder / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

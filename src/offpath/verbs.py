@@ -25,7 +25,7 @@ from offpath.begin import (
     show_matrix,
     show_progress,
 )
-from offpath.runs import open_run, working_on, write_file
+from offpath.runs import create_run, open_run, working_on, write_file
 from offpath.verbs_circuits import circuit, llc, robustness, verify
 from offpath.verbs_weights import export_weights, import_weights
 
@@ -87,14 +87,23 @@ def finetune(words: list[str]) -> None:
     """
     arguments, begun, machine = go_on("finetune", finetune, words, Tuned)
     check_trains(begun.configuration)
+    from offpath.fit.checkpoints import require
+    from offpath.fit.finetune import copy_pretraining, tuned_otherwise
     from offpath.fit.finetune import finetune as stage
-    from offpath.fit.finetune import tuned_otherwise
     from offpath.recipes import VARIANTS
 
+    given = begun
     if arguments.variant is not None:
-        begun = tuned_otherwise(begun, VARIANTS[arguments.variant](), machine)
+        begun = tuned_otherwise(given, VARIANTS[arguments.variant]())
+        if machine.rank == 0 and begun != given:
+            require(given, "pretrained")
+            create_run(begun.configuration, begun.folder.parent)
         print(f"run folder: {begun.folder}")
     with holding(begun, machine):
+        if machine.rank == 0 and begun != given:
+            copy_pretraining(given, begun)
+        if begun.checkpoint("finetuned").exists() and begun.checkpoint("scratch").exists():
+            print("fine-tuned already: nothing is changed")
         show_progress(begun, stage(begun, machine))
     print(f"fine-tuned; go on with `offpath evaluate {begun.folder}`")
 

@@ -6,6 +6,9 @@ A verb imports its stage when it runs, so that `offpath --help` answers at once.
 from offpath.arguments import Export, Import, parse
 from offpath.runs import open_run
 
+LEARNED = 0.5  # share of right answers: weights that are read as they were trained have more
+SUSPECT = ": are --heads and --norm right? No tensor tells them; remove the folder to try others"
+
 
 def import_weights(words: list[str]) -> None:
     """Take weights from elsewhere as the pre-trained ones, in a run folder of their own.
@@ -31,6 +34,10 @@ def import_weights(words: list[str]) -> None:
         f"{parameter_count(imported.model):,} parameters: width {a.width}, layers {a.layers}, "
         f"heads {a.heads}, feed-forward {a.feed_forward}, norm {a.norm} {final} a final one; "
         f"graphs of 3 to {run.configuration.graphs.max_vertices} vertices"
+    )
+    print(
+        f"right answers on pre-training questions: {imported.right:.1%}"
+        + (SUSPECT if imported.right < LEARNED else "")
     )
     if imported.cast_from:
         print(f"cast from {' and '.join(imported.cast_from)} to float32")

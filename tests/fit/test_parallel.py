@@ -16,6 +16,7 @@ from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import stream
 from offpath.data.worlds import world
+from offpath.fit.finetune import finetune
 from offpath.fit.pretrain import pretrain
 from offpath.recipes import smoke
 from offpath.runs import Run, create_run, open_run, read_metrics
@@ -38,9 +39,12 @@ def longer(update: dict) -> Configuration:
 def one_process(folder: Path, *, pieces: int = 1, **update) -> Run:
     """Pre-training in this process, each batch in so many pieces."""
     run = create_run(longer(update), folder)
-    size = run.configuration.pretrain.batch_examples // pieces
-    list(pretrain(run, Compute(torch.device("cpu"), 1, examples_at_once=size)))
+    list(pretrain(run, machine(pieces, run.configuration.pretrain.batch_examples)))
     return run
+
+
+def machine(pieces: int, examples: int = 64) -> Compute:
+    return Compute(torch.device("cpu"), 1, examples_at_once=examples // pieces)
 
 
 def started(words: list[str], folder: Path) -> subprocess.Popen:
@@ -92,9 +96,13 @@ def test_a_batch_in_pieces_gives_the_same_losses_up_to_rounding(
 
 
 def test_two_processes_equal_one(whole: Run, halves: Run, tmp_path: Path):
+    for record in pretrain(create_run(longer({}), tmp_path / "runs"), machine(pieces=2)):
+        if record["step"] == 15:  # as if killed
+            break
     two = started([*TWO, "-m", "offpath", "pretrain", *OPTIONS], tmp_path)
     said, errors = two.communicate()
     assert two.returncode == 0, errors
+    assert "goes on from step 10" in said  # with the optimizer state of the first process
     assert said.count("go on with `offpath finetune") == 1  # the first process alone speaks
     run = the_run(tmp_path)
     assert weights(run) == weights(halves)  # bit by bit: a + b is b + a
@@ -139,7 +147,17 @@ def test_two_machines_need_no_disk_in_common(halves: Run, tmp_path: Path):
         _, errors = launcher.communicate()
         assert launcher.returncode == 0, errors
     assert not list(folders[1].iterdir())
-    assert weights(the_run(folders[0])) == weights(halves)
+    run = the_run(folders[0])
+    assert weights(run) == weights(halves)
+    tune = ["-m", "offpath", "finetune", str(run.folder.relative_to(folders[0])), "--threads", "1"]
+    both = [started([*meeting, "--node-rank", str(n), *tune], f) for n, f in enumerate(folders)]
+    for launcher in both:
+        _, errors = launcher.communicate()
+        assert launcher.returncode == 0, errors
+    assert not list(folders[1].iterdir())
+    list(finetune(halves, machine(pieces=2)))
+    for name in ("finetuned", "scratch"):
+        assert run.checkpoint(name).read_bytes() == halves.checkpoint(name).read_bytes()
 
 
 @pytest.mark.slow
@@ -152,7 +170,10 @@ def test_processes_with_different_options_are_refused(tmp_path: Path):
     both = started([*TWO, "differ.py"], tmp_path)
     _, errors = both.communicate()
     assert both.returncode != 0
-    assert "process 1 was started with another configuration or seed than process 0" in errors
+    assert (
+        "process 1 was started with another configuration, seed or precision than process 0"
+        in errors
+    )
 
 
 def _wait_for_metrics(folder: Path, lines: int) -> int:

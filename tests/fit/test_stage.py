@@ -1,12 +1,14 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from offpath.compute import Compute
 from offpath.configs import Configuration, InputError
 from offpath.fit.checkpoints import load_model, save_progress
-from offpath.fit.finetune import finetune, tuned_otherwise
+from offpath.fit.finetune import copy_pretraining, finetune, tuned_otherwise
 from offpath.fit.pretrain import pretrain, snapshot_steps
-from offpath.runs import Run, create_run, read_metrics, write_result
+from offpath.runs import Run, create_run, open_run, read_metrics, write_result
 
 CPU = Compute(torch.device("cpu"), 1)
 WHOLE = ("untrained", "pretrained", "finetuned", "scratch")
@@ -115,38 +117,46 @@ def test_fine_tuning_keeps_what_does_not_depend_on_it(run: Run):
     assert run.result("learning_coefficient").exists()
 
 
+def tuned_gently(run: Run) -> Run:
+    gentle = run.configuration.finetune.model_copy(update={"learning_rate": 1e-5})
+    other = create_run(tuned_otherwise(run, gentle).configuration, run.folder.parent)
+    copy_pretraining(run, other)
+    return other
+
+
 def test_another_way_of_fine_tuning_goes_into_a_run_beside_with_all_of_pre_training(run: Run):
     list(pretrain(run, CPU))
-    gentle = run.configuration.finetune.model_copy(update={"learning_rate": 1e-5})
-    other = tuned_otherwise(run, gentle, CPU)
-    assert other.folder.parent == run.folder.parent
-    assert other.configuration.finetune == gentle
+    other = tuned_gently(run)
     assert losses(other) == losses(run)
     for path in run.folder.glob("checkpoints/*"):
-        one, two = (load_model(r, path.stem, CPU.device) for r in (run, other))
-        assert torch.equal(one.readout.weight, two.readout.weight)
+        one, two = (load_model(r, path.stem, CPU.device).state_dict() for r in (run, other))
+        assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+    before = len(losses(run))
     list(finetune(run, CPU))
     list(finetune(other, CPU))
-    assert weights(run)[1] != weights(other)[1]  # each names its run
-    assert [r for r in losses(other) if r[0] == "pretrain"] == losses(run)[: len(losses(run)) - 6]
-    assert tuned_otherwise(run, run.configuration.finetune, CPU) == run
-    assert tuned_otherwise(run, gentle, CPU) == other
+    one, two = (load_model(r, "finetuned", CPU.device).readout.weight for r in (run, other))
+    assert not torch.equal(one, two)
+    assert losses(other)[:before] == losses(run)[:before]
+    assert tuned_otherwise(run, run.configuration.finetune) == run
+    tuned = weights(other)
+    copy_pretraining(run, other)
+    assert weights(other) == tuned
+
+
+def test_the_run_beside_lies_beside_also_if_the_run_is_where_one_stands(run: Run, monkeypatch):
+    gentle = run.configuration.finetune.model_copy(update={"learning_rate": 1e-5})
+    monkeypatch.chdir(run.folder)
+    other = tuned_otherwise(open_run(Path()), gentle)
+    assert other.folder.parent == run.folder.parent.resolve()
 
 
 def test_a_copy_of_pre_training_that_was_killed_is_made_whole(run: Run):
     list(pretrain(run, CPU))
-    gentle = run.configuration.finetune.model_copy(update={"learning_rate": 1e-5})
-    other = tuned_otherwise(run, gentle, CPU)
+    other = tuned_gently(run)
     expected = losses(other)
     other.checkpoint("pretrained").unlink()  # the last that is written
-    assert losses(tuned_otherwise(run, gentle, CPU)) == expected
+    assert losses(tuned_gently(run)) == expected
     assert other.checkpoint("pretrained").exists()
-
-
-def test_other_fine_tuning_needs_pre_trained_weights(run: Run):
-    gentle = run.configuration.finetune.model_copy(update={"learning_rate": 1e-5})
-    with pytest.raises(InputError, match="no checkpoint 'untrained' yet; make it with `offpath"):
-        tuned_otherwise(run, gentle, CPU)
 
 
 def test_a_damaged_progress_file_is_named_and_can_be_deleted(run: Run):

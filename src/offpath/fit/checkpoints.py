@@ -29,31 +29,33 @@ def new_model(configuration: Configuration) -> Transformer:
 
 def load_model(run: Run, name: str, device: torch.device) -> Transformer:
     """The transformer with the weights called `name`."""
-    path = run.checkpoint(name)
-    if not path.exists():
-        raise InputError(
-            f"{run.folder} has no checkpoint {name!r} yet; make it with {_maker(run, name)}"
-        )
-    c = run.configuration
+    require(run, name)
+    c, path = run.configuration, run.checkpoint(name)
     tensors, notes = _read_own(run, path)
     try:
-        shape = notes.get("architecture")
-        architecture = c.model if shape is None else Architecture.model_validate_json(shape)
+        architecture = Architecture.model_validate_json(notes["architecture"])
         with torch.device("meta"):  # no time for initial weights
             model = Transformer(architecture, c.graphs.max_vertices)
         model.load_state_dict(tensors, assign=True)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, KeyError) as error:
         raise InputError(
             f"{path} does not fit config.json: {' '.join(str(error).split())}"
         ) from error
     return model.to(device)
 
 
+def require(run: Run, name: str) -> None:
+    """Refuse to go on without the checkpoint called `name`."""
+    if not run.checkpoint(name).exists():
+        raise InputError(
+            f"{run.folder} has no checkpoint {name!r} yet; make it with {_maker(run, name)}"
+        )
+
+
 def save_model(run: Run, name: str, model: Transformer) -> None:
-    """Write the weights of a model under a name, with its architecture if it is not the run's."""
-    notes = {"run": run.configuration.run_name}
-    if model.architecture != run.configuration.model:
-        notes["architecture"] = model.architecture.model_dump_json()
+    """Write the weights of a model under a name, with its architecture."""
+    about = model.architecture.model_dump_json()
+    notes = {"run": run.configuration.run_name, "architecture": about}
     write_tensors(run.checkpoint(name), model.state_dict(), notes)
 
 

@@ -4,6 +4,7 @@ A few seconds of real steps on at most 1024 examples are timed, and scaled to th
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -15,7 +16,7 @@ from offpath.configs import Configuration, Training
 from offpath.data.batches import Batch, draw, stream
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
-from offpath.fit.loop import train
+from offpath.fit.loop import Step, train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, parameter_count, predict
 from offpath.runs import Record
@@ -38,18 +39,15 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     names = worlds(c.graphs)
     model = new_model(c).to(compute.device)
     parameters = parameter_count(model)
-    alone = replace(compute, rank=0, ranks=1)
     stages = {
-        "pretrain": _stage(c, alone, names["pretraining"], c.pretrain),
-        "finetune": _stage(c, alone, names["finetuning"], c.finetune),
+        "pretrain": _stage(c, compute, names["pretraining"], c.pretrain),
+        "finetune": _stage(c, compute, names["finetuning"], c.finetune),
     }
     stages["scratch"] = stages["finetune"]
     examples = c.evaluate.examples * len(names) * EVALUATED_MODELS
     batch = draw(names["test_e"], 0, 0, CALIBRATION_ANSWERS)
     seconds = examples * _seconds_an_answer(model, batch)
     seconds += examples * c.evaluate.bootstrap_resamples * SECONDS_A_RESAMPLED_ERROR
-    for stage in ("pretrain", "finetune", "scratch"):
-        stages[stage] = stages[stage] | {"seconds": stages[stage]["seconds"] / compute.ranks}
     stages["evaluate"] = {"examples": examples, "seconds": seconds}
     return {
         "recipe": c.recipe,
@@ -89,25 +87,31 @@ def span(seconds: float) -> str:
 
 
 def _stage(c: Configuration, compute: Compute, world: World, training: Training) -> Record:
-    size = min(training.batch_examples, LARGEST_CALIBRATION)
-    short = training.model_copy(update={"batch_examples": size, "steps": 10**6})
+    share = -(-training.batch_examples // compute.ranks)  # of one process
+    at_once = min(share, compute.examples_at_once or share)
+    size, piece = min(share, LARGEST_CALIBRATION), min(at_once, LARGEST_CALIBRATION)
     model = new_model(c).to(compute.device)
-    batches = stream(world, 0, size, threads=compute.threads)
-    steps = train(model, make_optimizer(model, short), short, batches, 0, compute)
+    alone = replace(compute, rank=0, ranks=1)
+
+    def steps(examples: int) -> Iterator[Step]:
+        short = training.model_copy(update={"batch_examples": examples, "steps": 10**6})
+        batches = stream(world, 0, examples, threads=compute.threads)
+        return train(model, make_optimizer(model, short), short, batches, 0, alone)
+
     with _SavedBytes() as saved:
-        next(steps).gradient_norm.item()  # the first step is not timed: it compiles and allocates
+        next(steps(piece)).gradient_norm.item()
+    timed = steps(size)
+    next(timed).gradient_norm.item()  # not timed: it compiles and allocates
     times, end = [], time.perf_counter() + TIMED_SECONDS
     while len(times) < 3 or time.perf_counter() < end:
         began = time.perf_counter()
-        next(steps).gradient_norm.item()
+        next(timed).gradient_norm.item()
         times.append(time.perf_counter() - began)
-    share = min(training.batch_examples, compute.examples_at_once or training.batch_examples)
-    held = saved.total * share / min(size, compute.examples_at_once or size)
     return {
         "examples": training.batch_examples * training.steps,
         "operations": _stage_operations(c, world, training),
-        "memory_bytes": round(16 * parameter_count(model) + held),
-        "seconds": min(times) * training.batch_examples / size * training.steps,
+        "memory_bytes": round(16 * parameter_count(model) + saved.total * at_once / piece),
+        "seconds": min(times) * share / size * training.steps,
     }
 
 

@@ -10,10 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from pydantic import ValidationError
 
 from offpath.configs import Architecture, Configuration, InputError
+from offpath.data.batches import frozen
+from offpath.data.worlds import world
 from offpath.fit.checkpoints import (
     Tensors,
     checksum,
@@ -23,11 +26,12 @@ from offpath.fit.checkpoints import (
     write_tensors,
 )
 from offpath.fit.layout import fitted, published
-from offpath.fit.transformer import Transformer
+from offpath.fit.transformer import Transformer, predict
 from offpath.fit.weight_files import read_weights
 from offpath.runs import Run, create_run, working_on, write_file
 
 Norm = Literal["pre", "post"]
+TRIED_EXAMPLES = 2048
 SUFFIXES = (".pth", ".pt", ".safetensors", ".onnx")
 EXTRAS = {"onnx": ("onnx", "onnxruntime", "onnxscript"), "hub": ("huggingface_hub",)}
 """Packages of each extra that an export needs."""
@@ -42,6 +46,9 @@ class Imported(NamedTuple):
     """Types other than float32 that the file held."""
     known: bool
     """Whether the folder held these very weights before."""
+    right: float
+    """Share of right answers on `TRIED_EXAMPLES` pre-training questions: little, where heads or
+    norm are not those of the weights."""
 
 
 def import_weights(
@@ -78,7 +85,9 @@ def import_weights(
             save_model(run, "pretrained", model)
         if not run.checkpoint("untrained").exists():
             save_model(run, "untrained", new_model(run.configuration))
-    return Imported(run, model, weights.cast_from, known)
+    tried, _ = frozen(world("pretraining", run.configuration.graphs), 0, TRIED_EXAMPLES)
+    right = np.rint(predict(model, tried.tokens)) == tried.distance
+    return Imported(run, model, weights.cast_from, known, float(right.mean()))
 
 
 def export_weights(run: Run, name: str, path: Path) -> str:

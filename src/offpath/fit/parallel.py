@@ -46,12 +46,25 @@ def check_same(what: str, number: int, compute: Compute) -> None:
         )
 
 
-def share_progress(model: nn.Module, optimizer: torch.optim.Optimizer, compute: Compute) -> None:
-    """Give all processes the weights and the optimizer state of the first, which has both."""
+def text_from_first(text: str, compute: Compute) -> str:
+    """The text that the first process has."""
+    if compute.ranks == 1:
+        return text
+    content = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8).to(compute.device)
+    told = torch.empty(from_first(len(content), compute), dtype=torch.uint8, device=compute.device)
+    if compute.rank == 0:
+        told = content
+    distributed.broadcast(told, src=0)
+    return bytes(told.tolist()).decode()
+
+
+def share_optimizer_state(
+    model: nn.Module, optimizer: torch.optim.Optimizer, compute: Compute
+) -> None:
+    """Give all processes the state of the first one's Adam; the weights follow by `replicated`."""
     if compute.ranks == 1:
         return
     for parameter in model.parameters():
-        distributed.broadcast(parameter.data, src=0)
         state = optimizer.state[parameter]
         if compute.rank:
             state["step"] = torch.zeros((), device=parameter.device)

@@ -21,7 +21,7 @@ from offpath.fit.checkpoints import (
 )
 from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
-from offpath.fit.parallel import check_same, from_first, share_progress
+from offpath.fit.parallel import check_same, from_first, share_optimizer_state
 from offpath.runs import (
     Record,
     Run,
@@ -64,7 +64,7 @@ def fit_stage(
     optimizer = make_optimizer(model, training)
     first = from_first(load_progress(run, stage, model, optimizer) if writes else 0, compute)
     if first:
-        share_progress(model, optimizer, compute)
+        share_optimizer_state(model, optimizer, compute)
     dropped = rewind_metrics(run, stage, first) if writes else None
     if first or dropped:
         yield {"stage": stage, "step": first, "resumed": dropped or "nothing was lost"}
@@ -84,8 +84,8 @@ def fit_stage(
         last = step.step == training.steps
         if step.step % training.log_every_steps == 0 or last:
             record = _record(stage, step, losses, training, began)
+            _stop_unless_finite(record, training)
             if writes:
-                _stop_unless_finite(record, training)
                 append_metrics(run, record)
             yield record
             began = time.perf_counter()
@@ -102,8 +102,9 @@ def fit_stage(
 
 def _check_processes(run: Run, training: Training, compute: Compute) -> None:
     """All processes work on the same run, and each has examples to work on."""
-    digest = hashlib.sha256(run.configuration.run_name.encode()).digest()
-    check_same("configuration or seed", int.from_bytes(digest[:7], "big"), compute)
+    told = f"{run.configuration.run_name} {compute.precision}"
+    digest = hashlib.sha256(told.encode()).digest()
+    check_same("configuration, seed or precision", int.from_bytes(digest[:7], "big"), compute)
     if compute.ranks > training.batch_examples:
         raise InputError(
             f"batch_examples ({training.batch_examples}) must be at least the number of processes; "

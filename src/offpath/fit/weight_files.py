@@ -21,7 +21,8 @@ def read_weights(path: Path) -> tuple[dict[str, object], dict[str, str]]:
     if path.is_dir():
         raise InputError(
             f"WEIGHTS must be a file; {path} is a folder: of a run give a file of its "
-            "checkpoints, of a hub folder its model.safetensors"
+            "checkpoints, of a hub folder its model.safetensors, with --heads and --norm as its "
+            "config.json says"
         )
     if not path.is_file():
         raise InputError(
