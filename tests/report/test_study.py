@@ -157,25 +157,76 @@ def test_differences_are_those_of_two_configurations_in_both_directions():
     assert [(d.here, d.there) for d in differences(other, one)] == [(3, 0), (SHA, None)]
 
 
-def test_what_the_pooled_figures_hide_is_computed(run: Run):
+def hidden(run: Run, errors: dict[str, float], detailed: bool = True) -> list[str]:
+    """What is said of a run whose squared errors are 1 but in those strata."""
     matrix = read_result(run, "matrix")
     for found in matrix["cells"]:
-        found["mse"] = 9.0 if found["slice"] == "absent" else 1.0
-    for name in ("test_c", "test_d", "test_e"):
-        cell(matrix, "finetuned", name, "pooled", "all")["mse"] = 3.0  # 12 + 4 * 9 in 16
-    (one,) = [compared(run.configuration, matrix)]
-    diluted, confounded = (s.replace("\N{NO-BREAK SPACE}", " ") for s in hidden_sentences(one))
+        found["mse"] = errors.get(found["slice"], 1.0)
+    named = [c for c in matrix["cells"] if c["by"] in ("stratum", "name")]
+    strata = [c for c in named if c["slice"] != "on_path"]
+    for whole in (c for c in matrix["cells"] if c["by"] == "pooled"):
+        place = ("predictor", "world")
+        parts = [c for c in strata if all(c[key] == whole[key] for key in place)]
+        total = sum(part["count"] for part in parts)
+        whole["mse"] = sum(part["count"] * part["mse"] for part in parts) / total
+    sentences = hidden_sentences(compared(run.configuration, matrix), detailed)
+    return [one.replace("\N{NO-BREAK SPACE}", " ") for one in sentences]
+
+
+ON_PATH_SHARES = "75.0 % of the fine-tuning data, 81.2 % of test a and 68.8 % of test b."
+
+
+def test_an_on_path_score_is_diluted_only_where_target_2_lowers_its_error(run: Run):
+    diluted, _ = hidden(run, {"trained": 0.2}, detailed=False)
     assert diluted == (
-        "On-path scores are diluted: vertex 2, the target of pre-training, is asked for in 75.0 % "
-        "of the fine-tuning data (MSE 1.00 without it, 1.00 with it), 81.2 % of test a (MSE 1.00 "
-        "without it, 1.00 with it) and 68.8 % of test b (MSE 1.00 without it, 1.00 with it)."
+        "On-path scores are diluted: vertex 2, the target of pre-training, is asked for in "
+        f"{ON_PATH_SHARES}"
     )
-    most = "(75.0 % from targets that the graph does not have, which are 25.0 % of the examples)"
+    worse, _ = hidden(run, {"trained": 5.0}, detailed=False)
+    assert worse == (
+        "On-path scores mix two tasks, and vertex 2, the target of pre-training, raises the error: "
+        f"it is asked for in {ON_PATH_SHARES}"
+    )
+    level, _ = hidden(run, {}, detailed=False)
+    assert level == (
+        "On-path scores mix two tasks, though vertex 2, the target of pre-training, leaves the "
+        f"error as it is: it is asked for in {ON_PATH_SHARES}"
+    )
+
+
+def test_on_path_scores_of_both_kinds_are_told_apart(run: Run):
+    better, worse, _ = hidden(run, {"trained": 2.0, "on_path, unseen": 9.0})
+    assert worse == (
+        "Some on-path scores mix two tasks, and vertex 2, the target of pre-training, raises the "
+        "error: it is asked for in 75.0 % of the fine-tuning data (MSE 1.00 without it, 1.75 with "
+        "it) and 81.2 % of test a (MSE 1.00 without it, 1.81 with it)."
+    )
+    assert better == (
+        "Some on-path scores are diluted: vertex 2, the target of pre-training, is asked for in "
+        "68.8 % of test b (MSE 4.20 without it, 2.69 with it)."
+    )
+
+
+def test_off_path_scores_are_confounded_where_the_error_is_of_questions_never_shown(run: Run):
+    _, confounded = hidden(run, {"absent": 9.0})
+    most = "from targets that the graph does not have, which are 25.0 % of the examples"
     assert confounded == (
-        "Off-path scores are confounded: the share of the squared error that comes from questions "
-        f"that fine-tuning never shows is 89.6 % in test c {most}, 89.6 % in test d {most} and "
-        f"91.7 % in test e {most}."
+        "Off-path scores are confounded: questions that fine-tuning never shows carry 89.6 % of "
+        f"the squared error of test c on 68.8 % of its examples (75.0 % {most}), 89.6 % of the "
+        f"squared error of test d on 68.8 % of its examples (75.0 % {most}) and 91.7 % of the "
+        f"squared error of test e on 75.0 % of its examples (75.0 % {most})."
     )
+
+
+def test_off_path_scores_are_not_confounded_where_the_error_is_of_questions_shown(run: Run):
+    _, mixed = hidden(run, {"trained": 99.0}, detailed=False)
+    assert mixed == (
+        "Off-path scores mix shown questions with those that fine-tuning never shows, which carry "
+        "only 2.7 % of the squared error of test c on 68.8 % of its examples, 3.5 % of the squared "
+        "error of test d on 68.8 % of its examples and 5.7 % of the squared error of test e on "
+        "75.0 % of its examples."
+    )
+    assert any("confounded" in one for one in hidden(run, {"trained": 1.01}))  # more than a half
 
 
 def test_the_record_is_json_as_it_is(run: Run):

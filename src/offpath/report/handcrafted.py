@@ -240,7 +240,8 @@ def _architecture(told: Story, circuit: Record) -> str:
 
 
 def _sentence(text: str) -> str:
-    """A text with a full stop, or nothing."""
+    """A text as a sentence: a capital, typographic apostrophes and a full stop; or nothing."""
+    text = text[:1].upper() + text[1:].replace("'", "’")
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 

@@ -14,6 +14,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from offpath.recipes import VARIANTS
 from offpath.report.sections import sections
 from offpath.report.story import Section, Story, story
 from offpath.runs import Run, sessions, write_file
@@ -40,6 +41,7 @@ def page(told: Story) -> str:
     return environment.get_template("page.html.jinja").render(
         run=told.run,
         by_hand=told.by_hand,
+        way=_way_of_tuning(told),
         configuration=told.run.configuration.model_dump(),
         sections=shown,
         specifications=_specifications(shown),
@@ -56,6 +58,13 @@ def script(value: Any) -> Markup:
     Markup('{"a": "\\\\u003c/script>"}')
     """
     return Markup(json.dumps(value, separators=(",", ": ")).replace("<", "\\u003c"))
+
+
+def _way_of_tuning(told: Story) -> str:
+    """Which of the study's ways of fine-tuning the run's is, option by option; or nothing."""
+    tuned = told.run.configuration.finetune
+    ways = [name for name, way in VARIANTS.items() if way() == tuned and not told.by_hand]
+    return f"{ways[0].replace('-', ' ')} (the study)" if ways else ""
 
 
 def _specifications(shown: list[Section]) -> dict[str, dict[str, Any]]:

@@ -42,6 +42,7 @@ from offpath.report.robustness import robustness
 from offpath.report.story import Figure, Key, Section, Story
 from offpath.report.study_section import study
 from offpath.report.training import training
+from offpath.runs import Record
 
 COMPARED = (TUNED, *COMPARISONS)
 RULES = ("constant", "distance_to_2")
@@ -86,20 +87,22 @@ def _answer(told: Story) -> Section:
     untuned = told.missing("finetune") or [told.made_by("matrix")]  # or measured before
     missing = () if found else untuned
     text = (
-        f"{_unlearned(told)}{text} One predictor is called above or below another only if their "
+        f"{text} One predictor is called above or below another only if their "
         "95 % intervals do not overlap."
     )
-    return Section(anchor, title, text, [figure], missing, found, headline(matrix))
+    statement = " ".join(filter(None, [_unlearned(matrix), headline(matrix)]))
+    return Section(anchor, title, text, [figure], missing, found, statement)
 
 
-def _unlearned(told: Story) -> str:
+def _unlearned(matrix: Record) -> str:
     """A warning, if the network did not even learn what it was pre-trained on."""
-    learned = cell(told.results["matrix"], "pretrained", "pretraining", POOLED)
+    learned = cell(matrix, "pretrained", "pretraining", POOLED)
     if learned is None or learned["accuracy"] >= LEARNED:
         return ""
+    share = f"only {percent(learned['accuracy'])}" if learned["accuracy"] else "none"
     return (
-        f"This network did not learn its first task: only {percent(learned['accuracy'])} of "
-        "its answers on the pre-training distribution are right, so the rest means little. "
+        f"This network did not learn its first task: {share} of its answers on the pre-training "
+        "distribution are right, so the rest means little."
     )
 
 

@@ -42,6 +42,8 @@ class PlainTable(NamedTuple):
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str | Sequence[str]]]
+    narrow: bool = False
+    """Whether its words wrap on a narrow screen, so that the first columns are seen at once."""
 
 
 class Missing(NamedTuple):

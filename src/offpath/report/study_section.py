@@ -52,18 +52,18 @@ def _beside_figure(told: Story, one: Record) -> Figure:
         [
             quantity.title,
             quantity.published,
-            " / ".join(str(found).replace(" ", NO_BREAK) for found in quantity.remeasured),
             _error(measured.get(quantity.quantity)),
+            " / ".join(str(found).replace(" ", NO_BREAK) for found in quantity.remeasured),
         ]
         for quantity in QUANTITIES
     ]
-    columns = ("mean squared error", "published", "re-measured", "this run and its interval")
-    lists = [PlainTable("Published, re-measured and measured here", columns, rows)]
+    columns = ("mean squared error", "published", "this run and its interval", "re-measured")
+    lists = [PlainTable("Published, measured here and re-measured", columns, rows, narrow=True)]
     if one["differences"]:
         heads = ("part", "options of this run, not those of the study")
         lists.append(PlainTable("Where the configuration differs", heads, _differences(one)))
     return Figure(
-        "Published, re-measured, and this run",
+        "Published, this run, and re-measured",
         "Re-measured on the weights that the study published: as written is fine-tuning at the "
         "rate of the text, 1e−5, as reproduced at 1e−4, which comes near the published result. "
         f"All examples of a distribution are pooled. {mixture_sentence()}",
@@ -90,7 +90,8 @@ def _strata_figure(told: Story, one: Record) -> Figure:
         "What the pooled figures are made of",
         "For each figure the upper bar is its examples, the lower one its squared error, both "
         "shared out by kind of question; below, the scores of each kind, with the share of right "
-        f"answers large and as colour. {' '.join(hidden_sentences(one))}",
+        "answers large and as colour, and its share of the figure’s examples (ex.) and of its "
+        f"squared error (err.). {' '.join(hidden_sentences(one))}",
         _facts(told, "share of examples and of squared error; accuracy, MSE, R²"),
         charts=[("", "", _strata_chart(one, kinds))],
         tables=[_strata_table(one, kinds)],
@@ -150,7 +151,12 @@ def _strata_chart(one: Record, kinds: list[Slice]) -> alt.LayerChart:
     )
     titles, colours = [kind.title for kind in kinds], [_colour(kind) for kind in kinds]
     bars = base.mark_bar(stroke=colour("paper"), strokeWidth=1).encode(
-        x=alt.X("left:Q", title="share", axis=alt.Axis(format="~%", tickCount=5)),
+        x=alt.X(
+            "left:Q",
+            title="share",
+            scale=alt.Scale(domain=[0, 1], nice=False),
+            axis=alt.Axis(format="~%", tickCount=5),
+        ),
         x2="right:Q",
         color=alt.Color("stratum:N", scale=alt.Scale(domain=titles, range=colours), legend=None),
         tooltip=[
@@ -181,5 +187,5 @@ def _strata_table(one: Record, kinds: list[Slice]) -> HeatTable:
 
 def _weight(part: Record) -> list[str]:
     error = part["share_of_error"]
-    told = [] if error is None else [f"{percent(error)} of error"]
-    return [f"{percent(part['share_of_examples'])} of examples", *told]
+    told = [] if error is None else [f"err. {percent(error)}"]
+    return [f"ex. {percent(part['share_of_examples'])}", *told]

@@ -3,7 +3,8 @@
 In: the record of one run, as `report.study` makes it. Out: sentences.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from offpath.report.cells import STRATA, Slice, percent, setting, written
 from offpath.report.findings import listed, question
@@ -21,7 +22,10 @@ OFF_PATH_WORLDS = {"test_c": "test c", "test_d": "test d", "test_e": "test e"}
 TRAINED = ("trained",)
 NEVER_SHOWN = ("on_path, unseen", "off_path", "off_path_cut", "unreachable", "absent")
 """Kinds of question that fine-tuning never shows."""
+MOST = 0.5
+"""An error is theirs above this share of it, or above their share of the examples."""
 IMPORTED_DIGITS = 8
+Way = TypeVar("Way")
 
 
 def stratum(found: Record) -> Slice:
@@ -64,34 +68,65 @@ def origin_sentences(one: Record, named: bool) -> list[str]:
 
 
 def hidden_sentences(one: Record, detailed: bool = True) -> list[str]:
-    """What a run's pooled figures hide: dilution by target 2, and questions never shown.
+    """What a run's pooled figures hide: target 2 among the others, and questions never shown.
 
-    If `detailed`, also what the error is without target 2, and which kind has most of it.
+    Which way target 2 moves an error, and whether most of one comes from questions never shown, is
+    told by the numbers. If `detailed`, also by how much, and which kind has most of it.
     """
     found = {quantity["quantity"]: quantity for quantity in one["quantities"]}
-    diluted = [
-        f"{percent(_share(found[name], 'examples', TRAINED))} of {title}"
-        f"{_without(found[name]) if detailed else ''}"
-        for name, title in ON_PATH_WORLDS.items()
-        if name in found
-    ]
-    dominated = [
-        f"{percent(share)} in {title}{_most(found[name]) if detailed else ''}"
-        for name, title in OFF_PATH_WORLDS.items()
-        if name in found and (share := _share(found[name], "error", NEVER_SHOWN))
-    ]
-    sentences = []
-    if diluted:
-        sentences.append(
-            "On-path scores are diluted: vertex 2, the target of pre-training, is asked for in "
-            f"{listed(diluted)}."
-        )
-    if dominated:
-        sentences.append(
-            "Off-path scores are confounded: the share of the squared error that comes from "
-            f"questions that fine-tuning never shows is {listed(dominated)}."
-        )
-    return sentences
+    return [*_on_path_sentences(found, detailed), *_off_path_sentences(found, detailed)]
+
+
+def _on_path_sentences(found: Mapping[str, Record], detailed: bool) -> Iterator[str]:
+    """Whether target 2 lowers the error of an on-path score, raises it, or leaves it as it is."""
+    ways: dict[str, list[str]] = {"lowers": [], "raises": [], "leaves": []}
+    asked = {name: share for name in found if (share := _share(found[name], "examples", TRAINED))}
+    for name, title in ON_PATH_WORLDS.items():
+        if name in asked and (rest := _without(found[name])) is not None:
+            numbers = f" (MSE {written(rest)} without it, {written(found[name]['mse'])} with it)"
+            shown = f"{percent(asked[name])} of {title}{numbers if detailed else ''}"
+            ways[_way(rest, found[name]["mse"])].append(shown)
+    two = "vertex 2, the target of pre-training,"
+    words = {
+        "lowers": f"are diluted: {two} is asked for in",
+        "raises": f"mix two tasks, and {two} raises the error: it is asked for in",
+        "leaves": f"mix two tasks, though {two} leaves the error as it is: it is asked for in",
+    }
+    yield from _told_apart("on-path scores", words, ways)
+
+
+def _off_path_sentences(found: Mapping[str, Record], detailed: bool) -> Iterator[str]:
+    """Whether the error of an off-path score comes from questions that fine-tuning never shows."""
+    ways: dict[bool, list[str]] = {True: [], False: []}
+    for name, title in OFF_PATH_WORLDS.items():
+        if name in found and (error := _share(found[name], "error", NEVER_SHOWN)):
+            examples = _share(found[name], "examples", NEVER_SHOWN)
+            shown = (
+                f"{percent(error)} of the squared error of {title} on {percent(examples)} of its "
+                f"examples{_most(found[name]) if detailed else ''}"
+            )
+            ways[error > min(examples, MOST)].append(shown)
+    words = {
+        True: "are confounded: questions that fine-tuning never shows carry",
+        False: "mix shown questions with those that fine-tuning never shows, which carry only",
+    }
+    yield from _told_apart("off-path scores", words, ways)
+
+
+def _told_apart(what: str, words: Mapping[Way, str], ways: Mapping[Way, list[str]]) -> Iterator[str]:
+    """A sentence for each way that occurs, about some of the scores where there are several."""
+    several = sum(map(bool, ways.values())) > 1
+    for way, parts in ways.items():
+        if parts:
+            subject = f"some {what}" if several else what
+            yield f"{subject[0].upper()}{subject[1:]} {words[way]} {listed(parts)}."
+
+
+def _way(rest: float, whole: float) -> str:
+    """What target 2 does to an error, as far as the digits that are shown tell."""
+    if written(rest) == written(whole):
+        return "leaves"
+    return "lowers" if rest > whole else "raises"
 
 
 def mixture_sentence() -> str:
@@ -134,14 +169,12 @@ def _share(quantity: Record, of: str, slices: Sequence[str]) -> float:
     return sum((share or 0.0 for share in shares), 0.0)
 
 
-def _without(quantity: Record) -> str:
-    """The error of what is left without target 2, in brackets."""
-    rest = [s for s in quantity["strata"] if s["slice"] != "trained"]
+def _without(quantity: Record) -> float | None:
+    """The error of what is left without target 2; None if nothing is."""
+    rest = [s for s in quantity["strata"] if s["slice"] not in TRAINED]
     if not rest:
-        return ""
-    error = sum(s["count"] * s["mse"] for s in rest) / sum(s["count"] for s in rest)
-    whole = written(quantity["mse"])
-    return f" (MSE {written(error)} without it, {whole} with it)"
+        return None
+    return sum(s["count"] * s["mse"] for s in rest) / sum(s["count"] for s in rest)
 
 
 def _most(quantity: Record) -> str:

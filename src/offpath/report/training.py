@@ -72,9 +72,13 @@ def _pretraining_figures(told: Story) -> list[Figure]:
 
 def _tuning_figure(told: Story, tuned: Mapping[str, str]) -> Figure:
     limit = told.run.configuration.graphs.tune_vertices
+    title, text = "Fine-tuning", "The loss on a logarithmic axis."
+    if "scratch" in tuned:
+        title = "Fine-tuning, and its control without pre-training"
+        text = "The same examples in the same order; only the weights at the start differ."
     return Figure(
-        "Fine-tuning, and its control without pre-training",
-        "The same examples in the same order; only the weights at the start differ.",
+        title,
+        text,
         told.facts(
             " and ".join(tuned.values()),
             f"fine-tuning: targets on a shortest path, graphs of 3 to {limit} vertices",
