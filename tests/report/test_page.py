@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from offpath.recipes import smoke
+from offpath.recipes import as_written, smoke
 from offpath.report.curves import MOST_POINTS, distance_loss_chart, pooled
 from offpath.report.findings import findings, headline
 from offpath.report.page import page, write_report
@@ -179,8 +179,12 @@ def test_a_rare_distance_gets_a_point_once_it_has_a_hundred_examples():
     }
 
 
-@pytest.mark.parametrize(("accuracy", "said"), [(0.89, True), (0.99, False)])
-def test_a_network_that_did_not_learn_its_first_task_is_told(run: Run, accuracy: float, said: bool):
+@pytest.mark.parametrize(
+    ("accuracy", "share"), [(0.89, "only 89.0\xa0%"), (0.0, "none"), (0.99, None)]
+)
+def test_a_network_that_did_not_learn_its_first_task_is_told_before_all_else(
+    run: Run, accuracy: float, share: str | None
+):
     matrix = read_result(run, "matrix")
     for cell in matrix["cells"]:
         if (cell["predictor"], cell["world"], cell["by"]) == (
@@ -190,7 +194,44 @@ def test_a_network_that_did_not_learn_its_first_task_is_told(run: Run, accuracy:
         ):
             cell["accuracy"] = accuracy
     write_result(run, "matrix", matrix)
-    assert ("did not learn its first task" in write_report(run).read_text()) == said
+    warning = (
+        f"This network did not learn its first task: {share} of its answers on the pre-training "
+        "distribution are right, so the rest means little. "
+    )
+    answer = sections(story(run))[0]
+    assert answer.statement == (warning if share else "") + headline(matrix)
+    assert "first task" not in answer.text
+
+
+def test_the_header_says_what_was_brought_from_elsewhere_and_how_it_was_tuned(tmp_path: Path):
+    own = write_report(create_run(smoke(), tmp_path)).read_text()
+    assert "offpath · smoke · seed 0</p>" in own
+    assert "A transformer learned how far vertex 2 is" in own
+    other = smoke().model_copy(update={"imported": "0123abcd" * 8, "finetune": as_written()})
+    text = write_report(create_run(other, tmp_path)).read_text()
+    kicker = "offpath · smoke · seed 0 · weights imported · the study’s fine-tuning, as written</p>"
+    assert kicker in text
+    assert "A transformer brought from elsewhere, which should know how far vertex 2 is" in text
+    assert "A transformer learned" not in text
+
+
+def test_a_control_that_has_not_begun_is_not_spoken_of(tmp_path: Path):
+    begun = create_run(smoke(), tmp_path)
+    add_metrics(begun, "finetune")
+    (tuned,) = sections(story(begun))[4].figures
+    assert (tuned.title, tuned.text) == ("Fine-tuning", "The loss on a logarithmic axis.")
+    add_metrics(begun, "scratch")
+    (both,) = sections(story(begun))[4].figures
+    assert both.title == "Fine-tuning, and its control without pre-training"
+    assert both.text.startswith("The same examples in the same order")
+
+
+def test_a_note_of_a_circuit_becomes_a_sentence(run: Run):
+    circuit = read_result(run, "circuit")
+    circuit["note"] = "the circuit does not fit the run's architecture: width 48 instead of 16"
+    write_result(run, "circuit", circuit)
+    said = "The circuit does not fit the run’s architecture: width 48 instead of 16."
+    assert sections(story(run))[-3].text.endswith(f" {said}")
 
 
 def test_each_column_of_a_prediction_panel_sums_to_one(run: Run):

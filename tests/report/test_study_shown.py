@@ -1,4 +1,5 @@
 import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,15 @@ from tests.report.test_study import cell
 
 
 def printed(record: Record, columns: int = 80) -> str:
-    """What a terminal of that many columns would show."""
+    """What a terminal of that many columns would show, its no-break spaces plain ones."""
+    return printed_as_it_is(record, columns).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def printed_as_it_is(record: Record, columns: int) -> str:
     console = Console(width=columns, highlight=False)
     with console.capture() as capture:
         console.print(study_view(record))
-    return capture.get().replace("\N{NO-BREAK SPACE}", " ")
+    return capture.get()
 
 
 def test_names_on_the_path_stay_together_where_a_matrix_does_not_tell_them(run: Run):
@@ -92,6 +97,27 @@ def test_a_cell_shows_its_interval_and_a_run_its_folded_name(run: Run):
     assert text.splitlines()[1].split()[-1] == "smoke-"
 
 
+@pytest.mark.parametrize("columns", range(60, 121, 10))
+def test_a_percentage_never_begins_a_line_without_its_number(run: Run, columns: int):
+    lines = printed_as_it_is(comparison([run]), columns).splitlines()
+    assert not [line for line in lines if re.match(r" *% (of|in) ", line)]
+    assert max(map(len, lines)) <= columns
+
+
+def test_an_interval_stays_on_one_line_where_the_runs_fit(tmp_path: Path):
+    runs = [finished_run(smoke().model_copy(update={"seed": s}), tmp_path) for s in range(2)]
+    found = cell(read_result(runs[0], "matrix"), "finetuned", "test_e", "pooled", "all")
+    whole = f"{found['mse_low']:#.3g}–{found['mse_high']:#.3g}"
+
+    def first_table(count: int, columns: int) -> str:
+        return printed(comparison(runs[:count]), columns).split("In the study’s own")[0]
+
+    assert first_table(1, 80).count(whole) == 1
+    assert first_table(2, 90).count(whole) == 2
+    assert first_table(2, 72).count(whole) == 0
+    assert max(map(len, first_table(2, 72).splitlines())) <= 72
+
+
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
@@ -121,12 +147,10 @@ def test_the_report_sets_a_run_beside_the_study(run: Run):
     beside, strata = section.figures
     figures, options = beside.lists
     found = cell(read_result(run, "matrix"), "finetuned", "test_a", "pooled", "all")
-    assert figures.rows[3][:3] == [
-        "test a",
-        "0.1020",
-        "0.22\xa0as\xa0written / 0.095\xa0as\xa0reproduced",
-    ]
-    assert str(figures.rows[3][3]).startswith(f"{found['mse']:#.3g} (")
+    title, published, here, again = figures.rows[3]
+    assert (title, published) == ("test a", "0.1020")
+    assert str(here).startswith(f"{found['mse']:#.3g} (")
+    assert again == "0.22\xa0as\xa0written / 0.095\xa0as\xa0reproduced"
     assert [name for name, _ in options.rows] == ["graphs", "model", "pretrain", "finetune"]
     assert "graphs.max_vertices 5, not 15" in options.rows[0][1]
     assert "On-path scores are diluted" in section.statement
@@ -137,7 +161,9 @@ def test_the_report_sets_a_run_beside_the_study(run: Run):
 
 def test_bars_of_the_report_run_from_nothing_to_all(run: Run):
     section = next(one for one in sections(story(run)) if one.anchor == "study")
-    rows = section.figures[1].charts[0][2].to_dict()["data"]["values"]
+    chart = section.figures[1].charts[0][2].to_dict()
+    assert chart["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 1]
+    rows = chart["data"]["values"]
     ends: dict[tuple[str, str], float] = {}
     for row in rows:
         bar = (row["quantity"], row["measure"])
@@ -150,3 +176,19 @@ def test_bars_of_the_report_run_from_nothing_to_all(run: Run):
 def test_a_circuit_s_report_has_no_study_beside_it(tmp_path: Path):
     shown = sections(story(circuit_run(smoke(), tmp_path)))
     assert "study" not in [one.anchor for one in shown]
+
+
+def brightness(colour: str) -> float:
+    """The relative luminance of #rrggbb, 0 to 1; after WCAG 2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_kinds_that_touch_keep_their_order_of_lightness_in_light_and_dark():
+    style = files("offpath.report").joinpath("assets/page.css").read_text()
+    found = re.findall(r"--(stratum-[a-z-]+): light-dark\((#\w+), (#\w+)\)", style)
+    modes = list(zip(*[map(brightness, pair) for _, *pair in found], strict=True))
+    assert [name for name, *_ in found][:2] == ["stratum-trained", "stratum-on-path"]
+    for trained, on_path, *_ in modes:
+        assert (trained + 0.05) / (on_path + 0.05) > 2

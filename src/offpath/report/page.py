@@ -61,10 +61,10 @@ def script(value: Any) -> Markup:
 
 
 def _way_of_tuning(told: Story) -> str:
-    """Which of the study's ways of fine-tuning the run's is, option by option; or nothing."""
+    """Which of the study's ways of fine-tuning is the run's in every option, or nothing."""
     tuned = told.run.configuration.finetune
-    ways = [name for name, way in VARIANTS.items() if way() == tuned and not told.by_hand]
-    return f"{ways[0].replace('-', ' ')} (the study)" if ways else ""
+    ways = [name.replace("-", " ") for name, way in VARIANTS.items() if way() == tuned]
+    return "" if told.by_hand or not ways else ways[0]
 
 
 def _specifications(shown: list[Section]) -> dict[str, dict[str, Any]]:

@@ -4,10 +4,13 @@ In: the record that `report.study` makes. Out: what rich prints.
 """
 
 import re
+import textwrap
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -24,12 +27,37 @@ from offpath.runs import Record
 
 LONGEST_TITLE = 18  # columns of a terminal
 LONGEST_NAME = 10  # of the line of a run's name
+MEASURED = 1000  # more than any table is wide
+
+
+class Words(NamedTuple):
+    """Text that breaks at plain spaces only, where rich would break at no-break ones too."""
+
+    text: str
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Lines as wide as there is room for."""
+        width = options.max_width
+        yield Text("\n".join(textwrap.wrap(self.text, width, break_on_hyphens=False)), no_wrap=True)
+
+
+class Widest(NamedTuple):
+    """The first of two tables if it fits, the second otherwise."""
+
+    wide: Table
+    narrow: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        """The table that there is room for."""
+        needed = Measurement.get(console, options.update(max_width=MEASURED), self.wide).maximum
+        yield self.wide if needed <= options.max_width else self.narrow
 
 
 def study_view(compared: Record) -> RenderableType:
     """The eight quantities of all runs, then for each run where it differs, and its strata."""
     names = _names(compared)
-    return Group(_quantities(compared, names), *_each_run(compared, names))
+    tables = (_quantities(compared, names, between) for between in ("–", "–\n"))
+    return Group(Widest(*tables), *_each_run(compared, names))
 
 
 def folded(name: str, width: int) -> str:
@@ -53,7 +81,8 @@ def _names(compared: Record) -> list[str]:
     ]
 
 
-def _quantities(compared: Record, names: list[str]) -> Table:
+def _quantities(compared: Record, names: list[str], between: str) -> Table:
+    """The published figures and those of all runs, the ends of an interval set apart that way."""
     table = _table("Mean squared errors; of the runs with 95 % intervals")
     table.add_column("", max_width=LONGEST_TITLE)
     table.add_column("published", justify="right")
@@ -66,21 +95,21 @@ def _quantities(compared: Record, names: list[str]) -> Table:
             Text(quantity.title, style="bold"),
             quantity.published,
             "\n".join(map(str, quantity.remeasured)),
-            *(_error(one.get(quantity.quantity)) for one in found),
+            *(_error(one.get(quantity.quantity), between) for one in found),
         )
         table.add_row()
     return table
 
 
-def _error(found: Record | None) -> Text:
+def _error(found: Record | None, between: str) -> Text:
     if found is None:
         return Text("–", style="dim")
-    ends = error_interval(found, between="–\n")
+    ends = error_interval(found, between)
     return Text.assemble((significant(found["mse"]), "bold"), "\n", (ends, "dim"))
 
 
 def _each_run(compared: Record, names: list[str]) -> Iterator[RenderableType]:
-    yield Text(mixture_sentence())
+    yield Words(mixture_sentence())
     told: dict[tuple[str, ...], str] = {}
     for name, run in zip(names, compared["runs"], strict=True):
         yield Padding(Text(name, style="bold", overflow="fold"), (1, 0, 0, 0))
@@ -88,13 +117,13 @@ def _each_run(compared: Record, names: list[str]) -> Iterator[RenderableType]:
         first = told.setdefault(origin, name)
         origin = origin if first == name else (f"The same configuration as {first}.",)
         for sentence in (*origin, *hidden_sentences(run)):
-            yield Padding(Text(sentence, overflow="fold"), (0, 0, 0, 2))
+            yield Padding(Words(sentence), (0, 0, 0, 2))
         yield Padding(_strata(run), (1, 0, 0, 0))
 
 
 def _strata(run: Record) -> Table:
     """Every quantity of a run, pooled and by stratum."""
-    table = _table("By stratum: share of examples and of squared error; scores with 95 % intervals")
+    table = _table("By stratum: shares of examples and squared error; scores with 95 % intervals")
     table.add_column("", max_width=LONGEST_TITLE)
     for header in ("exam-\nples\n%", "\nerror\n%", "\n\nMSE", "\n\n95 % interval"):
         table.add_column(header, justify="right")

@@ -113,7 +113,9 @@ def _off_path_sentences(found: Mapping[str, Record], detailed: bool) -> Iterator
     yield from _told_apart("off-path scores", words, ways)
 
 
-def _told_apart(what: str, words: Mapping[Way, str], ways: Mapping[Way, list[str]]) -> Iterator[str]:
+def _told_apart(
+    what: str, words: Mapping[Way, str], ways: Mapping[Way, list[str]]
+) -> Iterator[str]:
     """A sentence for each way that occurs, about some of the scores where there are several."""
     several = sum(map(bool, ways.values())) > 1
     for way, parts in ways.items():
