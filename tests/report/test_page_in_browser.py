@@ -101,6 +101,41 @@ def test_the_page_never_scrolls_sideways(opened: Any):
     assert opened.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
 
 
+SEEN = """(label) => {
+  const box = document.querySelector(`[aria-label="${label}"]`);
+  const edge = box.getBoundingClientRect().right;
+  return [...box.querySelectorAll("thead th")].filter((head) => {
+    const whole = document.createRange();
+    whole.selectNodeContents(head);
+    return whole.getBoundingClientRect().right <= edge;
+  }).map((head) => head.textContent);
+}"""
+FADES = """() => [...document.querySelectorAll(".wide")]
+  .map((box) => [box.scrollWidth > box.clientWidth,
+    parseFloat(getComputedStyle(box).getPropertyValue("--fade-end")) > 0])"""
+
+
+def test_published_and_this_run_are_seen_without_scrolling(opened: Any):
+    seen = opened.evaluate(SEEN, "Published, measured here and re-measured")
+    assert seen[:3] == ["mean squared error", "published", "this run and its interval"]
+
+
+def test_the_last_kind_of_question_is_seen_beside_the_contents(opened: Any):
+    if opened.viewport_size["width"] > 1200:
+        opened.set_viewport_size({"width": 1280, "height": 900})
+        assert opened.evaluate(SEEN, "The study’s figures by stratum")[-1] == "absent"
+
+
+def test_what_can_be_scrolled_fades_at_its_edge_and_nothing_else_does(opened: Any):
+    opened.evaluate(FIGURE_SIZES)
+    opened.set_viewport_size({"width": min(opened.viewport_size["width"], 1280), "height": 900})
+    opened.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    opened.wait_for_timeout(200)  # a frame, in which the animations follow the new width
+    fades = opened.evaluate(FADES)
+    assert [scrolls for scrolls, _ in fades] == [faded for _, faded in fades]
+    assert any(scrolls for scrolls, _ in fades)
+
+
 def test_the_button_turns_page_and_charts_from_one_theme_to_the_other(opened: Any):
     opened.evaluate(FIGURE_SIZES)
     places = [("body", "backgroundColor"), (".chart .mark-symbol path", "fill")]

@@ -149,7 +149,9 @@ def test_the_report_sets_a_run_beside_the_study(run: Run):
     found = cell(read_result(run, "matrix"), "finetuned", "test_a", "pooled", "all")
     title, published, here, again = figures.rows[3]
     assert (title, published) == ("test a", "0.1020")
-    assert str(here).startswith(f"{found['mse']:#.3g} (")
+    ends = f"{found['mse_low']:#.3g}–{found['mse_high']:#.3g}"
+    assert here == f'{found["mse"]:#.3g} <span class="whole">({ends})</span>'
+    assert f"<td>{here}</td>" in write_report(run).read_text()
     assert again == "0.22\xa0as\xa0written / 0.095\xa0as\xa0reproduced"
     assert [name for name, _ in options.rows] == ["graphs", "model", "pretrain", "finetune"]
     assert "graphs.max_vertices 5, not 15" in options.rows[0][1]

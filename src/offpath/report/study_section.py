@@ -5,6 +5,7 @@ configuration is not the study's, and by stratum what the pooled figures hide.
 """
 
 import altair as alt
+from markupsafe import Markup
 
 from offpath.report.cells import STRATA, Slice, error_interval, percent, significant
 from offpath.report.charts import boxed, colour, row_chart
@@ -81,7 +82,11 @@ def _differences(one: Record) -> list[tuple[str, list[str]]]:
 
 
 def _error(found: Record | None) -> str:
-    return "–" if found is None else f"{significant(found['mse'])} ({error_interval(found)})"
+    """An error and its interval, between which alone a line may break."""
+    if found is None:
+        return "–"
+    whole = Markup('{} <span class="whole">({})</span>')
+    return whole.format(significant(found["mse"]), error_interval(found))
 
 
 def _strata_figure(told: Story, one: Record) -> Figure:
