@@ -35,7 +35,9 @@ class Words(NamedTuple):
 
     text: str
 
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
         """Lines as wide as there is room for."""
         width = options.max_width
         yield Text("\n".join(textwrap.wrap(self.text, width, break_on_hyphens=False)), no_wrap=True)
