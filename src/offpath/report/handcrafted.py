@@ -236,12 +236,13 @@ def _architecture(told: Story, circuit: Record) -> str:
     """Whether these weights could have been found by training this run's own network."""
     same = circuit["own_architecture"] and not told.by_hand
     own = "It lies within the very architecture that this run trains." if same else ""
-    return " ".join(filter(None, [own, _sentence(circuit["note"])]))
+    note = circuit["note"]
+    return " ".join(filter(None, [own, _sentence(note[:1].upper() + note[1:])]))
 
 
 def _sentence(text: str) -> str:
-    """A text as a sentence: a capital, typographic apostrophes and a full stop; or nothing."""
-    text = text[:1].upper() + text[1:].replace("'", "’")
+    """A text with typographic apostrophes and a full stop, or nothing."""
+    text = text.replace("'", "’")
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 
