@@ -22,7 +22,7 @@ test-browser: .venv/test-ready
 	$(BIN)/python -m pytest -q -m browser
 
 test-slow: .venv/test-ready
-	$(BIN)/python -m pytest -q -m slow --timeout 3600
+	$(BIN)/python -m pytest -q -m "slow and not gpu" --timeout 3600
 
 lint: .venv/test-ready
 	$(BIN)/ruff format --check .

@@ -1,10 +1,10 @@
 """Examples a second in training by precision, plain and compiled, beside torch's own encoder.
 
-    python benchmarks/precision.py [--device cuda] [--batch-examples 32768] > FILE.json
+    python -m benchmarks.precision [--device cuda] [--batch-examples 32768] > FILE.json
 
-The recipe paper's pre-training: the same weights, batch and optimizer for all, in turns in the same
-run; figures are medians of the rounds, and every round is printed. Torch's encoder gets the
-rectangle padded to 16 tokens, as one would write it first.
+A recipe's pre-training, by default that of paper: the same weights, batch and optimizer for all, in
+turns in the same run; figures are medians of the rounds, and every round is printed. Torch's
+encoder gets the rectangle padded to one length (16 tokens), as one would write it first.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
-from offpath.recipes import paper
+from offpath.recipes import RECIPES, recipe
 
 WARM_UP = 6  # steps in which kernels are compiled for every shape of the groups
 
@@ -35,19 +35,22 @@ def main() -> None:
     """Measure every way and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--recipe", default="paper", choices=list(RECIPES))
     parser.add_argument("--batch-examples", type=int, default=2**15)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     given = parser.parse_args()
     machine = compute(given.device)
-    training = paper().pretrain.model_copy(update={"batch_examples": given.batch_examples})
-    c = paper().model_copy(update={"pretrain": training})
+    c = recipe(given.recipe)
+    training = c.pretrain.model_copy(update={"batch_examples": given.batch_examples})
+    c = c.model_copy(update={"pretrain": training})
     rows = measure(c, machine, given.rounds, compiled=not given.no_compile)
     name = platform.machine()
     if machine.device.type == "cuda":
         name = torch.cuda.get_device_name(machine.device)
     about = f"{name}, torch {torch.__version__}, {machine.threads} threads"
-    print(json.dumps({"machine": about, "batch_examples": given.batch_examples, "rows": rows}))
+    told = {"machine": about, "recipe": c.recipe, "batch_examples": given.batch_examples}
+    print(json.dumps({**told, "rows": rows}))
 
 
 def measure(c: Configuration, machine: Compute, rounds: int, *, compiled: bool) -> list[dict]:
