@@ -110,7 +110,10 @@ def test_the_number_of_vertices_is_uniform_although_graphs_are_rejected(
     assert chisquare(np.bincount(batch.vertices)[3:]).pvalue > UNLIKELY
 
 
-@both_scales
+@pytest.mark.parametrize(
+    "graphs",
+    [pytest.param(LAPTOP, id="laptop", marks=pytest.mark.slow), pytest.param(STUDY, id="study")],
+)
 @every_world
 def test_the_fast_sampler_draws_what_the_plain_sampler_draws(world: str, graphs: Graphs) -> None:
     fast = examples(draw(worlds(graphs)[world], 4, 0, 12000), graphs)

@@ -27,7 +27,8 @@ def test_operations_agree_with_torchs_count_of_the_matrix_products(recipe):
     assert told == pytest.approx(products, rel=0.15)
 
 
-def test_a_forecast_covers_every_stage_of_the_recipe():
+def test_a_forecast_covers_every_stage_of_the_recipe(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("offpath.fit.forecast.TIMED_SECONDS", 0.0)
     told = forecast(smoke(), CPU)
     assert set(told["stages"]) == {"pretrain", "finetune", "scratch", "evaluate"}
     assert told["stages"]["pretrain"]["examples"] == 40 * 64

@@ -709,6 +709,7 @@ def test_the_onnx_graph_answers_batches_of_every_size_and_length(exported):
     assert b".py" not in out.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_onnx_graph_that_answers_otherwise_is_not_written(
     tiny: Configuration, monkeypatch, capfd, caplog
 ):

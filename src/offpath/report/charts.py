@@ -5,8 +5,8 @@ without drawing anything anew, and writes the legends itself.
 """
 
 import math
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import altair as alt
 
@@ -90,7 +90,7 @@ def layers(*charts: alt.Chart | None) -> alt.LayerChart:
 
 def row_chart(rows: Sequence[Record]) -> alt.Chart:
     """A chart of rows, with nothing drawn yet."""
-    return alt.Chart(alt.Data(values=list(rows)))
+    return alt.Chart(alt.Data(values=Rows(rows)))
 
 
 Boxed = TypeVar("Boxed", alt.Chart, alt.LayerChart)
@@ -104,3 +104,19 @@ def boxed(chart: Boxed, description: str, height: int) -> Boxed:
         description=description,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
+
+
+class Rows:
+    """Data of a chart that Altair hands on as they are; it would look at each number in turn.
+
+    In the form of what Altair calls schema-like.
+    """
+
+    _schema: ClassVar[dict[str, Any]] = {"type": "array"}
+
+    def __init__(self, rows: Iterable[Record]) -> None:
+        self._rows = list(rows)
+
+    def to_dict(self) -> list[Record]:
+        """The rows."""
+        return self._rows

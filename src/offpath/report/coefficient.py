@@ -86,7 +86,7 @@ def sweep_chart(sweep: Record) -> alt.LayerChart:
     shaded = (
         row_chart([{"size": plateau[0], "until": plateau[1]}])
         .mark_rect(color=colour("estimate"), opacity=0.14, aria=False)
-        .encode(x=x, x2="until:Q")
+        .encode(x=x, x2=alt.X2("until:Q"))
         if plateau
         else None
     )
@@ -122,7 +122,7 @@ def trace_chart(traces: Sequence[Record]) -> alt.Chart:
                 scale=alt.Scale(zero=False),
                 axis=alt.Axis(tickCount=3, format=".3~g"),
             ),
-            detail="chain:N",
+            detail=alt.Detail("chain:N"),
             tooltip=["chain:N"],
         )
     )
@@ -149,7 +149,7 @@ def _estimates(rows: Sequence[Record], x: alt.X, below: alt.Chart | None = None)
     return layers(
         below,
         base.mark_line(color=ink, strokeWidth=1, opacity=0.35, aria=False).encode(y=middle),
-        base.mark_rule(color=ink, strokeWidth=1.5).encode(y=low, y2="high:Q"),
+        base.mark_rule(color=ink, strokeWidth=1.5).encode(y=low, y2=alt.Y2("high:Q")),
         base.mark_point(stroke=ink, strokeWidth=1.6, size=46, opacity=1).encode(
             y=middle, fill=filled, tooltip=words
         ),

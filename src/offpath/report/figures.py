@@ -10,7 +10,7 @@ from typing import TypeVar
 import altair as alt
 
 from offpath.report.cells import Slice, cell, label_title, percent_interval
-from offpath.report.charts import boxed, colour, layers, row_chart
+from offpath.report.charts import Rows, boxed, colour, layers, row_chart
 from offpath.report.story import Key
 from offpath.runs import Record
 
@@ -36,7 +36,7 @@ def strata_chart(
         yOffset=alt.YOffset("predictor:N", sort=None),
     )
     chart = layers(
-        base.mark_rule(strokeWidth=2.5).encode(x=_accuracy("low", alt.X), x2="high:Q"),
+        base.mark_rule(strokeWidth=2.5).encode(x=_accuracy("low", alt.X), x2=alt.X2("high:Q")),
         base.mark_point(filled=True, size=70, opacity=1).encode(
             x=_accuracy("accuracy", alt.X), shape=_shape(matrix, predictors)
         ),
@@ -56,7 +56,7 @@ def distance_chart(
         xOffset=alt.XOffset("predictor:N", sort=None),
     )
     chart = layers(
-        base.mark_rule(strokeWidth=2).encode(y=_accuracy("low", alt.Y), y2="high:Q"),
+        base.mark_rule(strokeWidth=2).encode(y=_accuracy("low", alt.Y), y2=alt.Y2("high:Q")),
         base.mark_point(filled=True, size=55, opacity=1).encode(
             y=_accuracy("accuracy", alt.Y), shape=_shape(matrix, predictors)
         ),
@@ -124,7 +124,7 @@ def prediction_chart(
         layers(_density(x, y), _diagonal(x, y, largest))
         .properties(width=124, height=124)
         .facet(
-            data=alt.Data(values=_prediction_rows(predictions, matrix, predictors)),
+            data=alt.Data(values=Rows(_prediction_rows(predictions, matrix, predictors))),
             row=alt.Row("predictor:N", sort=rows, header=beside),
             column=alt.Column("world:N", sort=columns, header=header),
             spacing=10,
@@ -146,9 +146,9 @@ def _density(x: alt.X, y: alt.Y) -> alt.Chart:
         .mark_rect(fill=colour("density"), aria=False)  # thousands: the chart's own words must do
         .encode(
             x=x.field("left").type("quantitative"),
-            x2="right:Q",
+            x2=alt.X2("right:Q"),
             y=y.field("low").type("quantitative"),
-            y2="high:Q",
+            y2=alt.Y2("high:Q"),
             opacity=alt.Opacity("share:Q", legend=None, scale=strength),
             tooltip=[
                 alt.Tooltip("truth:N", title="true distance"),

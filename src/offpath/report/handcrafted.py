@@ -73,7 +73,7 @@ def states_chart(circuit: Record, state: Record) -> alt.LayerChart:
     chart = layers(
         row_chart(ends)
         .mark_rule(color=colour("edge"), strokeWidth=1.6, aria=False)
-        .encode(x=x, y=y, x2="x2:Q", y2="y2:Q"),
+        .encode(x=x, y=y, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q")),
         row_chart(rows)
         .mark_circle(size=440, opacity=1)
         .encode(x=x, y=y, color=alt.Color("state:N", scale=fill, legend=None), tooltip=_tooltip()),
@@ -82,13 +82,18 @@ def states_chart(circuit: Record, state: Record) -> alt.LayerChart:
         .encode(x=x, y=y),
         row_chart(rows)
         .mark_text(fontSize=12, fontWeight="bold", aria=False)
-        .encode(x=x, y=y, text="vertex:N", color=alt.Color("state:N", scale=words, legend=None)),
+        .encode(
+            x=x,
+            y=y,
+            text=alt.Text("vertex:N"),
+            color=alt.Color("state:N", scale=words, legend=None),
+        ),
         *(
             row_chart([row])
             .mark_text(
                 dy=-22 if row["y"] > 0.5 else 23, fontSize=11, color=colour("muted"), aria=False
             )
-            .encode(x=x, y=y, text="role:N")
+            .encode(x=x, y=y, text=alt.Text("role:N"))
             for row in marked
         ),
     ).resolve_scale(color="independent")

@@ -52,7 +52,7 @@ def kept_chart(
         if trained
         else None,
         base.mark_rule(color=ink, strokeWidth=2).encode(
-            y=alt.Y("low:Q", scale=y, title=None, axis=percents), y2="high:Q"
+            y=alt.Y("low:Q", scale=y, title=None, axis=percents), y2=alt.Y2("high:Q")
         ),
         base.mark_line(
             color=ink,
@@ -112,7 +112,7 @@ def perturbed_chart(
             x=alt.X("step:Q", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=4)),
             y=y,
             color=alt.Color("end:N", scale=scale, legend=None),
-            detail="choice:N",
+            detail=alt.Detail("choice:N"),
             tooltip=[alt.Tooltip("matrix:N"), alt.Tooltip("end:N", title="ends")],
         )
     )

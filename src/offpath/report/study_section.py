@@ -162,7 +162,7 @@ def _strata_chart(one: Record, kinds: list[Slice]) -> alt.LayerChart:
             scale=alt.Scale(domain=[0, 1], nice=False),
             axis=alt.Axis(format="~%", tickCount=5),
         ),
-        x2="right:Q",
+        x2=alt.X2("right:Q"),
         color=alt.Color("stratum:N", scale=alt.Scale(domain=titles, range=colours), legend=None),
         tooltip=[
             alt.Tooltip("quantity:N", title="figure"),
