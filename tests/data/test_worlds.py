@@ -116,9 +116,9 @@ def test_the_number_of_vertices_is_uniform_although_graphs_are_rejected(
 )
 @every_world
 def test_the_fast_sampler_draws_what_the_plain_sampler_draws(world: str, graphs: Graphs) -> None:
-    fast = examples(draw(worlds(graphs)[world], 4, 0, 12000), graphs)
+    fast = examples(draw(worlds(graphs)[world], 4, 0, 6000), graphs)
     random = Random(5)
-    plain = [plain_example(world, graphs, random) for _ in range(6000)]
+    plain = [plain_example(world, graphs, random) for _ in range(3000)]
     features = {
         "label": lambda e: e.distance,
         "flags": lambda e: (e.unseen_name, e.isolated),
@@ -193,6 +193,7 @@ def test_the_walk_back_has_its_hand_worked_probabilities() -> None:
         assert abs(walked[vertex] - 4000 * chance) <= 4 * (4000 * chance * (1 - chance)) ** 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "count"), [("finetuning", 50000), ("test_b", 50000)])
 def test_the_walk_back_prefers_no_candidate_for_its_name(world: str, count: int) -> None:
     batch = draw(worlds(STUDY)[world], 10, 0, count)

@@ -32,7 +32,7 @@ def undisturbed(tiny: Configuration, tmp_path_factory) -> Run:
     return run
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 5, 9])
+@pytest.mark.parametrize("stop_after", [2, 9])
 def test_a_stage_stopped_anywhere_ends_bit_identical(undisturbed: Run, tmp_path, stop_after: int):
     run = create_run(undisturbed.configuration, tmp_path)
     for stage in (pretrain, finetune):

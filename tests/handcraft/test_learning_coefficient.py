@@ -118,7 +118,12 @@ def test_a_quartic_direction_counts_a_quarter():
     assert abs(found.estimate - exact) < 3 * found.error
 
 
-@pytest.mark.parametrize(("a", "b"), [(1, 1), (1, 2), (3, 1)])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [(1, 2), pytest.param(1, 1, marks=SLOW), pytest.param(3, 1, marks=SLOW)]
+)
 def test_a_product_of_powers_is_what_quadrature_says(a: int, b: int):
     """Valleys that cross: few examples, or no step would be both stable there and long enough."""
     sampling = toy_sampling(examples=100, step_size=1e-3, localisation=2.0, chains=256,

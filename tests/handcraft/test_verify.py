@@ -100,6 +100,7 @@ def test_a_size_out_of_range_is_named():
         next(verify("edge", paper().model, CPU, largest=16, deletions=0, seed=0))
 
 
+@pytest.mark.slow
 def test_the_studys_constants_fail_as_its_remeasurement_says():
     """STUDY.md: 7.9e-5 at n = 8, 4.8 at 12, 19 at 15."""
     told = {8: (4e-5, 1.6e-4), 12: (4.2, 5.6), 15: (15.5, 22.5)}
