@@ -155,6 +155,7 @@ def test_every_sequence_of_edges_has_its_exact_probability() -> None:
         assert p > UNLIKELY, vertices
 
 
+@pytest.mark.slow
 @both_scales
 def test_raw_edges_are_uniform_at_every_place(graphs: Graphs) -> None:
     batch = draw(worlds(graphs)["test_e"], 7, 0, 60000)

@@ -204,6 +204,7 @@ def reduced_rank_by_integration(
     return mean, float(np.sqrt((share**2) @ (each - mean) ** 2))
 
 
+@pytest.mark.slow
 def test_reduced_rank_regression_is_what_theory_and_integration_say():
     known = reduced_rank_coefficient(inputs=2, hidden=2, outputs=3, rank=1)
     assert known == 2.5

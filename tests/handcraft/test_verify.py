@@ -64,6 +64,7 @@ def test_most_deletions_of_a_weight_are_noticed_and_the_others_told(few: None):
     assert record["detected"] + len(record["undetected"]) == 40
 
 
+@pytest.mark.slow
 def test_deletions_leave_the_weights_as_they_were(few: None):
     model = edge_circuit(paper().model, 15)
     before = {name: p.clone() for name, p in model.named_parameters()}
