@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from offpath.arguments import Begun, Experiment, Machine, Tuned, named_recipe, parse
@@ -37,7 +36,7 @@ def begin(
     run = Run(arguments.runs_folder / configuration.run_name, configuration)
     if machine.rank:
         return run, machine
-    begun_before = any(map(Path.exists, map(run.checkpoint, ("pretrain-resume", "pretrained"))))
+    begun_before = any(run.checkpoint(n).exists() for n in ("pretrain-resume", "pretrained"))
     if not (arguments.yes or configuration.circuit or begun_before):
         _stop_if_long(configuration, machine)
     begun = create_run(configuration, arguments.runs_folder)
@@ -117,6 +116,7 @@ def compute_on(machine: Machine, *, join: bool = False) -> "Compute":
 
 
 def show_progress(begun: Run, records: Iterable[Record]) -> None:
+    """Consume the records of any stages, showing on the terminal how far they are."""
     from rich.console import Console
 
     from offpath.progress import follow
@@ -125,6 +125,7 @@ def show_progress(begun: Run, records: Iterable[Record]) -> None:
 
 
 def show_matrix(begun: Run) -> None:
+    """Print the test matrix, pooled and by stratum."""
     from rich.console import Console
 
     from offpath.report.tables import matrix_table, strata_table

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import distributed
@@ -89,10 +89,14 @@ def compute(
     if examples_at_once is not None and not 1 <= examples_at_once <= 2**24:
         raise InputError(f"examples_at_once must be 1 to {2**24}; got {examples_at_once}")
     torch.set_num_threads(threads)
-    place = torch.device(device)
-    if not join or ranks == 1:
-        return Compute(place, threads, precision, examples_at_once)
-    if device == "cuda":
+    alone = Compute(torch.device(device), threads, precision, examples_at_once)
+    return _joined(alone, rank, ranks, local_rank, local_ranks) if join and ranks > 1 else alone
+
+
+def _joined(alone: Compute, rank: int, ranks: int, local_rank: int, local_ranks: int) -> Compute:
+    """The same among the processes that torchrun started, on a GPU of its own if on any."""
+    place, on_gpu = alone.device, alone.device.type == "cuda"
+    if on_gpu:
         if local_ranks > torch.cuda.device_count():
             raise InputError(
                 f"each process needs a GPU of its own, and torch sees {torch.cuda.device_count()}; "
@@ -102,12 +106,12 @@ def compute(
         torch.cuda.set_device(place)
     store, _, _ = next(rendezvous("env://"))
     distributed.init_process_group(
-        "nccl" if device == "cuda" else "gloo",
+        "nccl" if on_gpu else "gloo",
         store=_of_this_start(store, rank, ranks),
         rank=rank,
         world_size=ranks,
     )
-    return Compute(place, threads, precision, examples_at_once, rank, ranks)
+    return replace(alone, device=place, rank=rank, ranks=ranks)
 
 
 def launched() -> tuple[int, int, int, int]:

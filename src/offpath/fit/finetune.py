@@ -33,7 +33,7 @@ def finetune(run: Run, compute: Compute) -> Iterator[Record]:
 def tuned_otherwise(run: Run, training: Training) -> Run:
     """The run that differs in fine-tuning alone, in a folder beside that of `run`.
 
-    That is the very run, if it is configured so. The folder is made by `copy_pretraining`.
+    That is the very run, if it is configured so. The folder is not made here.
     """
     configuration = run.configuration.model_copy(update={"finetune": training})
     if configuration == run.configuration:

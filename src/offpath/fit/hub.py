@@ -13,6 +13,7 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 
 from offpath.configs import Architecture, InputError
+from offpath.files import write_file
 from offpath.fit.transformer import Transformer
 
 CARD = """\
@@ -67,14 +68,11 @@ def write_hub_folder(model: Transformer, path: Path) -> None:
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError(f"--out {path} exists already; move it away, or choose another name")
     path = path.resolve()
-    os.umask(mask := os.umask(0))  # the only way to read it
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         hub_transformer(model).save_pretrained(partial)
         for file in partial.iterdir():
-            file.chmod(0o666 & ~mask)  # the mixin's is for its writer alone
-            with open(file, "rb") as written:
-                os.fsync(written.fileno())
+            write_file(file, file.read_bytes())  # flushed, and not for its writer alone
         partial.rename(path)
     except OSError as error:
         raise InputError(

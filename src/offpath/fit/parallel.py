@@ -37,9 +37,9 @@ def from_first(number: int, compute: Compute) -> int:
     return int(told)
 
 
-def check_same(what: str, number: int, compute: Compute) -> None:
-    """Refuse to go on where a process has another number than the first."""
-    if from_first(number, compute) != number:
+def check_same(what: str, text: str, compute: Compute) -> None:
+    """Refuse to go on where a process has another text than the first."""
+    if text_from_first(text, compute) != text:
         raise InputError(
             f"process {compute.rank} was started with another {what} than process 0; give all of "
             "them the same command"

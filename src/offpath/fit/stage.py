@@ -3,10 +3,11 @@
 In: the weights called `start`. Out: the weights called `end`, and lines of metrics.
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
+
+import torch
 
 from offpath.compute import Compute
 from offpath.configs import InputError, Training
@@ -22,6 +23,7 @@ from offpath.fit.checkpoints import (
 from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.parallel import check_same, from_first, share_optimizer_state
+from offpath.fit.transformer import Transformer
 from offpath.runs import (
     Record,
     Run,
@@ -60,11 +62,7 @@ def fit_stage(
         return
     if writes:
         discard_results(run, stage)
-    model = load_model(run, start, compute.device) if writes else new_model(c).to(compute.device)
-    optimizer = make_optimizer(model, training)
-    first = from_first(load_progress(run, stage, model, optimizer) if writes else 0, compute)
-    if first:
-        share_optimizer_state(model, optimizer, compute)
+    model, optimizer, first = _where_it_goes_on(run, compute, stage, training, start)
     dropped = rewind_metrics(run, stage, first) if writes else None
     if first or dropped:
         yield {"stage": stage, "step": first, "resumed": dropped or "nothing was lost"}
@@ -100,11 +98,29 @@ def fit_stage(
         resume.unlink(missing_ok=True)
 
 
+def _where_it_goes_on(
+    run: Run, compute: Compute, stage: str, training: Training, start: str
+) -> tuple[Transformer, torch.optim.Optimizer, int]:
+    """Model, optimizer and number of steps done, as the first process reads them.
+
+    The weights of other processes are those of the first once training begins.
+    """
+    if compute.rank == 0:
+        model = load_model(run, start, compute.device)
+    else:
+        model = new_model(run.configuration).to(compute.device)
+    optimizer = make_optimizer(model, training)
+    done = load_progress(run, stage, model, optimizer) if compute.rank == 0 else 0
+    first = from_first(done, compute)
+    if first:
+        share_optimizer_state(model, optimizer, compute)
+    return model, optimizer, first
+
+
 def _check_processes(run: Run, training: Training, compute: Compute) -> None:
     """All processes work on the same run, and each has examples to work on."""
     told = f"{run.configuration.run_name} {compute.precision}"
-    digest = hashlib.sha256(told.encode()).digest()
-    check_same("configuration, seed or precision", int.from_bytes(digest[:7], "big"), compute)
+    check_same("configuration, seed or precision", told, compute)
     if compute.ranks > training.batch_examples:
         raise InputError(
             f"batch_examples ({training.batch_examples}) must be at least the number of processes; "
