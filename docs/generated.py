@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from docs.circuit_tables import PARTS, accuracy, markdown
-from offpath.cli import overview
+from offpath.cli.main import overview
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from offpath.data.batches import draw
-from offpath.data.exact import label_distribution
+from offpath.data.label_distribution import label_distribution
 from offpath.data.worlds import STRATA, worlds
 from offpath.recipes import recipe
 

@@ -7,7 +7,7 @@ from offpath.compute import compute
 from offpath.fit.finetune import finetune
 from offpath.fit.pretrain import pretrain
 from offpath.recipes import recipe
-from offpath.runs import create_run, working_on
+from offpath.run.folder import create_run, working_on
 
 run = create_run(recipe("smoke"), Path(mkdtemp()) / "runs")  # "laptop" learns the task
 machine = compute("cpu", threads=1)

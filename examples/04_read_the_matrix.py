@@ -6,7 +6,7 @@ from tempfile import mkdtemp
 from offpath.compute import compute
 from offpath.pipeline import experiment
 from offpath.recipes import recipe
-from offpath.runs import create_run, read_result, working_on
+from offpath.run.folder import create_run, read_result, working_on
 
 run = create_run(recipe("smoke"), Path(mkdtemp()) / "runs")  # "laptop" takes minutes
 with working_on(run):

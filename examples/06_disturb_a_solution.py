@@ -10,8 +10,8 @@ from offpath.data.worlds import world
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.handcraft.doubling_circuit import doubling_circuit
-from offpath.handcraft.options import Robustness
-from offpath.handcraft.robustness import loss, matrices, retraining
+from offpath.interpret.options import Robustness
+from offpath.interpret.robustness import loss, matrices, retraining
 from offpath.recipes import recipe
 
 compute("cpu", threads=1)

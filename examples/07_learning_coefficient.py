@@ -8,9 +8,9 @@ from offpath.data.worlds import world
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
-from offpath.handcraft.coefficients import transformer_loss
-from offpath.handcraft.learning_coefficient import estimate_learning_coefficient
-from offpath.handcraft.options import Sampling
+from offpath.interpret.along_training import transformer_loss
+from offpath.interpret.learning_coefficient import estimate_learning_coefficient
+from offpath.interpret.options import Sampling
 from offpath.recipes import recipe
 
 compute("cpu", threads=1)

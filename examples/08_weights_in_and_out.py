@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from offpath.data.tokens import encode
-from offpath.fit.interop import export_weights, import_weights
+from offpath.fit.exchange.interop import export_weights, import_weights
 from offpath.fit.transformer import predict
 from offpath.recipes import recipe
 

@@ -5,7 +5,7 @@ import pytest
 
 from offpath.configs import Configuration
 from offpath.recipes import smoke
-from offpath.runs import Run, create_run
+from offpath.run.folder import Run, create_run
 
 warnings.filterwarnings("error")
 

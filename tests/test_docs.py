@@ -10,9 +10,9 @@ import pytest
 from docs.generated import PAGES as COMPUTED
 from docs.generated import filled
 from offpath.compute import Compute
+from offpath.generalize.study import comparison
 from offpath.pipeline import experiment
-from offpath.report.study import comparison
-from offpath.runs import Run, create_run, working_on
+from offpath.run.folder import Run, create_run, working_on
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -55,9 +55,9 @@ def keys(value) -> dict | list | None:
 def test_result_files_have_the_fields_that_their_page_shows(run: Run, monkeypatch):
     import torch
 
-    from offpath.handcraft.coefficients import measure_learning_coefficients
-    from offpath.handcraft.options import Robustness, Sampling
-    from offpath.handcraft.robustness import measure_robustness
+    from offpath.interpret.along_training import measure_learning_coefficients
+    from offpath.interpret.options import Robustness, Sampling
+    from offpath.interpret.robustness import measure_robustness
 
     fits = run.configuration.model.model_copy(update={"width": 26, "layers": 3})
     run = create_run(run.configuration.model_copy(update={"model": fits}), run.folder.parent)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from offpath.compute import Compute, leave
 from offpath.configs import InputError
-from offpath.files import write_file
 from offpath.fit.finetune import finetune
 from offpath.fit.pretrain import pretrain
 from offpath.generalize.matrix import RESULTS, checkpoints, measure_matrix
 from offpath.handcraft.circuits import set_circuit
 from offpath.report.page import write_report
-from offpath.runs import Record, Run
+from offpath.run.files import Record, write_file
+from offpath.run.folder import Run
 
 
 def experiment(run: Run, compute: Compute) -> Iterator[Record]:

@@ -19,7 +19,8 @@ from offpath.data.worlds import world
 from offpath.fit.finetune import finetune
 from offpath.fit.pretrain import pretrain
 from offpath.recipes import smoke
-from offpath.runs import Run, create_run, open_run, read_metrics
+from offpath.run.folder import Run, create_run, open_run
+from offpath.run.metrics import read_metrics
 
 STEPS = 50
 OPTIONS = [
@@ -163,7 +164,7 @@ def test_two_machines_need_no_disk_in_common(halves: Run, tmp_path: Path):
 @pytest.mark.slow
 def test_processes_with_different_options_are_refused(tmp_path: Path):
     code = (
-        "import os, sys; from offpath.cli import main\n"
+        "import os, sys; from offpath.cli.main import main\n"
         f"main(['pretrain', *{OPTIONS!r}, '--seed', os.environ['RANK']])"
     )
     (tmp_path / "differ.py").write_text(code)

@@ -8,7 +8,8 @@ from offpath.configs import Configuration, InputError
 from offpath.fit.checkpoints import load_model, save_progress
 from offpath.fit.finetune import copy_pretraining, finetune, tuned_otherwise
 from offpath.fit.pretrain import pretrain, snapshot_steps
-from offpath.runs import Run, create_run, open_run, read_metrics, write_result
+from offpath.run.folder import Run, create_run, open_run, write_result
+from offpath.run.metrics import read_metrics
 
 CPU = Compute(torch.device("cpu"), 1)
 WHOLE = ("untrained", "pretrained", "finetuned", "scratch")

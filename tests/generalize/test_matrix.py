@@ -6,13 +6,13 @@ import torch
 
 from offpath.compute import Compute
 from offpath.data.batches import frozen
-from offpath.data.exact import label_distribution
+from offpath.data.label_distribution import label_distribution
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, new_model, save_model
 from offpath.fit.transformer import predict
 from offpath.generalize.matrix import BIN_WIDTH, CHECKPOINTS, RESULTS, measure_matrix
 from offpath.recipes import smoke
-from offpath.runs import Run, create_run, read_result
+from offpath.run.folder import Run, create_run, read_result
 
 CPU = Compute(torch.device("cpu"), 1)
 

@@ -3,15 +3,15 @@ import torch
 
 from offpath.compute import Compute
 from offpath.configs import Configuration, InputError
-from offpath.data.families import oracle_distances
 from offpath.fit.checkpoints import load_model
 from offpath.generalize.matrix import measure_matrix
 from offpath.handcraft import circuits
 from offpath.handcraft.circuits import circuit_configuration, set_circuit
 from offpath.handcraft.study_circuit import error_by_size
+from offpath.handcraft.trial_graphs import oracle_distances
 from offpath.pipeline import experiment, is_done
 from offpath.recipes import laptop, smoke
-from offpath.runs import Run, create_run, read_result
+from offpath.run.folder import Run, create_run, read_result
 
 CPU = Compute(torch.device("cpu"), 1)
 

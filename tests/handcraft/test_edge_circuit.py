@@ -6,7 +6,6 @@ import torch
 
 from offpath.configs import Architecture, InputError
 from offpath.data.batches import frozen
-from offpath.data.families import family_edges, oracle_distances
 from offpath.data.tokens import encode
 from offpath.data.worlds import worlds
 from offpath.fit.transformer import Transformer, parameter_count, predict, residual_streams
@@ -17,6 +16,7 @@ from offpath.handcraft.edge_circuit import (
     layers_needed,
     smallest_that_fits,
 )
+from offpath.handcraft.trial_graphs import family_edges, oracle_distances
 from offpath.handcraft.verify import ask
 from offpath.recipes import laptop, paper, smoke
 from tests.cases import CASES, Case

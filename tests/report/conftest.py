@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from offpath.configs import Configuration
-from offpath.files import write_json
 from offpath.recipes import smoke
-from offpath.runs import Record, Run, append_metrics, create_run, write_result
+from offpath.run.files import Record, write_json
+from offpath.run.folder import Run, create_run, write_result
+from offpath.run.metrics import append_metrics
 from tests.report.solutions import circuit, coefficient, robustness
 
 PREDICTORS = {

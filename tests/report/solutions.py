@@ -3,7 +3,7 @@
 import numpy as np
 
 from offpath.report.cells import STRATA
-from offpath.runs import Record
+from offpath.run.files import Record
 
 MATRICES = ("embedding.weight", "layers.0.linear1.weight", "layers.1.attention.out.weight")
 STEPS = (0, 10, 30, 100, 300, 600)

@@ -9,7 +9,8 @@ from offpath.report.findings import findings, headline
 from offpath.report.page import page, write_report
 from offpath.report.sections import sections
 from offpath.report.story import story
-from offpath.runs import Record, Run, create_run, read_result, write_result
+from offpath.run.files import Record
+from offpath.run.folder import Run, create_run, read_result, write_result
 from tests.report.conftest import add_metrics, circuit_run
 
 FIRST = ["answer", "matrix", "strata", "data", "training", "predictions", "study"]

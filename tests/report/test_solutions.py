@@ -13,7 +13,8 @@ from offpath.report.kept import kept_matrix, kept_sentence
 from offpath.report.page import write_report
 from offpath.report.robustness import robustness
 from offpath.report.story import Figure, Section, story
-from offpath.runs import Record, Run, read_result, write_result
+from offpath.run.files import Record
+from offpath.run.folder import Run, read_result, write_result
 from tests.report.conftest import circuit_run
 
 SECTIONS = {"circuit": handcrafted, "robustness": robustness, "coefficient": coefficient}

@@ -5,17 +5,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from offpath.generalize.published import QUANTITIES
+from offpath.generalize.study import comparison
 from offpath.recipes import smoke
 from offpath.report.page import write_report
-from offpath.report.published import QUANTITIES
 from offpath.report.sections import sections
 from offpath.report.story import story
-from offpath.report.study import comparison
 from offpath.report.study_tables import folded, study_view
 from offpath.report.study_words import hidden_sentences, mixture_sentence
-from offpath.runs import Record, Run, open_run, read_result, write_result
+from offpath.run.files import Record
+from offpath.run.folder import Run, open_run, read_result, write_result
+from tests.generalize.test_study import cell
 from tests.report.conftest import circuit_run, finished_run
-from tests.report.test_study import cell
 
 
 def printed(record: Record, columns: int = 80) -> str:

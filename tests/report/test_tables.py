@@ -6,7 +6,7 @@ from rich.table import Table
 
 from offpath.configs import InputError
 from offpath.report.tables import matrix_table, strata_table
-from offpath.runs import Run, read_result, write_result
+from offpath.run.folder import Run, read_result, write_result
 
 
 def printed(table: Table, columns: int) -> str:

@@ -61,7 +61,7 @@ def _warm_up() -> None:
 
 
 def _work(asked: dict) -> None:
-    from offpath.cli import main
+    from offpath.cli.main import main
     from offpath.report import page
 
     page._vega = lambda: ""  # a second for the same script each time
@@ -79,7 +79,8 @@ def _work(asked: dict) -> None:
 
 def die_at(moment: str, number: int) -> None:
     """Have this process killed at the moment of its `number`-th write of that kind."""
-    from offpath import files, runs
+    from offpath.run import files
+    from offpath.run import metrics
 
     left = iter(range(number - 1, -1, -1))
 
@@ -116,7 +117,7 @@ def die_at(moment: str, number: int) -> None:
         passing("renamed")
         return there
 
-    for module in (files, runs):
+    for module in (files, metrics):
         module.open = opened  # type: ignore[attr-defined]
     Path.replace = replaced  # type: ignore[method-assign]
 

@@ -12,7 +12,8 @@ import pytest
 
 from offpath.configs import InputError
 from offpath.fit.checkpoints import read_tensors
-from offpath.runs import Run, append_metrics, read_metrics, rewind_metrics
+from offpath.run.folder import Run
+from offpath.run.metrics import append_metrics, read_metrics, rewind_metrics
 from tests.trust.folders import SHORT, left, offpath, only_folder, stop_after
 
 ROOM = (0, 4, 20, 60, 90, 110, 130, 150, 200, 260, 290, 560, 900)

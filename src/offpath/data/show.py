@@ -11,7 +11,7 @@ from rich.table import Table
 from offpath.configs import InputError
 from offpath.data.batches import Batch
 from offpath.data.worlds import STRATA, World
-from offpath.runs import write_file
+from offpath.run.files import write_file
 
 ROWS_SHOWN = 1000
 

@@ -13,9 +13,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from offpath.configs import Architecture, Configuration, InputError
-from offpath.files import UNREADABLE, reason, write_file
 from offpath.fit.transformer import Transformer
-from offpath.runs import Run
+from offpath.run.files import UNREADABLE, reason, write_file
+from offpath.run.folder import Run
 
 Tensors = dict[str, Tensor]
 

@@ -9,7 +9,9 @@ from offpath.configs import Training
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, save_model
 from offpath.fit.stage import fit_stage
-from offpath.runs import Record, Run, append_metrics, flush_metrics, read_metrics
+from offpath.run.files import Record
+from offpath.run.folder import Run
+from offpath.run.metrics import append_metrics, flush_metrics, read_metrics
 
 CONTROLS = {"finetune": ("pretrained", "finetuned"), "scratch": ("untrained", "scratch")}
 """The checkpoints each stage starts from and ends in: same examples, same steps, another start."""

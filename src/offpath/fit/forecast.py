@@ -19,7 +19,7 @@ from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import Step, train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, parameter_count, predict
-from offpath.runs import Record
+from offpath.run.files import Record
 
 LARGEST_CALIBRATION = 1024  # examples a timed step
 TIMED_SECONDS = 2.0

@@ -7,7 +7,8 @@ from offpath.configs import InputError
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import new_model, save_model
 from offpath.fit.stage import fit_stage
-from offpath.runs import Record, Run
+from offpath.run.files import Record
+from offpath.run.folder import Run
 
 FIRST_SNAPSHOT, SNAPSHOTS = 10, 15
 

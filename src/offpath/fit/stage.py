@@ -24,14 +24,9 @@ from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.parallel import check_same, from_first, share_optimizer_state
 from offpath.fit.transformer import Transformer
-from offpath.runs import (
-    Record,
-    Run,
-    append_metrics,
-    discard_results,
-    flush_metrics,
-    rewind_metrics,
-)
+from offpath.run.files import Record
+from offpath.run.folder import Run, discard_results
+from offpath.run.metrics import append_metrics, flush_metrics, rewind_metrics
 
 
 def fit_stage(

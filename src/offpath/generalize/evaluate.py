@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int64
 
 from offpath.data.batches import Batch
 from offpath.data.worlds import STRATA
-from offpath.runs import Record
+from offpath.run.files import Record
 
 LEAST_FOR_BOOTSTRAP = 30  # below, the interval holds the truth far less often than told
 Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution

@@ -11,13 +11,14 @@ import numpy as np
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen
-from offpath.data.exact import label_distribution
+from offpath.data.label_distribution import label_distribution
 from offpath.data.worlds import STRATA, World, worlds
 from offpath.fit.checkpoints import load_model
 from offpath.fit.transformer import Transformer, predict
 from offpath.generalize.baselines import RULES
 from offpath.generalize.evaluate import evaluate
-from offpath.runs import Record, Run, write_result
+from offpath.run.files import Record
+from offpath.run.folder import Run, write_result
 
 CHECKPOINTS = {
     "untrained": "untrained",

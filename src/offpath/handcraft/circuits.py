@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from offpath.configs import Architecture, Circuit, Configuration, InputError
-from offpath.data.families import family_edges, oracle_distances
 from offpath.data.tokens import encode
 from offpath.fit.checkpoints import save_model
 from offpath.fit.transformer import Transformer, predict
@@ -23,8 +22,10 @@ from offpath.handcraft.edge_circuit import (
 )
 from offpath.handcraft.study_circuit import error_by_size
 from offpath.handcraft.trace import trace
+from offpath.handcraft.trial_graphs import family_edges, oracle_distances
 from offpath.handcraft.wide_circuit import wide_architecture, wide_circuit
-from offpath.runs import Record, Run, write_result
+from offpath.run.files import Record
+from offpath.run.folder import Run, write_result
 
 GRAPHS_TRIED = 20  # for one in which the target is far away
 

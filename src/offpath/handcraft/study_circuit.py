@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from offpath.data.families import family_edges, oracle_distances
 from offpath.data.tokens import encode
 from offpath.fit.transformer import predict
+from offpath.handcraft.trial_graphs import family_edges, oracle_distances
 from offpath.handcraft.wide_circuit import wide_circuit
-from offpath.runs import Record
+from offpath.run.files import Record
 
 LOOK, SINK, WAIT, STEEP = 30.0, 12.0, 7.0, 5.0
 """Scores of a neighbour of what was reached, of the answer token, of the answer for itself; slope

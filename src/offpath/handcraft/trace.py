@@ -12,7 +12,7 @@ from torch import Tensor
 from offpath.configs import Circuit
 from offpath.fit.transformer import Transformer, residual_streams
 from offpath.handcraft import doubling_circuit, edge_circuit, wide_circuit
-from offpath.runs import Record
+from offpath.run.files import Record
 
 
 @torch.inference_mode()

@@ -6,7 +6,7 @@ In: the record of `results/matrix.json`. Out: cells, and texts with as many digi
 import math
 from typing import Any, NamedTuple
 
-from offpath.runs import Record
+from offpath.run.files import Record
 
 
 class Slice(NamedTuple):

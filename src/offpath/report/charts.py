@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import altair as alt
 
 from offpath.report.cells import label_title
-from offpath.runs import Record
+from offpath.run.files import Record
 
 
 def colour(name: str) -> str:

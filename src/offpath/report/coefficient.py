@@ -20,7 +20,7 @@ from offpath.report.coefficient_charts import (
 )
 from offpath.report.curves import distance_loss_chart
 from offpath.report.story import Figure, Key, PlainTable, Section, Story
-from offpath.runs import Record
+from offpath.run.files import Record
 
 TRUST = (
     Key("trusted", colour("estimate"), "circle"),

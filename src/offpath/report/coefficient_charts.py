@@ -10,7 +10,7 @@ import altair as alt
 
 from offpath.report.cells import finite, grouped, written
 from offpath.report.charts import POWER_WORDS, POWERS, boxed, colour, layers, row_chart, thinned
-from offpath.runs import Record
+from offpath.run.files import Record
 
 TITLES = {
     "circuit": "set by hand",

@@ -6,7 +6,7 @@ import altair as alt
 
 from offpath.report.cells import label_title
 from offpath.report.charts import boxed, colour, label_colours, log_loss, row_chart
-from offpath.runs import Record
+from offpath.run.files import Record
 
 MOST_POINTS = 400  # of one line: what a screen can show, and what keeps the page small
 LEAST_EXAMPLES = 100  # behind a point of one true distance: fewer show noise, not learning

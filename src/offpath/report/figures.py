@@ -12,7 +12,7 @@ import altair as alt
 from offpath.report.cells import Slice, cell, label_title, percent_interval
 from offpath.report.charts import Rows, boxed, colour, layers, row_chart
 from offpath.report.story import Key
-from offpath.runs import Record
+from offpath.run.files import Record
 
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
 GROUPS = alt.Scale(paddingInner=0.35, paddingOuter=0.15)  # air between kinds of question

@@ -19,7 +19,7 @@ from offpath.report.cells import (
     percent_interval,
     written,
 )
-from offpath.runs import Record
+from offpath.run.files import Record
 
 TUNED = "finetuned"
 COMPARISONS = ("pretrained", "scratch", "distance_to_2")

@@ -12,7 +12,7 @@ from offpath.report.cells import finite, label_title, percent, written
 from offpath.report.charts import boxed, colour, layers, log_loss, row_chart
 from offpath.report.findings import circuit_headline
 from offpath.report.story import Figure, Key, PlainTable, Section, Story
-from offpath.runs import Record
+from offpath.run.files import Record
 
 STATES = {
     (True, False): ("reached from 1", "from_source"),

@@ -16,7 +16,7 @@ from offpath.report.cells import (
     significant,
     slice_count,
 )
-from offpath.runs import Record
+from offpath.run.files import Record
 
 
 class HeatCell(NamedTuple):

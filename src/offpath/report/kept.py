@@ -13,7 +13,7 @@ from offpath.report.findings import BY_HAND, TUNED, listed, question, relation
 from offpath.report.heat import world_table
 from offpath.report.robustness_charts import kept_chart, kept_loss_chart, positive
 from offpath.report.story import Figure, Key, Story
-from offpath.runs import Record
+from offpath.run.files import Record
 
 STARTED = "circuit_finetuned"
 KEPT = {BY_HAND: "set by hand", STARTED: "set by hand, fine-tuned", TUNED: "trained, fine-tuned"}

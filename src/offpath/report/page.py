@@ -17,7 +17,8 @@ from markupsafe import Markup
 from offpath.recipes import VARIANTS
 from offpath.report.sections import sections
 from offpath.report.story import Section, Story, story
-from offpath.runs import Run, sessions, write_file
+from offpath.run.files import write_file
+from offpath.run.folder import Run, sessions
 
 
 def write_report(run: Run) -> Path:

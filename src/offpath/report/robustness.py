@@ -27,7 +27,7 @@ from offpath.report.robustness_charts import (
     straight_chart,
 )
 from offpath.report.story import Figure, Key, PlainTable, Section, Story
-from offpath.runs import Record
+from offpath.run.files import Record
 
 SHARES = ("share", "low", "high")
 

@@ -11,7 +11,7 @@ import altair as alt
 
 from offpath.report.cells import Slice, finite, percent_interval, setting
 from offpath.report.charts import boxed, colour, layers, log_loss, row_chart, thinned
-from offpath.runs import Record
+from offpath.run.files import Record
 
 ENDS = ("recovered", "partly", "lost")
 """Colours of how a perturbed network ended: below the first loss, below the second, above both."""

@@ -42,7 +42,7 @@ from offpath.report.robustness import robustness
 from offpath.report.story import Figure, Key, Section, Story
 from offpath.report.study_section import study
 from offpath.report.training import training
-from offpath.runs import Record
+from offpath.run.files import Record
 
 COMPARED = (TUNED, *COMPARISONS)
 RULES = ("constant", "distance_to_2")

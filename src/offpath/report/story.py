@@ -12,7 +12,9 @@ import altair as alt
 
 from offpath.report.findings import Finding
 from offpath.report.heat import HeatTable
-from offpath.runs import Record, Run, read_metrics, read_result, sessions
+from offpath.run.files import Record
+from offpath.run.folder import Run, read_result, sessions
+from offpath.run.metrics import read_metrics
 
 PARTS = {
     "pretrain": ("pre-training", "pretrain"),

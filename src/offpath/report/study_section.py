@@ -7,12 +7,12 @@ configuration is not the study's, and by stratum what the pooled figures hide.
 import altair as alt
 from markupsafe import Markup
 
+from offpath.generalize.published import QUANTITIES, SOURCE
+from offpath.generalize.study import ON_PATH, compared
 from offpath.report.cells import STRATA, Slice, error_interval, percent, significant
 from offpath.report.charts import boxed, colour, row_chart
 from offpath.report.heat import HeatRow, HeatTable, heat_cell
-from offpath.report.published import QUANTITIES, SOURCE
 from offpath.report.story import Figure, Key, PlainTable, Section, Story
-from offpath.report.study import ON_PATH, compared
 from offpath.report.study_words import (
     difference,
     hidden_sentences,
@@ -20,7 +20,7 @@ from offpath.report.study_words import (
     origin_sentences,
     stratum,
 )
-from offpath.runs import Record
+from offpath.run.files import Record
 
 TITLES = {one.quantity: one.title for one in QUANTITIES}
 MEASURES = {"examples": "share_of_examples", "squared error": "share_of_error"}

@@ -15,15 +15,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from offpath.generalize.published import QUANTITIES
 from offpath.report.cells import error_interval, explained, percent_interval, significant
-from offpath.report.published import QUANTITIES
 from offpath.report.study_words import (
     hidden_sentences,
     mixture_sentence,
     origin_sentences,
     stratum,
 )
-from offpath.runs import Record
+from offpath.run.files import Record
 
 LONGEST_TITLE = 18  # columns of a terminal
 LONGEST_NAME = 10  # of the line of a run's name

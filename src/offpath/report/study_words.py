@@ -6,11 +6,11 @@ In: the record of one run, as `report.study` makes it. Out: sentences.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from offpath.generalize.published import MIXTURE, QUANTITIES
+from offpath.generalize.study import ON_PATH
 from offpath.report.cells import STRATA, Slice, percent, setting, written
 from offpath.report.findings import listed, question
-from offpath.report.published import MIXTURE, QUANTITIES
-from offpath.report.study import ON_PATH
-from offpath.runs import Record
+from offpath.run.files import Record
 
 PARTS = {"graphs": "graphs", "model": "model", "pretrain": "pre-training"}
 ON_PATH_WORLDS = {

@@ -24,7 +24,8 @@ from offpath.report.cells import (
     significant,
     slice_count,
 )
-from offpath.runs import Record, Run, read_result
+from offpath.run.files import Record
+from offpath.run.folder import Run, read_result
 
 LONGEST_TITLE = 13  # columns of a terminal; a longer title goes on in the next line
 

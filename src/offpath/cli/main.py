@@ -1,0 +1,96 @@
+"""The command line: finds the verb, runs it, and ends with the right status.
+
+Whatever the user got wrong ends as one line on the error stream and exit status 2.
+"""
+
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import offpath
+from offpath.cli.stages import VERBS
+from offpath.configs import InputError
+
+EXAMPLES = """\
+examples
+  offpath run                            the whole experiment, recipe laptop: minutes on 2 cores
+  offpath run --seed 1 --model.layers 6  another seed, and a deeper transformer
+  offpath run --recipe smoke             every stage in seconds, to see that things work
+  offpath forecast --recipe paper        what the study's own size would cost on this machine
+  offpath sample test_e --count 5        five examples of a distribution
+  offpath verify edge                    is the network set by hand exact? Every small graph
+  offpath circuit wide --vertices 8      the study's, as a run of its own, with the folder it names:
+                                         evaluate RUN, robustness RUN, llc RUN, report RUN
+  offpath pretrain                       the stages one by one, then with the folder it names:
+                                         finetune RUN, evaluate RUN, report RUN
+  offpath import spt.pth --heads 2       weights from elsewhere as the pre-trained ones of a run
+  offpath compare study RUN              its scores beside those that the study published
+
+A run that was stopped goes on when the same command is given again.
+`offpath VERB --help` explains every option of a verb; `offpath --version` tells the version."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 2 unusable input, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows a ?
+    try:
+        if words[:1] == ["help"] and words[1:]:
+            words = [words[1], "--help"]
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(overview())
+        elif words[0] in ("-V", "--version"):
+            print(f"offpath {offpath.__version__}")
+        elif words[0] in VERBS:
+            VERBS[words[0]](words[1:])
+        else:
+            raise InputError(
+                f"the verb must be one of {', '.join(VERBS)}; got {words[0]!r}; see offpath --help"
+            )
+        sys.stdout.flush()
+    except BrokenPipeError:  # `offpath ... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("offpath: interrupted; give the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+    except (InputError, OSError, MemoryError, RuntimeError) as error:
+        print(f"offpath: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(0)
+
+
+def _one_line(error: Exception) -> str:
+    """An error as one line with a remedy; one that is a fault of ours is raised again."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}; mend that, and give the same command again"
+    if isinstance(error, MemoryError) or "memory" in str(error):
+        return (
+            "there is not enough memory for this; choose fewer --examples-at-once (training), or a "
+            f"smaller model or count ({' '.join(str(error).split())[:120]})"
+        )
+    if type(error).__name__.startswith("Dist") or re.search("gloo|nccl", str(error).lower()):
+        return (
+            "another of the processes that train together ended, or cannot be reached; if it says "
+            "nothing above, give the same command again, or let torchrun do so by --max-restarts "
+            f"({' '.join(str(error).split())[:120]})"
+        )
+    if "cannot cache function" in str(error):
+        return (
+            "numba finds no folder that it may write its compiled functions to; name one in the "
+            "environment variable NUMBA_CACHE_DIR, and give the same command again"
+        )
+    raise error
+
+
+def overview() -> str:
+    """What `offpath --help` prints."""
+    verbs = [f"  {name:<12}{(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()]
+    question = (offpath.__doc__ or "").splitlines()[0]
+    return "\n".join([question, "", "usage: offpath VERB [OPTIONS]", "", *verbs, "", EXAMPLES])
