@@ -726,7 +726,7 @@ def test_an_onnx_graph_that_answers_otherwise_is_not_written(
 def test_the_code_on_the_page_about_weights_loads_every_format(exported, monkeypatch):
     run, _ = exported
     monkeypatch.chdir(run.folder.parents[1])
-    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "weights.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     known: dict = {}
     distances = []
