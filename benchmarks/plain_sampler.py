@@ -31,7 +31,7 @@ class PlainExample(NamedTuple):
 def plain_example(world: str, graphs: Graphs, random: Random) -> PlainExample:
     """One example of the world. The number of vertices is drawn once, all else until it is kept."""
     small = world in ("finetuning", "test_c")
-    vertices = random.randint(3, graphs.tune_vertices if small else graphs.max_vertices)
+    vertices = random.randint(3, graphs.finetune_vertices if small else graphs.max_vertices)
     while True:
         edges = random_edges(vertices, random)
         neighbours = neighbours_of(vertices, edges)
@@ -39,7 +39,7 @@ def plain_example(world: str, graphs: Graphs, random: Random) -> PlainExample:
         if not kept(world, graphs, hops.get(2), random):
             continue
         target = random_target(world, graphs, hops, neighbours, random)
-        if world != "test_a" or target <= graphs.tune_vertices:
+        if world != "test_a" or target <= graphs.finetune_vertices:
             break
     no_path = graphs.max_vertices
     return PlainExample(
@@ -49,7 +49,7 @@ def plain_example(world: str, graphs: Graphs, random: Random) -> PlainExample:
         distance=hops.get(target, no_path),
         distance_to_2=hops.get(2, no_path),
         stratum=stratum_of(target, vertices, hops, neighbours),
-        unseen_name=target > graphs.tune_vertices,
+        unseen_name=target > graphs.finetune_vertices,
         isolated=not neighbours.get(target),
     )
 
@@ -114,7 +114,7 @@ def random_target(
         path = random_shortest_path(hops, neighbours, random)
         positions = range(1, len(path))
         return path[random.choices(positions, weights=positions)[0]]
-    return random.randint(2, graphs.max_vertices if world == "test_e" else graphs.tune_vertices)
+    return random.randint(2, graphs.max_vertices if world == "test_e" else graphs.finetune_vertices)
 
 
 def random_shortest_path(

@@ -19,7 +19,7 @@ model = new_model(configuration)  # a trained one: load_model(open_run(folder), 
 answers = np.stack([predict(model, batch.tokens), distance_to_2(batch)])
 for name, records in zip(
     ("untrained", "d(1,2)"),
-    evaluate(batch, answers.astype(float), tune_vertices=5, resamples=200, seed=0),
+    evaluate(batch, answers.astype(float), finetune_vertices=5, resamples=200, seed=0),
     strict=True,
 ):
     for r in records:

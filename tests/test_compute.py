@@ -24,7 +24,7 @@ def test_what_is_not_there_is_named(device: str, threads: int | None, message: s
     [
         ({"precision": "tf32"}, "precision tf32 needs a GPU; on cpu choose float32 or bfloat16"),
         ({"precision": "half"}, "precision must be one of float32, tf32, bfloat16; got 'half'"),
-        ({"examples_at_once": 0}, "examples_at_once must be 1 to 16777216; got 0"),
+        ({"micro_batch": 0}, "micro_batch must be 1 to 16777216; got 0"),
     ],
 )
 def test_arithmetic_that_is_not_to_be_had_is_named(options: dict, message: str):

@@ -15,7 +15,7 @@ from torch.distributed.rendezvous import rendezvous
 from offpath.configs import InputError
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
-EXAMPLES_AT_ONCE_ON_CPU = 1024  # more is no faster there, and takes memory
+MICRO_BATCH_ON_CPU = 1024  # more is no faster there, and takes memory
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Compute:
     precision: str = "float32"
     """Of matrix products in training: one of `PRECISIONS`; weights and optimizer state are float32
     always."""
-    examples_at_once: int | None = None
+    micro_batch: int | None = None
     """Examples whose activations are held at a time in training; None: the whole batch."""
     rank: int = 0
     """Which of the processes that train together this is; the first alone writes files."""
@@ -56,7 +56,7 @@ def compute(
     device: str = "auto",
     threads: int | None = None,
     precision: str = "float32",
-    examples_at_once: int | None = None,
+    micro_batch: int | None = None,
     *,
     join: bool = False,
 ) -> Compute:
@@ -84,12 +84,12 @@ def compute(
         raise InputError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
     if precision == "tf32" and device == "cpu":
         raise InputError("precision tf32 needs a GPU; on cpu choose float32 or bfloat16")
-    if examples_at_once is None and device == "cpu":
-        examples_at_once = EXAMPLES_AT_ONCE_ON_CPU
-    if examples_at_once is not None and not 1 <= examples_at_once <= 2**24:
-        raise InputError(f"examples_at_once must be 1 to {2**24}; got {examples_at_once}")
+    if micro_batch is None and device == "cpu":
+        micro_batch = MICRO_BATCH_ON_CPU
+    if micro_batch is not None and not 1 <= micro_batch <= 2**24:
+        raise InputError(f"micro_batch must be 1 to {2**24}; got {micro_batch}")
     torch.set_num_threads(threads)
-    alone = Compute(torch.device(device), threads, precision, examples_at_once)
+    alone = Compute(torch.device(device), threads, precision, micro_batch)
     return _joined(alone, rank, ranks, local_rank, local_ranks) if join and ranks > 1 else alone
 
 

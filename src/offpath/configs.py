@@ -6,14 +6,15 @@ make sense, or one `InputError` that names every fault in it at once.
 
 import hashlib
 import json
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import tyro
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 Circuit = Literal["wide", "doubling", "edge"]
-"""The networks whose weights are set by hand."""
+"""The handcrafted networks."""
+Precision = Literal["float32", "tf32", "bfloat16"]
 
 
 class InputError(Exception):
@@ -28,13 +29,17 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same options but for `update`, checked anew: pydantic's own copy checks nothing."""
+        return type(self).model_validate({**dict(self), **(update or {})})
+
 
 class Graphs(Section):
     """The world: how large graphs get, and which of them fine-tuning may see."""
 
     max_vertices: int
     """Vertices of the largest graph, 3 to 64; also the label of "no path"."""
-    tune_vertices: int
+    finetune_vertices: int
     """Vertices of the largest graph that fine-tuning shows, 3 to `max_vertices`."""
     balance_distance: int
     """k: pre-training keeps every distance >= k, and d < k with probability 1 / (2 (k - d))."""
@@ -116,14 +121,16 @@ class Configuration(Section):
     """The world: how large graphs get, and which of them fine-tuning may see."""
     model: Architecture
     """The transformer's shape."""
-    pretrain: Training
-    """Pre-training, on the distance from vertex 1 to vertex 2."""
-    finetune: Training
-    """Fine-tuning, on vertices of shortest 1-2 paths of small graphs."""
+    pretrain: Annotated[Training | None, tyro.conf.AvoidSubcommands]
+    """Pre-training, on the distance from vertex 1 to vertex 2; None: no network is trained."""
+    finetune: Annotated[Training | None, tyro.conf.AvoidSubcommands]
+    """Fine-tuning, on vertices of shortest 1-2 paths of small graphs; None: there is none."""
     evaluate: Evaluation
     """How the test matrix is measured."""
-    circuit: Circuit | None = None
-    """Which weights are set by hand instead of trained: wide, doubling or edge; None trains."""
+    precision: Precision = "float32"
+    """Of matrix products in training (tf32: GPU only); weights and optimizer state are float32."""
+    circuit: Annotated[Circuit, tyro.conf.Suppress] = "edge"
+    """The handcrafted network: wide, doubling or edge."""
     imported: Annotated[str | None, tyro.conf.Suppress] = None
     """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
 
@@ -139,12 +146,14 @@ class Configuration(Section):
         Options at their default are left out, so that a run keeps its name when one is added.
         """
         options = self.model_dump(mode="json", exclude={"recipe", "seed"}, exclude_defaults=True)
+        # The name that this option had at first: runs keep theirs.
+        options["graphs"]["tune_vertices"] = options["graphs"].pop("finetune_vertices")
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def run_name(self) -> str:
         """Name of this configuration's run folder."""
-        kind = f"-{self.circuit}" if self.circuit else ""
+        kind = "" if self.pretrain else f"-{self.circuit}"
         return f"{self.recipe}{kind}-{self.fingerprint()}-seed{self.seed}"
 
 
@@ -204,10 +213,10 @@ def _faults(c: Configuration) -> Iterator[str]:
     graphs, model = c.graphs, c.model
     yield from outside("seed", c.seed, 0, 2**63 - 1)
     yield from outside("graphs.max_vertices", graphs.max_vertices, 3, 64)
-    if not 3 <= graphs.tune_vertices <= graphs.max_vertices:
+    if not 3 <= graphs.finetune_vertices <= graphs.max_vertices:
         yield (
-            f"graphs.tune_vertices must be 3 to graphs.max_vertices ({graphs.max_vertices}), "
-            f"for fine-tuning graphs are no larger than others; got {graphs.tune_vertices}"
+            f"graphs.finetune_vertices must be 3 to graphs.max_vertices ({graphs.max_vertices}), "
+            f"for fine-tuning graphs are no larger than others; got {graphs.finetune_vertices}"
         )
     yield from outside("graphs.balance_distance", graphs.balance_distance, 2, 64)
     for name in ("width", "layers", "heads", "feed_forward"):
@@ -221,8 +230,9 @@ def _faults(c: Configuration) -> Iterator[str]:
             f"model.heads must divide model.width ({model.width}); got {model.heads}: "
             f"choose one of {divisors(model.width)}, or give model.head_size"
         )
-    for stage in ("pretrain", "finetune"):
-        yield from _training_faults(stage, getattr(c, stage))
+    for stage, training in (("pretrain", c.pretrain), ("finetune", c.finetune)):
+        if training is not None:
+            yield from _training_faults(stage, training)
     yield from outside("evaluate.examples", c.evaluate.examples, 1, 2**20)
     yield from outside("evaluate.seed", c.evaluate.seed, 0, 2**63 - 1)
     yield from outside("evaluate.bootstrap_resamples", c.evaluate.bootstrap_resamples, 40, 10**6)

@@ -23,7 +23,7 @@ def smoke() -> Configuration:
     )
     return Configuration(
         recipe="smoke",
-        graphs=Graphs(max_vertices=5, tune_vertices=4, balance_distance=4),
+        graphs=Graphs(max_vertices=5, finetune_vertices=4, balance_distance=4),
         model=Architecture(
             width=16, layers=2, heads=2, feed_forward=32, norm="pre", final_norm=True
         ),
@@ -53,7 +53,7 @@ def laptop() -> Configuration:
     )
     return Configuration(
         recipe="laptop",
-        graphs=Graphs(max_vertices=8, tune_vertices=5, balance_distance=5),
+        graphs=Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5),
         model=Architecture(
             width=32, layers=5, heads=2, feed_forward=128, norm="pre", final_norm=True
         ),
@@ -93,7 +93,7 @@ def paper() -> Configuration:
     )
     return Configuration(
         recipe="paper",
-        graphs=Graphs(max_vertices=15, tune_vertices=7, balance_distance=6),
+        graphs=Graphs(max_vertices=15, finetune_vertices=7, balance_distance=6),
         model=Architecture(
             width=64, layers=11, heads=2, feed_forward=256, norm="post", final_norm=False
         ),

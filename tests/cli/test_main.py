@@ -53,8 +53,8 @@ WRONG = {
         "graphs.max_vertices must be 3 to 64; got 65",
     ),
     "limit above the largest graph": (
-        ["run", "--graphs.tune-vertices", "9"],
-        r"graphs.tune_vertices must be 3 to graphs.max_vertices \(8\).*got 9",
+        ["run", "--graphs.finetune-vertices", "9"],
+        r"graphs.finetune_vertices must be 3 to graphs.max_vertices \(8\).*got 9",
     ),
     "batch 0": (
         ["pretrain", "--pretrain.batch-examples", "0"],

@@ -21,16 +21,16 @@ from offpath.data.label_distribution import (
 )
 from offpath.data.worlds import worlds
 
-STUDY = Graphs(max_vertices=15, tune_vertices=7, balance_distance=6)
-LAPTOP = Graphs(max_vertices=8, tune_vertices=5, balance_distance=5)
+STUDY = Graphs(max_vertices=15, finetune_vertices=7, balance_distance=6)
+LAPTOP = Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5)
 both_scales = pytest.mark.parametrize("graphs", [STUDY, LAPTOP], ids=["study", "laptop"])
 small_scales = pytest.mark.parametrize(
     "graphs",
     [
-        Graphs(max_vertices=n, tune_vertices=t, balance_distance=k)
+        Graphs(max_vertices=n, finetune_vertices=t, balance_distance=k)
         for n, t, k in [(3, 3, 2), (4, 3, 2), (5, 3, 3), (5, 4, 6), (5, 5, 4)]
     ],
-    ids=lambda graphs: f"{graphs.max_vertices}-{graphs.tune_vertices}-{graphs.balance_distance}",
+    ids=lambda graphs: f"{graphs.max_vertices}-{graphs.finetune_vertices}-{graphs.balance_distance}",
 )
 every_world = pytest.mark.parametrize("world", WORLDS)
 
@@ -72,7 +72,7 @@ def test_distances_have_the_probabilities_that_all_edge_sets_give(vertices: int)
 def test_labels_have_the_probabilities_that_all_graphs_and_walks_give(
     world: str, graphs: Graphs
 ) -> None:
-    largest = graphs.tune_vertices if world in ("finetuning", "test_c") else graphs.max_vertices
+    largest = graphs.finetune_vertices if world in ("finetuning", "test_c") else graphs.max_vertices
     distribution = worlds(graphs)[world]
     of_each, draws_of_each = [], []
     for vertices in range(3, largest + 1):
@@ -145,7 +145,7 @@ def target_chances(
     if world == "pretraining":
         return {2: Fraction(1)}
     if world in ("test_c", "test_d", "test_e"):
-        highest = graphs.max_vertices if world == "test_e" else graphs.tune_vertices
+        highest = graphs.max_vertices if world == "test_e" else graphs.finetune_vertices
         return {target: Fraction(1, highest - 1) for target in range(2, highest + 1)}
     hops = hops_from(1, neighbours)
     chances: dict[int, Fraction] = defaultdict(Fraction)
@@ -154,7 +154,7 @@ def target_chances(
         for position in range(1, length + 1):
             chances[path[position]] += chance * Fraction(2 * position, length * (length + 1))
     if world == "test_a":
-        return {t: chance for t, chance in chances.items() if t <= graphs.tune_vertices}
+        return {t: chance for t, chance in chances.items() if t <= graphs.finetune_vertices}
     return chances
 
 

@@ -28,8 +28,8 @@ from offpath.data.batches import Batch, draw
 from offpath.data.worlds import STRATA, worlds
 from tests.cases import CASES, Case
 
-STUDY = Graphs(max_vertices=15, tune_vertices=7, balance_distance=6)
-LAPTOP = Graphs(max_vertices=8, tune_vertices=5, balance_distance=5)
+STUDY = Graphs(max_vertices=15, finetune_vertices=7, balance_distance=6)
+LAPTOP = Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5)
 UNLIKELY = 1e-4
 both_scales = pytest.mark.parametrize("graphs", [STUDY, LAPTOP], ids=["study", "laptop"])
 every_world = pytest.mark.parametrize("world", WORLDS)
@@ -75,7 +75,7 @@ def test_every_example_agrees_with_networkx(world: str, graphs: Graphs) -> None:
         assert example.distance == hops.get(target, no_path), example
         assert example.distance_to_2 == hops.get(2, no_path), example
         assert example.stratum == stratum_by_definition(target, example.vertices, hops, hops_to_2)
-        assert example.unseen_name == (target > graphs.tune_vertices), example
+        assert example.unseen_name == (target > graphs.finetune_vertices), example
         assert example.isolated == all(target not in edge for edge in example.edges), example
 
 
@@ -84,13 +84,13 @@ def test_every_example_agrees_with_networkx(world: str, graphs: Graphs) -> None:
 def test_every_example_lies_in_its_world(world: str, graphs: Graphs) -> None:
     batch = draw(worlds(graphs)[world], 2, 0, 20000)
     small = world in ("finetuning", "test_c")
-    largest = graphs.tune_vertices if small else graphs.max_vertices
+    largest = graphs.finetune_vertices if small else graphs.max_vertices
     assert set(batch.vertices.tolist()) == set(range(3, largest + 1))
     highest_target = {
         "pretraining": 2,
         "test_b": graphs.max_vertices,
         "test_e": graphs.max_vertices,
-    }.get(world, graphs.tune_vertices)
+    }.get(world, graphs.finetune_vertices)
     assert set(targets(batch).tolist()) == set(range(2, highest_target + 1))
     if world in ("finetuning", "test_a", "test_b"):
         assert batch.distance_to_2.max() < largest
@@ -139,7 +139,7 @@ def test_the_fast_sampler_draws_what_the_plain_sampler_draws(world: str, graphs:
 
 
 def test_every_sequence_of_edges_has_its_exact_probability() -> None:
-    graphs = Graphs(max_vertices=4, tune_vertices=4, balance_distance=2)
+    graphs = Graphs(max_vertices=4, finetune_vertices=4, balance_distance=2)
     drawn = examples(draw(worlds(graphs)["test_e"], 6, 0, 60000), graphs)
     for vertices in (3, 4):
         observed = Counter(tuple(e.edges) for e in drawn if e.vertices == vertices)

@@ -45,7 +45,7 @@ def one_process(folder: Path, *, pieces: int = 1, **update) -> Run:
 
 
 def machine(pieces: int, examples: int = 64) -> Compute:
-    return Compute(torch.device("cpu"), 1, examples_at_once=examples // pieces)
+    return Compute(torch.device("cpu"), 1, micro_batch=examples // pieces)
 
 
 def started(words: list[str], folder: Path) -> subprocess.Popen:
@@ -114,7 +114,7 @@ def test_two_processes_equal_one(whole: Run, halves: Run, tmp_path: Path):
 @pytest.mark.slow
 def test_a_killed_process_is_started_again_and_the_weights_are_the_same(tmp_path: Path):
     often = ["--pretrain.checkpoint-every-steps", "3", "--pretrain.batch-examples", "4096"]
-    often += ["--examples-at-once", "2048"]
+    often += ["--micro-batch", "2048"]
     expected = one_process(
         tmp_path / "halves", pieces=2, checkpoint_every_steps=3, batch_examples=4096
     )

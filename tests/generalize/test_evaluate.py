@@ -10,7 +10,7 @@ from offpath.recipes import laptop
 
 BATCH = draw(worlds(laptop().graphs)["test_e"], 0, 0, 3000)
 NOISE = np.random.default_rng(0).normal(0, 0.6, (2, 3000))
-SCORES = evaluate(BATCH, BATCH.distance + NOISE, tune_vertices=5, resamples=400, seed=0, threads=2)
+SCORES = evaluate(BATCH, BATCH.distance + NOISE, finetune_vertices=5, resamples=400, seed=0, threads=2)
 
 
 def cell(records, by: str, name: str):
@@ -67,7 +67,7 @@ def test_bootstrap_intervals_hold_the_truth_about_95_times_in_100():
     for trial in range(200):
         answers = small.distance + rng.normal(0, 1, (1, 300))
         found = cell(
-            evaluate(small, answers, tune_vertices=5, resamples=200, seed=trial)[0], "pooled", "all"
+            evaluate(small, answers, finetune_vertices=5, resamples=200, seed=trial)[0], "pooled", "all"
         )
         held += found["mse_low"] <= 1.0 <= found["mse_high"]
     assert 0.88 <= held / 200 <= 0.99
@@ -82,7 +82,7 @@ def test_a_slice_of_few_examples_has_no_bootstrap_interval():
 
 def test_results_do_not_depend_on_the_thread_count():
     again = evaluate(
-        BATCH, BATCH.distance + NOISE, tune_vertices=5, resamples=400, seed=0, threads=1
+        BATCH, BATCH.distance + NOISE, finetune_vertices=5, resamples=400, seed=0, threads=1
     )
     assert again == SCORES
 
@@ -97,12 +97,12 @@ def test_the_best_constant_explains_nothing_and_no_constant_beats_it():
     best = ((constant(BATCH) - BATCH.distance) ** 2).mean()
     grid = [((c - BATCH.distance.astype(float)) ** 2).mean() for c in np.linspace(0, 8, 161)]
     assert best <= min(grid)
-    scores = evaluate(BATCH, constant(BATCH)[None], tune_vertices=5, resamples=40, seed=0)[0]
+    scores = evaluate(BATCH, constant(BATCH)[None], finetune_vertices=5, resamples=40, seed=0)[0]
     assert cell(scores, "pooled", "all")["r2"] == pytest.approx(0)
 
 
 def test_answering_the_distance_to_2_is_right_exactly_where_the_distances_agree():
-    scores = evaluate(BATCH, distance_to_2(BATCH)[None], tune_vertices=5, resamples=40, seed=0)[0]
+    scores = evaluate(BATCH, distance_to_2(BATCH)[None], finetune_vertices=5, resamples=40, seed=0)[0]
     assert cell(scores, "stratum", "trained")["mse"] == 0
     assert cell(scores, "stratum", "on_path")["accuracy"] == 0
     agree = BATCH.distance == BATCH.distance_to_2

@@ -114,16 +114,16 @@ def test_seed_evaluation_and_logging_are_no_differences():
 
 
 def test_options_that_differ_are_named_beside_the_nearer_way_of_fine_tuning():
-    larger = paper().graphs.model_copy(update={"tune_vertices": 8})
+    larger = paper().graphs.model_copy(update={"finetune_vertices": 8})
     slower = as_written().model_copy(update={"learning_rate": 2e-5})
     one = paper().model_copy(update={"graphs": larger, "finetune": slower})
     assert told(one)["finetuned"] == "as written"
     assert told(one)["differences"] == [
-        {"option": "graphs.tune_vertices", "run": 8, "study": 7},
+        {"option": "graphs.finetune_vertices", "run": 8, "study": 7},
         {"option": "finetune.learning_rate", "run": 2e-5, "study": 1e-5},
     ]
     assert named(one) == (
-        "The study’s model and pre-training. Not the study’s graphs: graphs.tune_vertices 8, not 7."
+        "The study’s model and pre-training. Not the study’s graphs: graphs.finetune_vertices 8, not 7."
         " Fine-tuned in neither way of the study; beside the nearer one, as written: "
         "finetune.learning_rate 2e−5, not 1e−5. Other graphs make other distributions: its figures "
         "are not the study’s quantities, and cannot be set beside the published ones one by one."

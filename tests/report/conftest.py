@@ -156,7 +156,7 @@ def _labels(configuration: Configuration) -> Record:
     ]
     return {
         "max_vertices": graphs.max_vertices,
-        "tune_vertices": graphs.tune_vertices,
+        "finetune_vertices": graphs.finetune_vertices,
         "worlds": worlds,
     }
 
@@ -167,7 +167,7 @@ def _matrix(configuration: Configuration, predictors: dict[str, tuple[str, str]]
         "recipe": configuration.recipe,
         "seed": configuration.seed,
         "max_vertices": graphs.max_vertices,
-        "tune_vertices": graphs.tune_vertices,
+        "finetune_vertices": graphs.finetune_vertices,
         "bootstrap_resamples": configuration.evaluate.bootstrap_resamples,
         "predictors": [
             {"predictor": name, "title": title, "kind": kind}

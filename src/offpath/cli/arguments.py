@@ -37,9 +37,7 @@ class Machine(Arguments):
 class Trained(Machine):
     """Where and how to train: changes speed and memory, and results by rounding only."""
 
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
-    """Of matrix products in training (tf32: GPU only); weights and optimizer state are float32."""
-    examples_at_once: int | None = None
+    micro_batch: int | None = None
     """Examples of a batch held in memory at a time; None: all on a GPU, 1024 on a CPU."""
 
 

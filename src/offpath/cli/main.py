@@ -72,7 +72,7 @@ def _one_line(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}; mend that, and give the same command again"
     if isinstance(error, MemoryError) or "memory" in str(error):
         return (
-            "there is not enough memory for this; choose fewer --examples-at-once (training), or a "
+            "there is not enough memory for this; choose fewer --micro-batch (training), or a "
             f"smaller model or count ({' '.join(str(error).split())[:120]})"
         )
     if type(error).__name__.startswith("Dist") or re.search("gloo|nccl", str(error).lower()):

@@ -58,7 +58,7 @@ def draw(
 
     >>> from offpath.configs import Graphs
     >>> from offpath.data.worlds import worlds
-    >>> small = worlds(Graphs(max_vertices=8, tune_vertices=5, balance_distance=5))["finetuning"]
+    >>> small = worlds(Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5))["finetuning"]
     >>> draw(small, seed=0, start=10**12, count=3).distance.shape
     (3,)
     """
@@ -68,7 +68,7 @@ def draw(
         raise ValueError(f"seed must be 0 to 2**63 - 1; got {seed}")
     batch = _empty(count, world.graphs.max_vertices + 1)
     limit = world.graphs.max_vertices
-    rules = (world.fewest_vertices, world.most_vertices, world.graphs.tune_vertices, limit,
+    rules = (world.fewest_vertices, world.most_vertices, world.graphs.finetune_vertices, limit,
              world.target_rule, world.target_limit)  # fmt: skip
     shares = acceptance(world)
     stream = 2 * world.number + (purpose == "evaluation")

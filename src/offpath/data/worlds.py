@@ -46,13 +46,13 @@ class World:
 def worlds(graphs: Graphs) -> dict[str, World]:
     """All distributions by name, in the order in which they are shown.
 
-    >>> list(worlds(Graphs(max_vertices=8, tune_vertices=5, balance_distance=5)))
+    >>> list(worlds(Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5)))
     ['pretraining', 'finetuning', 'test_a', 'test_b', 'test_c', 'test_d', 'test_e']
 
     The rules are the study's (Wang, Westover, Zhao 2024); the weight of position i on the path is
     i.
     """
-    small, large, k = graphs.tune_vertices, graphs.max_vertices, graphs.balance_distance
+    small, large, k = graphs.finetune_vertices, graphs.max_vertices, graphs.balance_distance
     balanced = tuple(Fraction(1, 2 * (k - d)) if d < k else Fraction(1) for d in range(1, large))
     tuned = tuple(Fraction(1, 3 * (4 - d)) if d < 4 else Fraction(1) for d in range(1, large))
     with_path = (Fraction(0), *[Fraction(1)] * (large - 1))

@@ -88,7 +88,7 @@ def span(seconds: float) -> str:
 
 def _stage(c: Configuration, compute: Compute, world: World, training: Training) -> Record:
     share = -(-training.batch_examples // compute.ranks)  # of one process
-    at_once = min(share, compute.examples_at_once or share)
+    at_once = min(share, compute.micro_batch or share)
     size, piece = min(share, LARGEST_CALIBRATION), min(at_once, LARGEST_CALIBRATION)
     model = new_model(c).to(compute.device)
     alone = replace(compute, rank=0, ranks=1)

@@ -29,7 +29,7 @@ def evaluate(
     batch: Batch,
     answers: Float[np.ndarray, "predictor example"],
     *,
-    tune_vertices: int,
+    finetune_vertices: int,
     resamples: int,
     seed: int,
     threads: int = 1,
@@ -40,7 +40,7 @@ def evaluate(
     (answers that round to the true distance), accuracy_low, accuracy_high, and r2 against the best
     constant of that very slice (None where the slice has one label only).
     """
-    groups, members = slices(batch, tune_vertices)
+    groups, members = slices(batch, finetune_vertices)
     group_of = groups.astype(np.int64)
     labels = batch.distance.astype(float)
     errors = np.ascontiguousarray((answers - labels).T ** 2, float)  # (example, predictor)
@@ -84,7 +84,7 @@ def _scores(
 
 
 def slices(
-    batch: Batch, tune_vertices: int
+    batch: Batch, finetune_vertices: int
 ) -> tuple[Int64[np.ndarray, " example"], dict[tuple[str, str], Bool[np.ndarray, " group"]]]:
     """A group for each example, and for each (by, slice) which groups belong to it.
 
@@ -92,7 +92,7 @@ def slices(
     fine-tuning" that occur: every slice is a union.
     """
     features = [batch.stratum, batch.unseen_name, batch.isolated, batch.distance]
-    features.append(batch.vertices > tune_vertices)
+    features.append(batch.vertices > finetune_vertices)
     table = np.stack(features, axis=1).astype(np.int64)
     kinds, group_of = np.unique(table, axis=0, return_inverse=True)
     stratum, unseen, isolated, label, larger = kinds.T

@@ -50,7 +50,7 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
         scores = evaluate(
             batch,
             np.stack([a.astype(float) for a in answers.values()]),
-            tune_vertices=c.graphs.tune_vertices,
+            finetune_vertices=c.graphs.finetune_vertices,
             resamples=c.evaluate.bootstrap_resamples,
             seed=seed,
             threads=compute.threads,
@@ -64,7 +64,7 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
                        **_label_counts(batch, world)})  # fmt: skip
         yield {"stage": "evaluate", "step": number, "of": len(known), "world": world.name}
 
-    size = {"max_vertices": c.graphs.max_vertices, "tune_vertices": c.graphs.tune_vertices}
+    size = {"max_vertices": c.graphs.max_vertices, "finetune_vertices": c.graphs.finetune_vertices}
     write_result(run, "labels", {**size, "worlds": labels})
     lowest, highest = _prediction_range(c.graphs.max_vertices)
     bins = {"bin_width": BIN_WIDTH, "lowest": lowest, "highest": highest}

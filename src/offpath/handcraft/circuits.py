@@ -38,7 +38,7 @@ def circuit_configuration(
     if not 3 <= n <= 64:
         raise InputError(f"vertices must be 3 to 64; got {n}")
     graphs = base.graphs.model_copy(
-        update={"max_vertices": n, "tune_vertices": min(base.graphs.tune_vertices, n)}
+        update={"max_vertices": n, "finetune_vertices": min(base.graphs.finetune_vertices, n)}
     )
     shapes = {
         "wide": wide_architecture,

@@ -85,7 +85,7 @@ def _cells(
         (records,) = evaluate(
             batch,
             said[None].clip(-LARGEST_ANSWER, LARGEST_ANSWER),
-            tune_vertices=c.graphs.tune_vertices,
+            finetune_vertices=c.graphs.finetune_vertices,
             resamples=c.evaluate.bootstrap_resamples,
             seed=c.evaluate.seed,
             threads=compute.threads,

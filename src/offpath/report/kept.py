@@ -110,7 +110,7 @@ def _kept_cell(kept: Record, predictor: str, where: Slice) -> Record | None:
 
 def kept_figures(told: Story, found: Record, kept: Record) -> list[Figure]:
     """Accuracy over the steps of fine-tuning, and before and after beside the trained network."""
-    steps, limit = found["kept"]["steps"], told.run.configuration.graphs.tune_vertices
+    steps, limit = found["kept"]["steps"], told.run.configuration.graphs.finetune_vertices
     cells = [
         c
         for c in found["kept"]["cells"]

@@ -165,7 +165,7 @@ class Story:
             before = "elsewhere, the weights were imported"
         return (
             f"pre-training: {before}; fine-tuning "
-            f"and from scratch: targets on a shortest path, 3 to {graphs.tune_vertices} vertices"
+            f"and from scratch: targets on a shortest path, 3 to {graphs.finetune_vertices} vertices"
         )
 
 

@@ -71,7 +71,7 @@ def _pretraining_figures(told: Story) -> list[Figure]:
 
 
 def _tuning_figure(told: Story, tuned: Mapping[str, str]) -> Figure:
-    limit = told.run.configuration.graphs.tune_vertices
+    limit = told.run.configuration.graphs.finetune_vertices
     title, text = "Fine-tuning", "The loss on a logarithmic axis."
     if "scratch" in tuned:
         title = "Fine-tuning, and its control without pre-training"

@@ -15,25 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offpath.configs import Configuration, InputError, configuration_from_json, differences
+from offpath.networks import Network
 from offpath.run.files import (
     UNREADABLE,
     Record,
     canonical,
-    read_json,
     reason,
     verified,
     write_json,
 )
 from offpath.run.provenance import note_session, read_sessions
-
-STAGES = {
-    "pretrain": ("pretrain", "pretrained"),
-    "finetune": ("finetune", "finetuned"),
-    "scratch": ("finetune", "scratch"),
-}
-"""Each stage of training: the options it takes, and the checkpoint it ends in."""
-MAKERS = {"robustness": "robustness", "learning_coefficient": "llc"}
-"""Verbs that make results; `evaluate` makes the others."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +41,11 @@ class Run:
     def result(self, name: str) -> Path:
         """Where the result called `name` lies."""
         return self.folder / "results" / f"{name}.json"
+
+    @property
+    def quoted(self) -> str:
+        """The folder as a shell takes it, for commands to paste."""
+        return shlex.quote(str(self.folder))
 
     @property
     def metrics(self) -> Path:
@@ -118,32 +114,14 @@ def working_on(run: Run) -> Iterator[None]:
         yield
 
 
-def write_result(run: Run, name: str, record: Record) -> None:
-    """Write one result as JSON, with the name of the run that it belongs to."""
-    write_json(run.result(name), {"run": run.configuration.run_name, **record})
-
-
-def read_result(run: Run, name: str) -> Record:
-    """The result called `name`; an `InputError` that says how to make it if it is not to be had."""
-    path, verb = run.result(name), MAKERS.get(name, "evaluate")
-    remedy = f"make it anew with `offpath {verb} {run.folder}`"
-    if not path.exists():
-        raise InputError(f"{path} is missing; {remedy}")
-    remedy = f"delete it, and {remedy}"
-    record = read_json(path, "run", remedy)
-    if record["run"] != run.configuration.run_name:
-        raise InputError(f"{path} belongs to another run, {record['run']}; {remedy}")
-    return record
-
-
-def discard_results(run: Run, stage: str) -> None:
-    """Remove what was measured on weights that a stage of training is about to change.
+def discard_results(run: Run, network: Network) -> None:
+    """Remove what was measured on weights that training is about to change.
 
     What `robustness` and `llc` measure does not depend on fine-tuning, and took long.
     """
-    names = [path.stem for path in run.folder.glob("results/*.json")]
-    kept = () if stage == "pretrain" else MAKERS
-    for path in (run.done, *(run.result(name) for name in names if name not in kept)):
+    long = {"robustness", "learning_coefficient"} if network.made_by == "finetune" else set()
+    stale = [path for path in run.folder.glob("results/*.json") if path.stem not in long]
+    for path in (run.done, *stale):
         path.unlink(missing_ok=True)
 
 

@@ -9,8 +9,9 @@ import os
 import zlib
 
 from offpath.configs import InputError
+from offpath.networks import Network, networks
 from offpath.run.files import UNREADABLE, Record, canonical, reason, write_file
-from offpath.run.folder import STAGES, Run
+from offpath.run.folder import Run
 
 
 def append_metrics(run: Run, record: Record) -> None:
@@ -38,31 +39,30 @@ def read_metrics(run: Run) -> list[Record]:
     return [record for _, record in _lines(run)]
 
 
-def rewind_metrics(run: Run, stage: str, step: int) -> str | None:
-    """Drop what was logged of `stage` after `step`, and a line cut short; say what was dropped.
+def rewind_metrics(run: Run, network: Network, step: int) -> str | None:
+    """Drop what was logged of a network after `step`, and a line cut short; say what was dropped.
 
-    The run goes on from `step` and will log the same steps again.
+    Training resumes from `step` and logs the same steps again.
     """
-    lines = _lines(run)
-    if step and not any(r["stage"] == stage and r["step"] == step for _, r in lines):
+    lines, name = _lines(run), network.name
+    if step and not any(r["network"] == name and r["step"] == step for _, r in lines):
         raise InputError(
-            f"{run.metrics} lacks lines of {stage} up to step {step}, where its last checkpoint "
-            f"is; restore it from a copy, or delete {run.checkpoint(f'{stage}-resume')} to start "
-            "the stage again"
+            f"{run.metrics} lacks lines of {name} up to step {step}, where its last checkpoint is; "
+            f"restore it from a copy, or delete {run.checkpoint(f'{name}-resume')} to start again"
         )
-    kept = [line for line, r in lines if r["stage"] != stage or r["step"] <= step]
+    kept = [line for line, r in lines if r["network"] != name or r["step"] <= step]
     text = run.metrics.read_bytes() if run.metrics.exists() else b""
     cut = bool(text) and not text.endswith(b"\n")
     if len(kept) == len(lines) and not cut:
         return None
     write_file(run.metrics, b"".join(line + b"\n" for line in kept))
-    said = [f"{len(lines) - len(kept)} after step {step}"] if len(kept) < len(lines) else []
-    said += ["1 that was cut short"] if cut else []
-    return f"dropped lines of metrics, to be logged again: {' and '.join(said)}"
+    dropped = [f"{len(lines) - len(kept)} after step {step}"] if len(kept) < len(lines) else []
+    dropped += ["1 that was cut short"] if cut else []
+    return f"lines of metrics to log again: {' and '.join(dropped)}"
 
 
 def _lines(run: Run) -> list[tuple[bytes, Record]]:
-    """The whole lines of the metrics as they were written, and what each says."""
+    """The whole lines of the metrics as they were written, and the record in each."""
     text = run.metrics.read_bytes() if run.metrics.exists() else b""
     lines = []
     for number, line in enumerate(text.split(b"\n")[:-1], start=1):
@@ -70,23 +70,30 @@ def _lines(run: Run) -> list[tuple[bytes, Record]]:
             record = json.loads(line)
             if record.pop("crc32") != _crc32(record):
                 raise ValueError("its CRC-32 is not the one written with it")
-            lines.append((line, {"stage": record["stage"], "step": record["step"], **record}))
+            lines.append((line, {"network": record["network"], "step": record["step"], **record}))
         except UNREADABLE as error:
             raise InputError(
                 f"{run.metrics} is damaged in line {number} ({reason(error)}); delete that line, "
                 "or the whole folder to start again"
             ) from error
-    for stage, (options, end) in STAGES.items():
-        last = max((r["step"] for _, r in lines if r["stage"] == stage), default=0)
-        steps = getattr(run.configuration, options).steps
-        brought = stage == "pretrain" and run.configuration.imported is not None
-        if last < steps and run.checkpoint(end).exists() and not brought:
-            raise InputError(
-                f"{run.metrics} lacks the last lines of {stage}: it ends at step {last}, not "
-                f"{steps}; restore it from a copy, or delete {run.checkpoint(end)} to train that "
-                "stage again"
-            )
+    _check_ends(run, [record for _, record in lines])
     return lines
+
+
+def _check_ends(run: Run, records: list[Record]) -> None:
+    """Refuse metrics that lack the last lines of a network whose training has ended."""
+    for network in networks(run.configuration):
+        if network.training is None or not run.checkpoint(network.name).exists():
+            continue
+        if network.made_by == "pretrain" and run.configuration.imported is not None:
+            continue
+        last = max((r["step"] for r in records if r["network"] == network.name), default=0)
+        if last < network.training.steps:
+            raise InputError(
+                f"{run.metrics} lacks the last lines of {network.name}: it ends at step {last}, "
+                f"not {network.training.steps}; restore it from a copy, or delete "
+                f"{run.checkpoint(network.name)} to train that network again"
+            )
 
 
 def _crc32(record: Record) -> str:

@@ -169,7 +169,7 @@ def test_the_study_has_the_architecture_of_the_recipe_paper(tmp_path: Path):
 def test_the_limits_of_a_recipe_are_clipped_to_the_graphs_of_the_weights(tmp_path: Path):
     path = saved(tmp_path, study_model(Shape(vertices=3)).state_dict())
     graphs = taken(path).run.configuration.graphs
-    assert (graphs.max_vertices, graphs.tune_vertices, graphs.balance_distance) == (3, 3, 3)
+    assert (graphs.max_vertices, graphs.finetune_vertices, graphs.balance_distance) == (3, 3, 3)
 
 
 def renamed(change: Callable[[str], str]) -> Callable[[StudyModel], object]:

@@ -68,7 +68,7 @@ def import_weights(
         "graphs": graphs.model_copy(
             update={
                 "max_vertices": n,
-                "tune_vertices": min(graphs.tune_vertices, n),
+                "finetune_vertices": min(graphs.finetune_vertices, n),
                 "balance_distance": min(graphs.balance_distance, n),
             }
         ),
