@@ -1,141 +1,141 @@
-"""What runs score on the study's eight published quantities, and what these pooled figures hide.
+"""The run beside the published figures of WWZ24: pooled as published, and by stratum.
 
-In: run folders with a test matrix. Out: one record that is ready for JSON: the published figures,
-and for each run its own with their intervals, by stratum too, with the share of the examples and
-of the squared error that each stratum carries; and where its configuration is not the study's.
+In: the test matrix of a run that trains. Out: `results/study.json`: each published figure, what the
+published weights score when measured again, the run's own score, and the share of the examples and
+of the squared error that each stratum carries; and every option that is not that of WWZ24.
+
+WWZ24 is Wang, Westover, Zhao (2024). Its published weights were measured again on fresh examples,
+after fine-tuning both ways of `recipes.VARIANTS`. Figures are text: no digit is added or lost.
 """
 
-from collections.abc import Sequence
+from typing import Any
 
 from offpath.configs import Configuration, InputError, differences
-from offpath.generalize.published import QUANTITIES, SOURCE, Quantity, Remeasured
 from offpath.recipes import VARIANTS, paper
-from offpath.report.cells import POOLED, STRATA, Slice, cell
-from offpath.run.files import Record
-from offpath.run.folder import Run, read_result
+from offpath.results import Cell, Matrix, Scores, Study, StudyQuantity, StudyStratum, read_result
+from offpath.run.folder import Run
+from offpath.slices import ON_PATH, SEEN, SPLIT_STRATA, UNSEEN, Slice
 
-ON_PATH = Slice("stratum", "on_path", "on path", "The target lies on a shortest 1-2 path.")
-"""Stands for its two halves where a matrix does not tell seen names from unseen ones."""
+SOURCE = (
+    "Wang, Westover, Zhao (2024): Off-Distribution Generalization of Transformers for Shortest "
+    "Paths, MIT 6.7960 project blog"
+)
+BEFORE, AFTER = "before fine-tuning", "after fine-tuning"
+WRITTEN, REPRODUCED = "as written", "as reproduced"
+# Quantity, title, network, distribution, published, and what the published weights score again.
+PUBLISHED: tuple[tuple[str, str, str, str, str, dict[str, str]], ...] = (
+    ("pretraining", "pre-training", "pretrained", "pretraining", "0.001623",
+     {"": "0.00195 ± 0.00008"}),
+    ("finetuning_before", f"fine-tuning data, {BEFORE}", "pretrained", "finetuning", "0.5531",
+     {"": "0.553 to 0.570"}),
+    ("finetuning_after", f"fine-tuning data, {AFTER}", "finetuned", "finetuning", "0.01472",
+     {WRITTEN: "0.18", REPRODUCED: "0.0045"}),
+    ("test_a", "test a", "finetuned", "test_a", "0.1020", {WRITTEN: "0.22", REPRODUCED: "0.095"}),
+    ("test_b", "test b", "finetuned", "test_b", "0.1451", {WRITTEN: "0.40", REPRODUCED: "0.135"}),
+    ("test_c", "test c", "finetuned", "test_c", "61.44", {REPRODUCED: "60.8"}),
+    ("test_d", "test d", "finetuned", "test_d", "47.06", {REPRODUCED: "49.4"}),
+    ("test_e", "test e", "finetuned", "test_e", "72.87", {REPRODUCED: "73.3"}),
+)  # fmt: skip
+MIXTURE = {
+    "finetuning": {"trained": 0.736},
+    "test_a": {"trained": 0.801},
+    "test_b": {"trained": 0.725},
+    "test_c": {"trained": 0.166, "unreachable": 0.182, "absent": 0.334},
+    "test_d": {"trained": 0.166, "unreachable": 0.275, "absent": 0.128},
+    "test_e": {"trained": 0.071, "unreachable": 0.197, "absent": 0.428},
+}
+"""Shares of examples that the published figures pool: 10^6 examples of each distribution of WWZ24,
+as `offpath sample WORLD --recipe paper --count 1000000` draws them."""
 
-NO_DIFFERENCE = ("recipe", "seed", "evaluate", "circuit", "imported")
-"""Parts of a configuration that do not change which experiment it is."""
-NO_DIFFERENCE_IN_TRAINING = ("log_every_steps", "checkpoint_every_steps")
-
-
-def comparison(runs: Sequence[Run]) -> Record:
-    """The study's figures and those of each run; an `InputError` if one cannot be compared."""
-    if not runs:
-        raise InputError("RUN must be given at least once; name the folder of a finished run")
-    folders = [run.folder.resolve() for run in runs]
-    for run, folder in zip(runs, folders, strict=True):
-        if folders.count(folder) > 1:
-            raise InputError(f"RUN must name each run once; got {run.folder} more than once")
-        if circuit := run.configuration.circuit:
-            raise InputError(
-                f"RUN must be a run that trains; {run.folder} is of a circuit ({circuit}), whose "
-                "weights are set by hand; see `offpath report` for what it scores"
-            )
-    return {
-        "study": SOURCE,
-        "quantities": [_published(quantity) for quantity in QUANTITIES],
-        "runs": [
-            {"folder": str(run.folder), **compared(run.configuration, read_result(run, "matrix"))}
-            for run in runs
-        ],
-    }
-
-
-def compared(configuration: Configuration, matrix: Record) -> Record:
-    """One run beside the study: its configuration and its quantities, those that it has."""
-    way, others = _from_the_study(configuration)
-    return {
-        "run": configuration.run_name,
-        "finetuned": way,
-        "differences": others,
-        "imported": configuration.imported,
-        "quantities": [found for one in QUANTITIES if (found := _measured(matrix, one))],
-    }
+IRRELEVANT = ("recipe", "seed", "evaluate", "circuit", "imported")
+"""Options that do not change which experiment a run is; nor do these of training:"""
+IRRELEVANT_IN_TRAINING = ("log_every_steps", "checkpoint_every_steps")
 
 
-def _from_the_study(configuration: Configuration) -> tuple[str, list[Record]]:
-    """The study's way of fine-tuning that is nearest, and every option that is not the study's."""
+def study(run: Run) -> Study:
+    """The comparison of a run with WWZ24; an `InputError` if the run cannot be compared."""
+    c = run.configuration
+    if c.pretrain is None or c.finetune is None:
+        raise InputError(
+            f"RUN must be a run that trains; {run.folder} is of a circuit ({c.circuit}), whose "
+            "weights are handcrafted; see `offpath report` for its scores"
+        )
+    matrix = read_result(run, Matrix)
+    finetuned, others = _differences(c)
+    return Study(
+        source=SOURCE,
+        finetuned=finetuned,
+        differences=others,
+        imported=c.imported,
+        mixture=MIXTURE,
+        quantities=[_quantity(matrix, *row) for row in PUBLISHED],
+    )
+
+
+def _differences(c: Configuration) -> tuple[str, dict[str, tuple[Any, Any]]]:
+    """The way of fine-tuning of WWZ24 that is nearest, and every option that is not its own."""
     own = paper()
     ways = {}
     for name, finetune in VARIANTS.items():
-        study = own.model_copy(update={"finetune": finetune()})
-        ways[name] = [
-            {"option": option, "run": here, "study": there}
-            for option, here, there in differences(configuration, study)
-            if _counts(configuration, *option.split("."))
-        ]
+        published = own.model_copy(update={"finetune": finetune()})
+        ways[name] = {
+            option: (here, there)
+            for option, here, there in differences(c, published)
+            if _counts(c, *option.split("."))
+        }
     first = min(ways, key=lambda name: (len(ways[name]), VARIANTS[name]() != own.finetune))
     return first.replace("-", " "), ways[first]
 
 
-def _counts(configuration: Configuration, part: str, option: str = "") -> bool:
-    if configuration.imported is not None and part == "pretrain":
+def _counts(c: Configuration, part: str, option: str = "") -> bool:
+    if c.imported is not None and part == "pretrain":
         return False
-    return part not in NO_DIFFERENCE and option not in NO_DIFFERENCE_IN_TRAINING
+    return part not in IRRELEVANT and option not in IRRELEVANT_IN_TRAINING
 
 
-def _published(quantity: Quantity) -> Record:
-    """A published figure and the re-measured ones, as numbers."""
-    return {
-        "quantity": quantity.quantity,
-        "title": quantity.title,
-        "predictor": quantity.predictor,
-        "world": quantity.world,
-        "published": float(quantity.published),
-        "remeasured": [_numbers(found) for found in quantity.remeasured],
-    }
+def _quantity(
+    matrix: Matrix,
+    quantity: str,
+    title: str,
+    network: str,
+    world: str,
+    published: str,
+    remeasured: dict[str, str],
+) -> StudyQuantity:
+    """A published figure, and the cells of the run: pooled, and the strata that share it out."""
+    whole = matrix.cell(network, world)
+    slices = _partition(matrix, network, world) if whole else []
+    parts = [part for where in slices if (part := matrix.cell(network, world, where))]
+    return StudyQuantity(
+        quantity=quantity,
+        title=title,
+        predictor=network,
+        world=world,
+        published=published,
+        remeasured=remeasured,
+        pooled=Scores(**_scores(whole)) if whole else None,
+        strata=[_stratum(part, whole) for part in parts if whole],
+    )
 
 
-def _numbers(found: Remeasured) -> Record:
-    texts = found._asdict()
-    way = texts.pop("finetuned")
-    numbers = {name: None if text is None else float(text) for name, text in texts.items()}
-    return {"finetuned": way, **numbers}
+def _partition(matrix: Matrix, network: str, world: str) -> list[Slice]:
+    """Slices that hold every example once: the strata, vertex ids on the path apart if known."""
+    split = any(matrix.cell(network, world, where) for where in (SEEN, UNSEEN))
+    trained, *halves, off_path, cut, unreachable, absent = SPLIT_STRATA
+    return [trained, *(halves if split else [ON_PATH]), off_path, cut, unreachable, absent]
 
 
-def _measured(matrix: Record, quantity: Quantity) -> Record | None:
-    """The pooled cell of a quantity and those of its strata, which share its examples out."""
-    whole = cell(matrix, quantity.predictor, quantity.world, POOLED)
-    if whole is None:
-        return None
-    parts = [
-        found
-        for where in _partition(matrix, quantity)
-        if (found := cell(matrix, quantity.predictor, quantity.world, where))
-    ]
-    return {
-        "quantity": quantity.quantity,
-        **_scores(whole),
-        "strata": [
-            {
-                "by": part["by"],
-                "slice": part["slice"],
-                "share_of_examples": part["count"] / whole["count"],
-                "share_of_error": _share_of_error(part, whole),
-                **_scores(part),
-            }
-            for part in parts
-        ],
-    }
+def _stratum(part: Cell, whole: Cell) -> StudyStratum:
+    total = whole.count * whole.mse
+    return StudyStratum(
+        by=part.by,
+        slice=part.slice,
+        share_of_examples=part.count / whole.count,
+        share_of_error=part.count * part.mse / total if total else None,
+        **_scores(part),
+    )
 
 
-def _partition(matrix: Record, quantity: Quantity) -> list[Slice]:
-    """Slices that hold every example once: the strata, and names on the path if they are told."""
-    trained, *halves, off_path, cut, unreachable, absent = STRATA
-    named = any(cell(matrix, quantity.predictor, quantity.world, where) for where in halves)
-    return [trained, *(halves if named else [ON_PATH]), off_path, cut, unreachable, absent]
-
-
-def _share_of_error(part: Record, whole: Record) -> float | None:
-    total = whole["count"] * whole["mse"]
-    return part["count"] * part["mse"] / total if total else None
-
-
-def _scores(found: Record) -> Record:
-    """What a cell says, without its place."""
-    place = ("predictor", "world", "by", "slice")
-    return {name: value for name, value in found.items() if name not in place}
+def _scores(cell: Cell) -> dict[str, Any]:
+    """The scores of a cell, without its place."""
+    return {name: getattr(cell, name) for name in Scores.model_fields}

@@ -9,6 +9,7 @@ All of them carry checksums, so that a damaged one is refused, never used.
 
 import fcntl
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
