@@ -12,16 +12,11 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import tyro
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from offpath.errors import InputError, divisors, first_fault, nearest, outside
+
 Circuit = Literal["wide", "doubling", "edge"]
 """The handcrafted networks."""
 Precision = Literal["float32", "tf32", "bfloat16"]
-
-
-class InputError(Exception):
-    """What the user gave cannot be used: one line with the argument, what is allowed, the remedy.
-
-    Not a `ValueError`, because pydantic and tyro catch those and would wrap the line in their own.
-    """
 
 
 class Section(BaseModel):
@@ -31,7 +26,10 @@ class Section(BaseModel):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """The same options but for `update`, checked anew: pydantic's own copy checks nothing."""
-        return type(self).model_validate({**dict(self), **(update or {})})
+        try:
+            return type(self).model_validate({**dict(self), **(update or {})})
+        except ValidationError as error:
+            raise InputError(first_fault(error)) from error
 
 
 class Graphs(Section):
@@ -58,11 +56,11 @@ class Architecture(Section):
     """Hidden units of each layer's feed-forward part."""
     norm: Literal["pre", "post", "none"]
     """Layer norm before each part (pre), after its residual sum (post, as in the study), or no."""
-    final_norm: bool
+    final_norm: Annotated[bool, tyro.conf.FlagConversionOff]
     """One more layer norm before the read-out."""
-    tokens: Literal["edges", "vertices"] = "edges"
+    tokens: Annotated[Literal["edges", "vertices"], tyro.conf.Suppress] = "edges"
     """What the tokens are: edges of the graph and the question, or its vertices and the answer."""
-    head_size: int | None = None
+    head_size: Annotated[int | None, tyro.conf.Suppress] = None
     """Size of a head's queries, keys and values; None: `width` divided by `heads`."""
 
 
@@ -96,7 +94,7 @@ class Training(Section):
     log_every_steps: int
     """One line of metrics, averaged over this many steps."""
     checkpoint_every_steps: int
-    """A checkpoint that a killed run goes on from; a multiple of `log_every_steps`."""
+    """A checkpoint that a killed run resumes from; a multiple of `log_every_steps`."""
 
 
 class Evaluation(Section):
@@ -140,6 +138,24 @@ class Configuration(Section):
             raise InputError("; ".join(faults))
         return self
 
+    def change(self, options: Mapping[str, Any]) -> "Configuration":
+        """The same configuration but for some options, named and checked as on the command line.
+
+        >>> from offpath.recipes import recipe
+        >>> recipe("laptop").change({"pretrain.steps": 100, "seed": 1}).pretrain.steps
+        100
+        """
+        record, known = self.model_dump(), [*_dotted(self), *dict(self)]
+        for name, value in options.items():
+            if name not in known:
+                raise InputError(
+                    f"there is no option {name!r}{nearest(name, known)}; `offpath run --help` "
+                    "lists them all"
+                )
+            *section, option = name.split(".")
+            (record[section[0]] if section else record)[option] = value
+        return self.model_copy(update=record)
+
     def fingerprint(self) -> str:
         """Eight hexadecimal digits that change when any option but recipe name and seed does.
 
@@ -162,11 +178,9 @@ def configuration_from_json(text: str | bytes, source: str) -> Configuration:
     try:
         return Configuration.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
         raise InputError(
-            f"{source} is not a configuration of this version of offpath: {place}: "
-            f"{first['msg'].lower()}; restore the file, or choose another --runs-folder"
+            f"{source} is not a configuration of this version of offpath: {first_fault(error)}; "
+            "restore the file, or choose another --runs-folder"
         ) from error
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
@@ -260,20 +274,3 @@ def _training_faults(stage: str, t: Training) -> Iterator[str]:
             f"({t.log_every_steps}), so that no line of metrics spans a checkpoint; "
             f"got {t.checkpoint_every_steps}"
         )
-
-
-def outside(
-    name: str, value: int | float, lowest: int | float, highest: int | float
-) -> Iterator[str]:
-    """The fault of a number that is not within its limits, if it is not."""
-    if not lowest <= value <= highest:
-        yield f"{name} must be {lowest} to {highest}; got {value}"
-
-
-def divisors(number: int) -> str:
-    """What divides a number, for an error that names the choices.
-
-    >>> divisors(12)
-    '1, 2, 3, 4, 6, 12'
-    """
-    return ", ".join(str(k) for k in range(1, number + 1) if number % k == 0)
