@@ -17,6 +17,8 @@ from offpath.errors import InputError, divisors, first_fault, nearest, outside
 Circuit = Literal["wide", "doubling", "edge"]
 """The handcrafted networks."""
 Precision = Literal["float32", "tf32", "bfloat16"]
+HIDDEN = (tyro.conf.Fixed, tyro.conf.SuppressFixed)
+"""Of what is no option of the command line: another verb sets it."""
 
 
 class Section(BaseModel):
@@ -54,13 +56,13 @@ class Architecture(Section):
     """Attention heads of each layer; they divide `width`, unless `head_size` is given."""
     feed_forward: int
     """Hidden units of each layer's feed-forward part."""
-    norm: Literal["pre", "post", "none"]
-    """Layer norm before each part (pre), after its residual sum (post, as in the study), or no."""
+    norm: Annotated[Literal["pre", "post", "none"], tyro.conf.arg(metavar="{pre,post}")]
+    """Layer norm before each part, or after its residual sum (post, as in WWZ24)."""
     final_norm: Annotated[bool, tyro.conf.FlagConversionOff]
     """One more layer norm before the read-out."""
-    tokens: Annotated[Literal["edges", "vertices"], tyro.conf.Suppress] = "edges"
+    tokens: Annotated[Literal["edges", "vertices"], *HIDDEN] = "edges"
     """What the tokens are: edges of the graph and the question, or its vertices and the answer."""
-    head_size: Annotated[int | None, tyro.conf.Suppress] = None
+    head_size: Annotated[int | None, *HIDDEN] = None
     """Size of a head's queries, keys and values; None: `width` divided by `heads`."""
 
 
@@ -127,9 +129,9 @@ class Configuration(Section):
     """How the test matrix is measured."""
     precision: Precision = "float32"
     """Of matrix products in training (tf32: GPU only); weights and optimizer state are float32."""
-    circuit: Annotated[Circuit, tyro.conf.Suppress] = "edge"
+    circuit: Annotated[Circuit, *HIDDEN] = "edge"
     """The handcrafted network: wide, doubling or edge."""
-    imported: Annotated[str | None, tyro.conf.Suppress] = None
+    imported: Annotated[str | None, *HIDDEN] = None
     """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
 
     @model_validator(mode="after")
@@ -244,6 +246,10 @@ def _faults(c: Configuration) -> Iterator[str]:
             f"model.heads must divide model.width ({model.width}); got {model.heads}: "
             f"choose one of {divisors(model.width)}, or give model.head_size"
         )
+    if c.pretrain is not None and model.norm == "none":
+        yield "model.norm must be pre or post, for networks that are trained; got none"
+    if c.pretrain is not None and model.tokens == "vertices":
+        yield "model.tokens must be edges, for networks that are trained; got vertices"
     for stage, training in (("pretrain", c.pretrain), ("finetune", c.finetune)):
         if training is not None:
             yield from _training_faults(stage, training)

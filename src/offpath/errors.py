@@ -1,4 +1,4 @@
-"""What the user gave and cannot be used: one line with what was wrong, what is allowed, what to do."""
+"""Input that cannot be used: one line with what was wrong, what is allowed, and what to do."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping

@@ -18,12 +18,15 @@ from offpath.recipes import VARIANTS
 from offpath.report.sections import sections
 from offpath.report.story import Section, Story, story
 from offpath.run.files import write_file
-from offpath.run.folder import Run, sessions
+from offpath.run.folder import Run, sessions, working_on
+from offpath.run.provenance import note_made
 
 
 def write_report(run: Run) -> Path:
     """Write the page that shows a run, and return where it lies."""
-    write_file(run.report, page(story(run)).encode(errors="replace"))
+    with working_on(run):
+        write_file(run.report, page(story(run)).encode(errors="replace"))
+        note_made(run.folder, run.report.name)
     return run.report
 
 
