@@ -30,7 +30,9 @@ def test_operations_agree_with_torchs_count_of_the_matrix_products(recipe):
 def test_a_forecast_covers_every_stage_of_the_recipe(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("offpath.fit.forecast.TIMED_SECONDS", 0.0)
     told = forecast(smoke(), CPU)
-    assert set(told["stages"]) == {"pretrain", "finetune", "scratch", "evaluate"}
+    assert list(told["stages"]) == [
+        *("pretrained", "finetuned", "scratch", "circuit-finetuned", "evaluate")
+    ]
     assert told["stages"]["pretrain"]["examples"] == 40 * 64
     assert told["seconds"] == pytest.approx(sum(s["seconds"] for s in told["stages"].values()))
     assert told["parameters"] == sum(p.numel() for p in new_model(smoke()).parameters())
