@@ -20,13 +20,13 @@ def trace(
     model: Transformer, circuit: Circuit, tokens: UInt8[np.ndarray, "1 token 2"]
 ) -> list[Record]:
     """One record a layer, the input first: layer, from_source, from_target, said."""
-    streams = [stream.cpu() for stream in residual_streams(model, tokens)]
+    streams = [stream[0].cpu() for stream in residual_streams(model, tokens)]
     n, target = model.max_vertices, int(tokens[0, -1, 0])
     read = {"edge": _edge, "wide": _wide, "doubling": _doubling}[circuit]
-    real = torch.from_numpy(tokens[0][tokens[0, :, 1] > 0].astype(np.int64))
+    ends = torch.from_numpy(tokens[0].astype(np.int64))  # (token, 2); 0 at padding
     records = []
     for layer, stream in enumerate(streams):
-        source, reached, said = read(model, stream, real, target, layer)
+        source, reached, said = read(model, stream, ends, target, layer)
         records.append(
             {
                 "layer": layer,
