@@ -195,7 +195,7 @@ def rectangle(
     return flat, flat[:, 1] == 0, ((examples, length),)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: probes may be trained on what comes out
 def residual_streams(
     model: Transformer, tokens: UInt8[np.ndarray, "example token 2"]
 ) -> list[Float[Tensor, "example stream_token width"]]:

@@ -1,0 +1,1 @@
+"""What a network holds and looks at while it answers."""
