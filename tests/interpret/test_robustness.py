@@ -163,8 +163,8 @@ def test_matrices_are_views_and_none_is_empty(measured: Run):
     assert "layer 1, head 2, query" in found
     assert all(matrix.any() for matrix in found.values())
     found["layer 1, head 2, query"].zero_()
-    size = model.encoder_layers[0].self_attn.head_dim
-    assert not model.encoder_layers[0].self_attn.in_proj_weight[size : 2 * size].any()
+    size = model.layers[0].self_attn.head_size
+    assert not model.layers[0].self_attn.in_proj_weight[size : 2 * size].any()
 
 
 def test_a_loss_that_is_not_finite_is_told_as_a_large_one(measured: Run):
