@@ -7,7 +7,7 @@ make sense, or one `InputError` that names every fault in it at once.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import tyro
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -21,12 +21,15 @@ HIDDEN = (tyro.conf.Fixed, tyro.conf.SuppressFixed)
 """Of what is no option of the command line: another verb sets it."""
 
 
+S = TypeVar("S", bound="Section")
+
+
 class Section(BaseModel):
     """Options that belong together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+    def model_copy(self: S, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> S:
         """The same options but for `update`, checked anew: pydantic's own copy checks nothing."""
         try:
             return type(self).model_validate({**dict(self), **(update or {})})
@@ -157,6 +160,13 @@ class Configuration(Section):
             *section, option = name.split(".")
             (record[section[0]] if section else record)[option] = value
         return self.model_copy(update=record)
+
+    def training(self, stage: Literal["pretrain", "finetune"]) -> Training:
+        """The options of a stage of training; an `InputError` where nothing is trained."""
+        options: Training | None = getattr(self, stage)
+        if options is None:
+            raise InputError(f"this configuration has no {stage}: its network is handcrafted")
+        return options
 
     def fingerprint(self) -> str:
         """Eight hexadecimal digits that change when any option but recipe name and seed does.
