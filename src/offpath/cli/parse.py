@@ -77,9 +77,9 @@ def base_configuration(words: Sequence[str]) -> Configuration:
 
 def _value(words: Sequence[str], option: str) -> str | None:
     """The value of an option among words, if it is there with one."""
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for place, word in enumerate(words):
         if word == option:
-            return following
+            return words[place + 1] if place + 1 < len(words) else None
         if word.startswith(f"{option}="):
             return word.removeprefix(f"{option}=")
     return None
@@ -106,7 +106,7 @@ def _fault(name: str, words: Sequence[str], message: str, help_text: str) -> str
         r"invalid choice '(.*)' for argument '(.*)'. Expected .*\((.*)\)", message
     ):
         value, argument, listed = choice.groups()
-        choices = re.findall(r"'([^']*)'", listed)  # tyro lists those of a union in no fixed order
-        choices = sorted(choices) if "None" in choices else choices
+        shown = re.search(rf"{re.escape(argument)} {{(\S*)}}", help_text)  # in a fixed order
+        choices = shown[1].split(",") if shown else re.findall(r"'([^']*)'", listed)
         return choice_fault(argument, value, choices)
     return message.rstrip(".")

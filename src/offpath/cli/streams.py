@@ -22,6 +22,8 @@ class Stream(io.FileIO):
                 self.lost = True
             except OSError as error:
                 self.lost = True
+                if self.fileno() != 1:
+                    return len(content)
                 raise InputError(
                     f"standard output could not be written ({error.strerror}); what was written to "
                     "files is intact; give the same command again with other output"
@@ -38,11 +40,10 @@ def open_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
-        if stream is None or (
-            stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper)
-        ):
+        if stream is getattr(sys, f"__{name}__"):  # None where closed; not that of a notebook
             buffer = io.BufferedWriter(Stream(descriptor, "w", closefd=False))
-            encoding = stream.encoding if stream else "utf-8"
-            lines = descriptor == 2 or (stream is not None and stream.line_buffering)
+            encoding, lines = (
+                (stream.encoding, stream.line_buffering) if stream else ("utf-8", True)
+            )
             made = io.TextIOWrapper(buffer, encoding, "replace", line_buffering=lines)
             setattr(sys, name, made)

@@ -21,7 +21,7 @@ def show_table(
         LEAST_FOLDED if column[0] == folds else max(map(len, column))
         for column in zip(headers, *rows, strict=True)
     ]
-    if sum(widths) + 2 * len(widths) + 2 > console.width:
+    if sum(widths) + 3 * len(widths) > console.width:
         for row in rows:
             facts = [f"{header} {text}" for header, text in zip(headers, row, strict=True) if text]
             console.print(Text(", ".join(facts)), "", sep="\n")

@@ -8,8 +8,9 @@ study's.
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offpath.configs import Graphs, InputError
+from offpath.configs import Graphs
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM
+from offpath.errors import InputError, choice_fault
 
 STRATA = ("trained", "on_path", "off_path", "off_path_cut", "unreachable", "absent")
 """What a question is, by its target t; `graphs.draw_examples` writes the index.
@@ -83,5 +84,5 @@ def world(name: str, graphs: Graphs) -> World:
     """The distribution called `name`."""
     known = worlds(graphs)
     if name not in known:
-        raise InputError(f"world must be one of {', '.join(known)}; got {name!r}")
+        raise InputError(choice_fault("world", name, known))
     return known[name]

@@ -110,7 +110,10 @@ def read_configuration(path: Path) -> Configuration:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} could not be read ({error.strerror}); permit it") from error
+        raise InputError(
+            f"{path} could not be read ({error.strerror}); name the config.json of a run, or its "
+            "folder, and permit reading it"
+        ) from error
     try:
         record = json.loads(text)
         if "sha256" in record:
@@ -204,10 +207,12 @@ def _take(run: Run, place: Path) -> _Hold:
 def discard_results(run: Run, network: Network) -> None:
     """Remove what was measured on weights that training is about to change.
 
-    What `robustness` and `llc` measure does not depend on fine-tuning, and took long.
+    The circuit depends on no training, what `robustness` and `llc` measure on none of fine-tuning.
     """
-    long = {"robustness", "learning_coefficient"} if network.made_by == "finetune" else set()
-    stale = [path for path in run.folder.glob("results/*.json") if path.stem not in long]
+    kept = {"robustness", "learning_coefficient"} if network.made_by == "finetune" else set()
+    stale = [
+        path for path in run.folder.glob("results/*.json") if path.stem not in kept | {"circuit"}
+    ]
     for path in (run.done, *stale):
         path.unlink(missing_ok=True)
 
