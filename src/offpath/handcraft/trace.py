@@ -20,10 +20,11 @@ def trace(
     model: Transformer, circuit: Circuit, tokens: UInt8[np.ndarray, "1 token 2"]
 ) -> list[Record]:
     """One record a layer, the input first: layer, from_source, from_target, said."""
+    tokens = tokens[:, tokens[0, :, 1] > 0]  # without padding
     streams = [stream[0].cpu() for stream in residual_streams(model, tokens)]
     n, target = model.max_vertices, int(tokens[0, -1, 0])
     read = {"edge": _edge, "wide": _wide, "doubling": _doubling}[circuit]
-    ends = torch.from_numpy(tokens[0].astype(np.int64))  # (token, 2); 0 at padding
+    ends = torch.from_numpy(tokens[0].astype(np.int64))  # (token, 2)
     records = []
     for layer, stream in enumerate(streams):
         source, reached, said = read(model, stream, ends, target, layer)
