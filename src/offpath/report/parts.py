@@ -192,7 +192,11 @@ class Story:
 
     def missing(self, *kinds: type[Result]) -> list[Missing]:
         """Those of the results that are not there, and how to make them."""
-        return [_missing_result(self.run, kind) for kind in kinds if kind not in self.results]
+        return [self.gap(kind) for kind in kinds if kind not in self.results]
+
+    def gap(self, kind: type[Result]) -> Missing:
+        """How to make a result."""
+        return Missing(kind.title, f"offpath {kind.verb} {self.run.quoted}")
 
     def untrained(self) -> list[Missing]:
         """Networks whose training has not begun, and how to begin it."""
@@ -250,8 +254,18 @@ def story(run: Run) -> Story:
     return Story(run, lines, there, [session["command"] for session in sessions(run)])
 
 
-def _missing_result(run: Run, kind: type[Result]) -> Missing:
-    return Missing(kind.title, f"offpath {kind.verb} {run.quoted}")
+def text_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Sequence[str]]]
+) -> Table:
+    """A table of text: the first of each row is its title, and a list stands in small boxes."""
+    body = [
+        TableRow(
+            str(first),
+            [Entry([text]) if isinstance(text, str) else Entry(text, boxes=True) for text in texts],
+        )
+        for first, *texts in rows
+    ]
+    return Table(title, [Column(column) for column in columns], body)
 
 
 def predictor_keys(matrix: Matrix, names: Sequence[str]) -> dict[str, Key]:

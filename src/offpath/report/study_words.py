@@ -6,7 +6,7 @@ In: the record of one run. Out: sentences for the page and the terminal.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from offpath.report.words import listed, percent, setting, written
+from offpath.report.words import listed, percent, setting, significant
 from offpath.results import Study, StudyQuantity, StudyStratum
 from offpath.slices import ON_PATH, SEEN, SPLIT_STRATA, TRAINED, Slice
 
@@ -116,7 +116,7 @@ def _on_path_sentences(quantities: Mapping[str, StudyQuantity], detailed: bool) 
         if quantity.pooled and share and rest:
             without = sum(p.count * p.mse for p in rest) / sum(p.count for p in rest)
             whole = quantity.pooled.mse
-            numbers = f" (MSE {written(without)} without it, {written(whole)} with it)"
+            numbers = f" (MSE {significant(without)} without it, {significant(whole)} with it)"
             text = f"{percent(share)} of {title}{numbers if detailed else ''}"
             ways[_effect(without, whole)].append(text)
     yield from _grouped_sentences("on-path scores", DILUTION, ways)
@@ -124,7 +124,7 @@ def _on_path_sentences(quantities: Mapping[str, StudyQuantity], detailed: bool) 
 
 def _effect(rest: float, whole: float) -> str:
     """What target 2 does to an error, as far as the digits that are shown tell."""
-    if written(rest) == written(whole):
+    if significant(rest) == significant(whole):
         return "leaves"
     return "lowers" if rest > whole else "raises"
 
