@@ -108,17 +108,13 @@ def intervals(
     Series stand side by side where the other axis has names; if `joined`, a faint line joins them.
     """
     flat = frame.y.kind == "N"
-    middle, ends, beside = (
-        (frame.x, {"x": "low", "x2": "high"}, "yOffset")
-        if flat
-        else (frame.y, {"y": "low", "y2": "high"}, "xOffset")
-    )
-    base = _base(rows, frame)
-    if "N" in (frame.x.kind, frame.y.kind):
-        offset = alt.YOffset if flat else alt.XOffset
-        base = base.encode(**{beside: offset("series:N", sort=None)})
-    first, second = ends
-    across = {first: _on(first, middle._replace(field="low")), second: _on(second, "high")}
+    value, channel, offset = (frame.x, "x", "yOffset") if flat else (frame.y, "y", "xOffset")
+    ends: dict[str, Any] = {
+        channel: _on(channel, value._replace(field="low")),
+        f"{channel}2": _on(f"{channel}2", "high"),
+    }
+    beside: dict[str, Any] = {offset: {"field": "series", "type": "nominal", "sort": None}}
+    base = _base(rows, frame).encode(**beside if "N" in (frame.x.kind, frame.y.kind) else {})
     series, fill = _colour(keys), alt.Fill("series:N", scale=_scale(keys), legend=None)
     hollow = alt.condition("datum.hollow === true", alt.value(colour("paper")), fill)
     line = base.mark_line(strokeWidth=1.2, opacity=0.5, aria=False).encode(color=series)
@@ -126,7 +122,7 @@ def intervals(
         frame,
         *_beneath(frame),
         line if joined else None,
-        base.mark_rule(strokeWidth=2).encode(color=series, **across),
+        base.mark_rule(strokeWidth=2).encode(color=series, **ends),
         base.mark_point(strokeWidth=1.6, size=46, opacity=1).encode(
             stroke=alt.Stroke("series:N", scale=_scale(keys), legend=None),
             fill=hollow,
@@ -147,7 +143,9 @@ def curves(
 
     A row's `dash` is a shape of a key: line, dashed or dotted. `points` are drawn as marks.
     """
-    line = {"detail": alt.Detail("line:N")} if any("line" in row for row in rows) else {}
+    line: dict[str, Any] = (
+        {"detail": alt.Detail("line:N")} if any("line" in row for row in rows) else {}
+    )
     if any("dash" in row for row in rows):
         scale = alt.Scale(domain=["line", *DASHES], range=[[1, 0], *DASHES.values()])
         line["strokeDash"] = alt.StrokeDash("dash:N", scale=scale, legend=None)
@@ -173,8 +171,10 @@ def bars(
     if beside:
         air = alt.Scale(paddingInner=0.12)
         base = base.encode(yOffset=alt.YOffset(f"{beside}:N", sort=None, scale=air))
-    ends = {"x2": frame.x.until, "y2": frame.y.until}
-    ends = {channel: _on(channel, field) for channel, field in ends.items() if field}
+    until = {"x2": frame.x.until, "y2": frame.y.until}
+    ends: dict[str, Any] = {
+        channel: _on(channel, field) for channel, field in until.items() if field
+    }
     bar = base.mark_bar(stroke=colour("paper"), strokeWidth=1).encode(color=_colour(keys), **ends)
     ticks = base.mark_tick(thickness=2, color=colour("ink"))
     return _boxed(
@@ -189,7 +189,12 @@ def density(
 
     The dashed diagonal is where y is x. A title of a row may have several lines.
     """
-    header = {"title": None, "labelFontSize": 12, "labelFontWeight": "bold", "labelPadding": 4}
+    header: dict[str, Any] = {
+        "title": None,
+        "labelFontSize": 12,
+        "labelFontWeight": "bold",
+        "labelPadding": 4,
+    }
     lines = alt.Header(**header, labelExpr="split(datum.label, '\\n')")
     strength = alt.Scale(type="sqrt", domain=[0, 1], range=[0, 1])
     bins = (

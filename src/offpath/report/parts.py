@@ -34,12 +34,22 @@ def colour(name: str) -> str:
     >>> colour("distance_to_2")
     'var(--distance-to-2)'
     """
-    return f"var(--{re.sub('[^a-z0-9]+', '-', name)})"
+    return f"var({property_name(name)})"
+
+
+def property_name(name: str) -> str:
+    """The property of the style sheet that holds a colour."""
+    return f"--{re.sub('[^a-z0-9]+', '-', name)}"
 
 
 def slice_colour(where: Slice) -> str:
     """The style sheet's colour of a stratum."""
-    return colour(f"slice-{where.slice}")
+    return colour(slice_name(where))
+
+
+def slice_name(where: Slice) -> str:
+    """The name of a stratum's colour, apart from those of networks."""
+    return f"slice-{where.slice}"
 
 
 class Key(NamedTuple):
