@@ -12,6 +12,7 @@ import altair as alt
 
 from offpath.networks import Network, networks
 from offpath.report.words import (
+    NO_BREAK,
     accuracy_interval,
     error_interval,
     percent,
@@ -291,8 +292,8 @@ def score_entry(scores: Scores | None, *more: str) -> Entry | None:
     if scores is None:
         return None
     accuracy, mse, r2 = percent(scores.accuracy), significant(scores.mse), r_squared(scores.r2)
-    lines = [accuracy, f"MSE {mse}", error_interval(scores)]
-    lines += [f"R² {r2}"] if scores.r2 is not None else []
+    lines = [accuracy, f"MSE{NO_BREAK}{mse}", error_interval(scores)]
+    lines += [f"R²{NO_BREAK}{r2}"] if scores.r2 is not None else []
     hover = (
         f"accuracy {accuracy} ({accuracy_interval(scores)}), MSE {mse} ({error_interval(scores)}), "
         f"R² {r2}, {thousands(scores.count)} examples"

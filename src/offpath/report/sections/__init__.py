@@ -5,14 +5,21 @@ from altair.utils.schemapi import debug_mode
 from offpath.report.parts import Section, Story
 from offpath.report.sections import (
     answer,
+    circuit,
+    coefficient,
     data,
     matrix,
     predictions,
+    robustness,
     strata,
+    study,
     training,
 )
 
-SECTIONS = (answer, matrix, strata, data, training, predictions)
+SECTIONS = (
+    *(answer, matrix, strata, data, training, predictions, study),
+    *(circuit, robustness, coefficient),
+)
 
 
 def sections(story: Story) -> list[Section]:

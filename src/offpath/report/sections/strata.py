@@ -1,14 +1,14 @@
 """The section on strata: accuracy by what is asked for, and by true distance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from offpath.report.marks import DISTANCES, GROUPS, Axis, Frame, intervals, share_axis
+from offpath.report.marks import DISTANCES, GROUPS, Axis, Frame, Row, intervals, share_axis
 from offpath.report.parts import Chart, Figure, Key, Section, Story, predictor_keys
 from offpath.report.sections.matrix import slice_table
 from offpath.report.words import accuracy_interval
-from offpath.results import Matrix
+from offpath.results import Cell, Matrix
 from offpath.slices import ANY_TARGET, ISOLATION, SPLIT_STRATA, Slice
 
 ACCURACY_WORDS = {
@@ -73,26 +73,26 @@ def compared(story: Story) -> list[str]:
 
 
 def accuracy_rows(
-    matrix: Matrix, world: str, slices: Sequence[Slice], keys: dict[str, Key]
-) -> list[dict[str, object]]:
+    matrix: Matrix, world: str, slices: Sequence[Slice], keys: Mapping[str, Key]
+) -> list[Row]:
     """The accuracy of each predictor on each slice, with its interval."""
     return [
-        {
-            "series": key.title,
-            "slice": where.title,
-            "accuracy": cell.accuracy,
-            "low": cell.accuracy_low,
-            "high": cell.accuracy_high,
-            "interval": f"{accuracy_interval(cell)} %",
-            "count": cell.count,
-        }
+        accuracy_row(key.title, where, cell)
         for where in slices
         for name, key in keys.items()
         if (cell := matrix.cell(name, world, where))
     ]
 
 
-def strata_frame(rows: Sequence[dict[str, object]], title: str) -> Frame:
+def accuracy_row(series: str, where: Slice, cell: Scores) -> Row:
+    """One accuracy with its interval, for a chart."""
+    place = {"series": series, "slice": where.title, "count": cell.count}
+    ends = {"low": cell.accuracy_low, "high": cell.accuracy_high}
+    interval = f"{accuracy_interval(cell)} %"
+    return {**place, "accuracy": cell.accuracy, **ends, "interval": interval}
+
+
+def strata_frame(rows: Sequence[Row], title: str) -> Frame:
     """Slices down, accuracy across."""
     slices = {row["slice"] for row in rows}
     series = {row["series"] for row in rows}
