@@ -3,7 +3,7 @@
 In: the record of one run. Out: sentences for the page and the terminal.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from offpath.report.words import listed, percent, setting, significant
@@ -11,12 +11,8 @@ from offpath.results import Study, StudyQuantity, StudyStratum
 from offpath.slices import ON_PATH, SEEN, SPLIT_STRATA, TRAINED, Slice
 
 PARTS = {"graphs": "graphs", "model": "model", "pretrain": "pre-training"}
-ON_PATH_WORLDS = {
-    "finetuning_after": "the fine-tuning data",
-    "test_a": "test a",
-    "test_b": "test b",
-}
-OFF_PATH_WORLDS = {"test_c": "test c", "test_d": "test d", "test_e": "test e"}
+ON_PATH_SCORES = ("finetuning_after", "test_a", "test_b")
+OFF_PATH_SCORES = ("test_c", "test_d", "test_e")
 SHOWN = (TRAINED, SEEN, ON_PATH)
 """Fine-tuning shows questions of these; vertex ids on the path are apart where they are known."""
 MOST = 0.5
@@ -38,14 +34,14 @@ def origin_sentences(study: Study, named: bool) -> list[str]:
     """Which options are those of WWZ24, and, if `named`, each option that is not."""
     others = {o: d for o, d in study.differences.items() if not o.startswith("finetune.")}
     finetuning = {o: d for o, d in study.differences.items() if o not in others}
+    differ = list(dict.fromkeys(option.split(".")[0] for option in others))
+    known = [part for part in PARTS if part != "pretrain" or study.imported is None]
     sentences = []
     if study.imported is not None:
         sentences.append(
             f"The weights are imported (SHA-256 {study.imported[:IMPORTED_DIGITS]}…); how they "
             "were pre-trained is not known here."
         )
-    differ = list(dict.fromkeys(option.split(".")[0] for option in others))
-    known = [part for part in PARTS if part != "pretrain" or study.imported is None]
     if same := [PARTS[part] for part in known if part not in differ]:
         sentences.append(f"The same as in WWZ24: {listed(same)}.")
     if differ:
@@ -72,23 +68,42 @@ def hidden_sentences(study: Study, detailed: bool = True) -> list[str]:
     If `detailed`, also by how much, and which stratum has most of the error.
     """
     quantities = {one.quantity: one for one in study.quantities}
-    return [*_on_path_sentences(quantities, detailed), *_off_path_sentences(quantities, detailed)]
+    diluted: dict[str, list[str]] = {way: [] for way in DILUTION}
+    for quantity in (quantities[name] for name in ON_PATH_SCORES):
+        share = sum(p.share_of_examples for p in quantity.strata if stratum(p) == TRAINED)
+        rest = [p for p in quantity.strata if stratum(p) != TRAINED]
+        if quantity.pooled and share and rest:
+            without = sum(p.count * p.mse for p in rest) / sum(p.count for p in rest)
+            mse = quantity.pooled.mse
+            numbers = f" (MSE {significant(without)} without it, {significant(mse)} with it)"
+            text = f"{percent(share)} of {_data(quantity)}{numbers if detailed else ''}"
+            diluted[_effect(without, mse)].append(text)
+    confounded: dict[str, list[str]] = {way: [] for way in CONFOUNDING}
+    for quantity in (quantities[name] for name in OFF_PATH_SCORES):
+        never = [part for part in quantity.strata if stratum(part) not in SHOWN]
+        examples = sum(part.share_of_examples for part in never)
+        if error := sum(part.share_of_error or 0.0 for part in never):
+            way = "most" if error > min(examples, MOST) else "less"
+            confounded[way].append(
+                f"{percent(error)} of the squared error of {_data(quantity)} on {percent(examples)}"
+                f" of its examples{_largest_part(quantity) if detailed else ''}"
+            )
+    return [
+        *_sentences("on-path scores", DILUTION, diluted),
+        *_sentences("off-path scores", CONFOUNDING, confounded),
+    ]
 
 
 def mixture_sentence(study: Study) -> str:
     """What the published figures pool, in the distributions of WWZ24."""
-    titles = {one.world: one.title for one in study.quantities}
-    titles["finetuning"] = "the fine-tuning data"
-    diluted = [
-        f"{percent(shares['trained'])} of {titles[world]}"
-        for world, shares in study.mixture.items()
-        if "absent" not in shares
-    ]
-    confounded = [
-        f"{percent(shares['absent'])} and {percent(shares['unreachable'])} of {titles[world]}"
-        for world, shares in study.mixture.items()
-        if "absent" in shares
-    ]
+    titles = {quantity.world: _data(quantity) for quantity in study.quantities}
+    diluted, confounded = [], []
+    for world, shares in study.mixture.items():
+        if "absent" in shares:
+            both = f"{percent(shares['absent'])} and {percent(shares['unreachable'])}"
+            confounded.append(f"{both} of {titles[world]}")
+        else:
+            diluted.append(f"{percent(shares['trained'])} of {titles[world]}")
     return (
         f"In the distributions of WWZ24, vertex 2 is the target in {listed(diluted)}; absent and "
         f"unreachable targets make up {listed(confounded)}."
@@ -106,20 +121,9 @@ def stratum(part: StudyStratum) -> Slice:
     return next(s for s in (*SPLIT_STRATA, ON_PATH) if (s.by, s.slice) == (part.by, part.slice))
 
 
-def _on_path_sentences(quantities: Mapping[str, StudyQuantity], detailed: bool) -> Iterator[str]:
-    """Whether target 2 lowers the error of an on-path score, raises it, or leaves it as it is."""
-    ways: dict[str, list[str]] = {way: [] for way in DILUTION}
-    for name, title in ON_PATH_WORLDS.items():
-        quantity = quantities[name]
-        share = sum(p.share_of_examples for p in quantity.strata if stratum(p) == TRAINED)
-        rest = [p for p in quantity.strata if stratum(p) != TRAINED]
-        if quantity.pooled and share and rest:
-            without = sum(p.count * p.mse for p in rest) / sum(p.count for p in rest)
-            whole = quantity.pooled.mse
-            numbers = f" (MSE {significant(without)} without it, {significant(whole)} with it)"
-            text = f"{percent(share)} of {title}{numbers if detailed else ''}"
-            ways[_effect(without, whole)].append(text)
-    yield from _grouped_sentences("on-path scores", DILUTION, ways)
+def _data(quantity: StudyQuantity) -> str:
+    """The distribution of a quantity, in a sentence."""
+    return "the fine-tuning data" if quantity.world == "finetuning" else quantity.title
 
 
 def _effect(rest: float, whole: float) -> str:
@@ -129,23 +133,6 @@ def _effect(rest: float, whole: float) -> str:
     return "lowers" if rest > whole else "raises"
 
 
-def _off_path_sentences(quantities: Mapping[str, StudyQuantity], detailed: bool) -> Iterator[str]:
-    """Whether the error of an off-path score comes from questions that fine-tuning never shows."""
-    ways: dict[str, list[str]] = {way: [] for way in CONFOUNDING}
-    for name, title in OFF_PATH_WORLDS.items():
-        quantity = quantities[name]
-        never = [part for part in quantity.strata if stratum(part) not in SHOWN]
-        error = sum(p.share_of_error or 0.0 for p in never)
-        examples = sum(p.share_of_examples for p in never)
-        if error:
-            text = (
-                f"{percent(error)} of the squared error of {title} on {percent(examples)} of its "
-                f"examples{_largest_part(quantity) if detailed else ''}"
-            )
-            ways["most" if error > min(examples, MOST) else "less"].append(text)
-    yield from _grouped_sentences("off-path scores", CONFOUNDING, ways)
-
-
 def _largest_part(quantity: StudyQuantity) -> str:
     """The stratum with the largest part of the error, in brackets."""
     worst = max(quantity.strata, key=lambda part: part.share_of_error or 0.0)
@@ -153,7 +140,7 @@ def _largest_part(quantity: StudyQuantity) -> str:
     return f" ({share} from {stratum(worst).phrase}, which are {examples} of the examples)"
 
 
-def _grouped_sentences(
+def _sentences(
     scores: str, words: Mapping[str, str], ways: Mapping[str, list[str]]
 ) -> Iterator[str]:
     """A sentence for each way that occurs, about some of the scores where there are several."""
@@ -165,6 +152,6 @@ def _grouped_sentences(
 
 
 def _options(differences: Mapping[str, tuple[Any, Any]], named: bool) -> str:
-    if not named:
-        return f"{len(differences)} option{'s differ' if len(differences) > 1 else ' differs'}"
-    return ", ".join(difference(option, *values) for option, values in differences.items())
+    if named:
+        return ", ".join(difference(option, *values) for option, values in differences.items())
+    return f"{len(differences)} option{'s differ' if len(differences) > 1 else ' differs'}"

@@ -8,7 +8,7 @@ from offpath.report.marks import DISTANCES, GROUPS, Axis, Frame, Row, intervals,
 from offpath.report.parts import Chart, Figure, Key, Section, Story, predictor_keys
 from offpath.report.sections.matrix import slice_table
 from offpath.report.words import accuracy_interval
-from offpath.results import Cell, Matrix
+from offpath.results import Matrix, Scores
 from offpath.slices import ANY_TARGET, ISOLATION, SPLIT_STRATA, Slice
 
 ACCURACY_WORDS = {
