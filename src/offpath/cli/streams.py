@@ -3,7 +3,8 @@
 import io
 import os
 import sys
-from typing import Any
+
+from typing_extensions import Buffer
 
 from offpath.errors import InputError
 
@@ -13,7 +14,7 @@ class Stream(io.FileIO):
 
     lost = False
 
-    def write(self, content: Any, /) -> int:
+    def write(self, content: Buffer, /) -> int:
         """Write, or drop what nobody reads; a device that takes no more is named once."""
         if not self.lost:
             try:
@@ -22,13 +23,12 @@ class Stream(io.FileIO):
                 self.lost = True
             except OSError as error:
                 self.lost = True
-                if self.fileno() != 1:
-                    return len(content)
-                raise InputError(
-                    f"standard output could not be written ({error.strerror}); what was written to "
-                    "files is intact; give the same command again with other output"
-                ) from error
-        return len(content)
+                if self.fileno() == 1:
+                    raise InputError(
+                        f"standard output could not be written ({error.strerror}); what was "
+                        "written to files is intact; give the same command again with other output"
+                    ) from error
+        return memoryview(content).nbytes
 
 
 def open_streams() -> None:

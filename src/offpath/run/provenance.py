@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import offpath
 from offpath.configs import InputError
@@ -22,17 +22,27 @@ from offpath.run.files import Record, read_json, write_json
 PACKAGES = ("torch", "numpy", "numba", "safetensors", "pydantic", "altair")
 
 
+@runtime_checkable
 class Machine(Protocol):
     """What provenance needs of `offpath.compute.Compute`, which loads torch."""
 
     @property
-    def device(self) -> object: ...
+    def device(self) -> object:
+        """Of the tensors."""
+
     @property
-    def threads(self) -> int: ...
+    def threads(self) -> int:
+        """Of the CPU."""
+        ...
+
     @property
-    def micro_batch(self) -> int | None: ...
+    def micro_batch(self) -> int | None:
+        """Examples held at a time in training."""
+
     @property
-    def rank(self) -> int: ...
+    def rank(self) -> int:
+        """Which of several processes this is."""
+        ...
 
 
 def note_session(folder: Path) -> None:
