@@ -6,12 +6,9 @@ A verb imports its stage when it runs, so that `offpath --help` answers at once.
 import json
 import sys
 
-from offpath.cli.arguments import (
-    CircuitOptions,
-    CoefficientOptions,
-    RobustnessOptions,
-    VerifyOptions,
-)
+from rich.console import Console
+
+from offpath.cli import arguments as options
 from offpath.cli.parse import parse
 from offpath.cli.session import compute_on, resume, show_progress
 from offpath.errors import InputError, choice_fault
@@ -26,7 +23,7 @@ def circuit(words: list[str]) -> None:
 
     For example: offpath circuit wide --vertices 8
     """
-    arguments = parse("circuit", circuit, words, CircuitOptions)
+    arguments = parse(circuit, words, options.CircuitOptions)
     from offpath.handcraft.circuits import circuit_configuration, set_circuit
     from offpath.recipes import recipe
 
@@ -46,12 +43,10 @@ def verify(words: list[str]) -> None:
 
     For example: offpath verify edge --out edge.json
     """
-    arguments = parse("verify", verify, words, VerifyOptions)
+    arguments = parse(verify, words, options.VerifyOptions)
     if arguments.out is not None:
         check_writable(arguments.out)
     compute = compute_on(arguments.machine)
-    from rich.console import Console
-
     from offpath.handcraft.verify import PLANS, as_line, summary
     from offpath.handcraft.verify import verify as try_circuit
     from offpath.recipes import recipe
@@ -85,7 +80,7 @@ def robustness(words: list[str]) -> None:
 
     For example: offpath robustness runs/laptop-0123abcd-seed0 --steps 300
     """
-    arguments, run, compute = resume("robustness", robustness, words, RobustnessOptions)
+    arguments, run, compute = resume(robustness, words, options.RobustnessOptions)
     from offpath.handcraft.circuits import set_circuit
     from offpath.interpret.robustness import measure_robustness
 
@@ -100,7 +95,7 @@ def llc(words: list[str]) -> None:
 
     For example: offpath llc runs/laptop-0123abcd-seed0 --threads 1
     """
-    a, run, compute = resume("llc", llc, words, CoefficientOptions)
+    a, run, compute = resume(llc, words, options.CoefficientOptions)
     from offpath.handcraft.circuits import set_circuit
     from offpath.interpret.along_training import checkpoints_along, measure_learning_coefficients
 

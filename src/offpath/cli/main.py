@@ -9,11 +9,21 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import offpath
-from offpath.cli.parse import check_words
-from offpath.cli.stages import VERBS
+from offpath.cli import circuits, stages
+from offpath.cli.parse import check_words, verb_name
+from offpath.cli.runs import list_runs
 from offpath.cli.streams import open_streams
+from offpath.cli.weights import export_weights, import_weights
 from offpath.errors import InputError, choice_fault
 
+VERBS = {
+    verb_name(verb): verb
+    for verb in (
+        *(stages.run_all, stages.sample, stages.pretrain, stages.finetune, stages.evaluate),
+        *(stages.report, list_runs, stages.compare, import_weights, export_weights),
+        *(stages.forecast, circuits.circuit, circuits.verify, circuits.robustness, circuits.llc),
+    )
+}
 EXAMPLES = """\
 examples
   offpath run                            the whole experiment, recipe laptop: minutes on 2 cores
@@ -32,7 +42,8 @@ examples
   offpath compare study RUN              its scores beside those that WWZ24 published
 
 A run that was stopped resumes when the same command is given again. WWZ24 is the study by Wang,
-Westover, Zhao (2024). `offpath VERB --help` explains every option of a verb."""
+Westover, Zhao (2024). `offpath VERB --help` explains every option of a verb, `offpath --version`
+prints the version."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

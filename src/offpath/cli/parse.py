@@ -3,7 +3,7 @@
 import contextlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from offpath.recipes import recipe
 from offpath.run.folder import read_configuration
 
 T = TypeVar("T", bound=BaseModel)
+Verb = Callable[[list[str]], None]
 RENAMED = {
     "--examples-at-once": "--micro-batch",
     "--graphs.tune-vertices": "--graphs.finetune-vertices",
@@ -25,14 +26,19 @@ RENAMED = {
 """Options of earlier versions, and what they are now."""
 
 
-def parse(name: str, verb: object, words: list[str], default: T | type[T]) -> T:
+def verb_name(verb: Verb) -> str:
+    """What the command line calls a verb."""
+    return verb.__name__.split("_")[0]
+
+
+def parse(verb: Verb, words: list[str], default: T | type[T]) -> T:
     """Arguments as `words` change the default; tyro's box of an error becomes one line."""
     kind = default if isinstance(default, type) else type(default)
     given = tyro.MISSING_NONPROP if isinstance(default, type) else default
-    prog, text = f"offpath {name}", verb.__doc__
+    name, text = verb_name(verb), verb.__doc__
 
     def read(words: Sequence[str]) -> T:
-        return tyro.cli(kind, args=words, default=given, prog=prog, description=text)
+        return tyro.cli(kind, args=words, default=given, prog=f"offpath {name}", description=text)
 
     box, help_text = io.StringIO(), io.StringIO()
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from offpath.cli.arguments import ListOptions
 from offpath.cli.parse import parse
+from offpath.cli.tables import show_table
 from offpath.errors import InputError
 from offpath.networks import networks
 from offpath.results import RESULTS, Matrix, read_result
@@ -26,7 +27,7 @@ def list_runs(words: list[str]) -> None:
 
     For example: offpath list runs --json
     """
-    arguments = parse("list", list_runs, words, ListOptions)
+    arguments = parse(list_runs, words, ListOptions)
     folder = arguments.folder
     if not folder.is_dir():
         raise InputError(f"FOLDER must be a folder with runs in it; there is no folder {folder}")
@@ -39,13 +40,7 @@ def list_runs(words: list[str]) -> None:
     if not rows:
         print(f"no runs in {folder}; make one with `offpath run`")
         return
-    from rich.console import Console
-
-    from offpath.cli.tables import show_table
-
-    console = Console(highlight=False)
-    show_table(console, HEADERS, [_texts(row) for row in rows], folds="state")
-    console.print(LEGEND, style="dim")
+    show_table(HEADERS, [_texts(row) for row in rows], f"Runs in {folder}", LEGEND, folds="state")
 
 
 def run_state(folder: Path) -> Record:

@@ -9,8 +9,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
+from rich.console import Console
+
 from offpath.cli.arguments import FinetuneOptions, MachineOptions, MeasureOptions, RunOptions
-from offpath.cli.parse import base_configuration, parse
+from offpath.cli.parse import Verb, base_configuration, parse
+from offpath.cli.progress import follow
+from offpath.cli.tables import show_table
 from offpath.configs import Configuration, InputError, configuration_from_json
 from offpath.run.files import Record
 from offpath.run.folder import Run, create_run, open_run, working_on
@@ -23,14 +27,12 @@ DAY_SECONDS = 86_400.0
 WORTH_TIMING = 1e15  # operations: minutes on two cores
 
 
-def begin(
-    name: str, verb: object, words: list[str], *, trains: bool = False
-) -> tuple[Run, "Compute"]:
+def begin(verb: Verb, words: list[str], *, trains: bool = False) -> tuple[Run, "Compute"]:
     """The run that a recipe and options name, new or begun before, and where to compute.
 
     Names the folder, so that one can look into it meanwhile.
     """
-    arguments = parse(name, verb, words, RunOptions(configuration=base_configuration(words)))
+    arguments = parse(verb, words, RunOptions(configuration=base_configuration(words)))
     configuration = arguments.configuration
     if trains:
         check_trains(configuration)
@@ -47,11 +49,9 @@ def begin(
     return run, compute
 
 
-def resume(
-    name: str, verb: object, words: list[str], kind: type[Options]
-) -> tuple[Options, Run, "Compute"]:
+def resume(verb: Verb, words: list[str], kind: type[Options]) -> tuple[Options, Run, "Compute"]:
     """The options given, the run in the folder they name, and where to compute."""
-    arguments = parse(name, verb, words, kind)
+    arguments = parse(verb, words, kind)
     compute = compute_on(arguments.machine, join=kind is FinetuneOptions)
     if compute.ranks == 1:
         return arguments, open_run(arguments.run), compute
@@ -117,29 +117,20 @@ def compute_on(machine: MachineOptions, *, join: bool = False) -> "Compute":
 
 def show_progress(run: Run, records: Iterable[Record]) -> None:
     """Consume the records of any stages, showing on the terminal how far they are."""
-    from rich.console import Console
-
-    from offpath.cli.progress import follow
-
     follow(records, run.configuration, Console())
 
 
 def show_forecast(cost: Record) -> None:
     """Print what a configuration costs."""
-    from rich.console import Console
-
-    from offpath.cli.tables import show_table
     from offpath.fit.forecast import HEADERS, forecast_rows
 
     where = f"{cost['device']}, CPU threads: {cost['threads']}"
-    print(f"{cost['recipe']}: {cost['parameters']:,} parameters; time on {where}")
-    show_table(Console(), HEADERS, forecast_rows(cost))
+    title = f"{cost['recipe']}: {cost['parameters']:,} parameters; time on {where}"
+    show_table(HEADERS, forecast_rows(cost), title)
 
 
 def show_matrix(run: Run) -> None:
     """Print the test matrix, pooled and by stratum."""
-    from rich.console import Console
-
     from offpath.report.terminal import run_view
 
     Console().print(run_view(run))

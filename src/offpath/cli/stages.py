@@ -6,17 +6,10 @@ A verb imports its stage when it runs, so that `offpath --help` answers at once.
 import json
 import sys
 
-from offpath.cli.arguments import (
-    CompareOptions,
-    FinetuneOptions,
-    FolderOptions,
-    MeasureOptions,
-    RecipeOptions,
-    SampleOptions,
-)
-from offpath.cli.circuits import circuit, llc, robustness, verify
+from rich.console import Console
+
+from offpath.cli import arguments as options
 from offpath.cli.parse import base_configuration, parse
-from offpath.cli.runs import list_runs
 from offpath.cli.session import (
     begin,
     check_trains,
@@ -27,7 +20,7 @@ from offpath.cli.session import (
     show_matrix,
     show_progress,
 )
-from offpath.cli.weights import export_weights, import_weights
+from offpath.cli.tables import show_table
 from offpath.errors import InputError, outside
 from offpath.run.files import check_writable, write_file
 from offpath.run.folder import create_run, open_run, working_on
@@ -38,7 +31,7 @@ def run_all(words: list[str]) -> None:
 
     For example: offpath run --recipe laptop --seed 1 --pretrain.steps 5000
     """
-    run, compute = begin("run", run_all, words)
+    run, compute = begin(run_all, words)
     from offpath.pipeline import experiment, is_done
 
     with holding(run, compute):
@@ -57,14 +50,11 @@ def sample(words: list[str]) -> None:
     For example: offpath sample test_e --count 100000 --out examples.parquet
     """
     base = base_configuration(words)
-    a = parse("sample", sample, words, SampleOptions(graphs=base.graphs))
+    a = parse(sample, words, options.SampleOptions(graphs=base.graphs))
     base.model_copy(update={"graphs": a.graphs, "seed": a.seed})  # checks them
     for name, least, most in (("start", 0, 2**62), ("count", 1, 10**8)):
         for fault in outside(name, getattr(a, name), least, most):
             raise InputError(fault)
-    from rich.console import Console
-
-    from offpath.cli.tables import show_table
     from offpath.data.batches import draw
     from offpath.data.show import HEADERS, LEGEND, check_format, example_rows, write_examples
     from offpath.data.worlds import world
@@ -77,10 +67,8 @@ def sample(words: list[str]) -> None:
         write_examples(batch, a.out)
         print(f"wrote {a.count} examples to {a.out}")
         return
-    console, rows = Console(), example_rows(batch, a.start)
-    console.print(f"[bold]{where.title}[/]: {where.description}")
-    show_table(console, HEADERS, rows, folds="edges")
-    console.print(LEGEND, style="dim")
+    rows = example_rows(batch, a.start)
+    show_table(HEADERS, rows, f"{where.title}: {where.description}", LEGEND, folds="edges")
     if len(rows) < a.count:
         print(f"and {a.count - len(rows)} more: --out writes them all to a file")
 
@@ -90,7 +78,7 @@ def pretrain(words: list[str]) -> None:
 
     For example: offpath pretrain --model.layers 6
     """
-    run, compute = begin("pretrain", pretrain, words, trains=True)
+    run, compute = begin(pretrain, words, trains=True)
     from offpath.fit.stages import pretrain as stage
 
     with holding(run, compute):
@@ -103,7 +91,7 @@ def finetune(words: list[str]) -> None:
 
     For example: offpath finetune runs/paper-0123abcd-seed0 --variant as-written
     """
-    arguments, given, compute = resume("finetune", finetune, words, FinetuneOptions)
+    arguments, given, compute = resume(finetune, words, options.FinetuneOptions)
     check_trains(given.configuration)
     from offpath.fit.checkpoints import require
     from offpath.fit.stages import copy_pretraining, finetuned_otherwise
@@ -135,7 +123,7 @@ def evaluate(words: list[str]) -> None:
 
     For example: offpath evaluate runs/laptop-0123abcd-seed0 --threads 1
     """
-    _, run, compute = resume("evaluate", evaluate, words, MeasureOptions)
+    _, run, compute = resume(evaluate, words, options.MeasureOptions)
     from offpath.generalize.matrix import measure_matrix
     from offpath.handcraft.circuits import set_circuit
 
@@ -151,7 +139,7 @@ def report(words: list[str]) -> None:
 
     For example: offpath report runs/laptop-0123abcd-seed0
     """
-    run = open_run(parse("report", report, words, FolderOptions).run)
+    run = open_run(parse(report, words, options.FolderOptions).run)
     from offpath.report.page import write_report
 
     print(f"report: {write_report(run)}")
@@ -162,7 +150,7 @@ def compare(words: list[str]) -> None:
 
     For example: offpath compare study runs/laptop-0123abcd-seed0 --out study.json
     """
-    arguments = parse("compare", compare, words, CompareOptions)
+    arguments = parse(compare, words, options.CompareOptions)
     folders = [folder.resolve() for folder in arguments.runs]
     if not folders or len({*folders}) < len(folders):
         raise InputError(
@@ -170,8 +158,6 @@ def compare(words: list[str]) -> None:
         )
     if arguments.out is not None:
         check_writable(arguments.out)
-    from rich.console import Console
-
     from offpath.report.terminal import study_view
     from offpath.results import Study, read_result
 
@@ -193,30 +179,11 @@ def forecast(words: list[str]) -> None:
 
     For example: offpath forecast --recipe paper --threads 1
     """
-    default = RecipeOptions(configuration=base_configuration(words))
-    arguments = parse("forecast", forecast, words, default)
+    default = options.RecipeOptions(configuration=base_configuration(words))
+    arguments = parse(forecast, words, default)
     check_trains(arguments.configuration)
     from offpath.fit.forecast import forecast as estimate
 
     compute = compute_on(arguments.machine).at(arguments.configuration.precision)
     print("timing a few steps; on a busy machine the forecast is too long", file=sys.stderr)
     show_forecast(estimate(arguments.configuration, compute))
-
-
-VERBS = {
-    "run": run_all,
-    "sample": sample,
-    "pretrain": pretrain,
-    "finetune": finetune,
-    "evaluate": evaluate,
-    "report": report,
-    "list": list_runs,
-    "compare": compare,
-    "import": import_weights,
-    "export": export_weights,
-    "forecast": forecast,
-    "circuit": circuit,
-    "verify": verify,
-    "robustness": robustness,
-    "llc": llc,
-}

@@ -14,21 +14,28 @@ LEAST_FOLDED = 15  # columns of the terminal that the folding column keeps
 
 
 def show_table(
-    console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]], folds: str = ""
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str,
+    legend: str = "",
+    *,
+    folds: str = "",
 ) -> None:
-    """Print rows below headers; the column `folds` takes as many lines as it needs."""
-    widths = [
-        LEAST_FOLDED if column[0] == folds else max(map(len, column))
-        for column in zip(headers, *rows, strict=True)
-    ]
-    if sum(widths) + 3 * len(widths) > console.width:
+    """Print rows between a title and a legend; the column `folds` takes the lines it needs."""
+    console = Console(highlight=False)
+    console.print(Text(title))
+    columns = list(zip(headers, *rows, strict=True))
+    widths = [LEAST_FOLDED if c[0] == folds else max(map(len, c)) for c in columns]
+    if sum(widths) + 3 * len(widths) + 1 <= console.width:
+        table = Table(box=SIMPLE_HEAD)
+        for header in headers:
+            table.add_column(header, no_wrap=header != folds)
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
+    else:
         for row in rows:
             facts = [f"{header} {text}" for header, text in zip(headers, row, strict=True) if text]
             console.print(Text(", ".join(facts)), "", sep="\n")
-        return
-    table = Table(box=SIMPLE_HEAD)
-    for header in headers:
-        table.add_column(header, no_wrap=header != folds)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console.print(table)
+    if legend:
+        console.print(Text(legend, style="dim"))

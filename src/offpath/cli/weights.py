@@ -16,7 +16,7 @@ def import_weights(words: list[str]) -> None:
 
     For example: offpath import weights.pth --heads 2
     """
-    arguments = parse("import", import_weights, words, ImportOptions)
+    arguments = parse(import_weights, words, ImportOptions)
     from offpath.fit.exchange.interop import import_weights as take
     from offpath.fit.transformer import parameter_count
     from offpath.recipes import recipe
@@ -52,7 +52,7 @@ def export_weights(words: list[str]) -> None:
 
     For example: offpath export runs/laptop-0123abcd-seed0 --checkpoint finetuned --out model.onnx
     """
-    arguments = parse("export", export_weights, words, ExportOptions)
+    arguments = parse(export_weights, words, ExportOptions)
     from offpath.fit.exchange.interop import export_weights as write
 
     what = write(open_run(arguments.run), arguments.checkpoint, arguments.out)
