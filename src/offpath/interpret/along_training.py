@@ -1,11 +1,10 @@
-"""The learning coefficient of the networks of a run: set by hand, trained, and along training.
+"""The learning coefficient of the networks of a run: handcrafted, trained, and along training.
 
-In: checkpoints of a run. Out: `results/learning_coefficient.json`, whose fields
-`docs/run-folder.md` explains. All are measured on the loss of pre-training, on the same examples.
+In: checkpoints of a run. Out: `results/learning_coefficient.json`. All are measured on the loss of
+pre-training, on the same examples.
 """
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from offpath.compute import Compute
-from offpath.configs import InputError
+from offpath.configs import Configuration, InputError
 from offpath.data.batches import Batch, frozen
 from offpath.data.tokens import pack
 from offpath.data.worlds import world
@@ -24,26 +23,29 @@ from offpath.interpret.learning_coefficient import (
     Estimate,
     Loss,
     estimate_learning_coefficient,
-    find_plateau,
     finite,
+    sweep,
     with_step_size,
 )
-from offpath.interpret.options import Sampling
+from offpath.interpret.options import Sampling, check_same
+from offpath.networks import network
+from offpath.results import LearningCoefficients, Point, Trace, read_result, write_result
 from offpath.run.files import Record
-from offpath.run.folder import Run, read_result, write_result
+from offpath.run.folder import Run
 
-RESULT = "learning_coefficient"
 SWEEP_FACTORS = (1 / 4, 1 / 2, 1, 2, 4)
 """Step sizes of a sweep, as multiples of the one chosen."""
 MOST_IN_A_TRACE = 200
+Estimates = dict[tuple[str, float], tuple[Point, list[Trace]]]
+"""By checkpoint and step size."""
 
 
 def checkpoints_along(run: Run) -> list[str]:
     """The checkpoints of a run that there are: along pre-training, its end, and the circuit."""
-    snapshots = run.folder.glob("checkpoints/pretrain-step*.safetensors")
-    told = [path.stem.removeprefix("pretrain-step") for path in snapshots]
-    steps = sorted(int(step) for step in told if step.isdecimal())
-    names = ["untrained", *(f"pretrain-step{step}" for step in steps), "pretrained", "circuit"]
+    stems = [path.stem for path in run.folder.glob("checkpoints/pretrained-step*.safetensors")]
+    steps = [stem.removeprefix("pretrained-step") for stem in stems]
+    snapshots = [f"pretrained-step{k}" for k in sorted(int(k) for k in steps if k.isdecimal())]
+    names = ["untrained", *snapshots, "pretrained", "circuit"]
     return [name for name in names if run.checkpoint(name).exists()]
 
 
@@ -63,22 +65,31 @@ def measure_learning_coefficients(
     """
     if not 0 <= seed < 2**63:
         raise InputError(f"seed must be 0 to {2**63 - 1}; got {seed}")
+    swept = [with_step_size(sampling, sampling.step_size * factor) for factor in sorted(factors)]
     wanted = [(name, sampling) for name in names]
-    wanted += [(n, with_step_size(sampling, sampling.step_size * f)) for n in sweep_names
-               for f in sorted(factors)]  # fmt: skip
+    wanted += [(name, one) for name in sweep_names for one in swept]
     wanted = list({(name, one.step_size): (name, one) for name, one in wanted}.values())
     models = {name: load_model(run, name, compute.device) for name, _ in wanted}
     data = world("pretraining", run.configuration.graphs)
     batch, sha256 = frozen(data, seed, sampling.examples, compute.threads)
-    head = {"examples": sampling.examples, "sampling": sampling.model_dump(), "seed": seed,
-            "world": data.name, "examples_sha256": sha256}  # fmt: skip
-    known = _known(run, head)
+    empty = LearningCoefficients(
+        examples=sampling.examples,
+        sampling=sampling.model_dump(),
+        seed=seed,
+        world=data.name,
+        examples_sha256=sha256,
+        points=[],
+        sweeps=[],
+        traces=[],
+    )
+    known = _known(run, empty)
     for number, (name, one) in enumerate(wanted, start=1):
         if (name, one.step_size) not in known:
             loss, start = transformer_loss(models[name], batch), models[name].named_parameters()
-            found = estimate_learning_coefficient(loss, dict(start), one, seed)
-            known[name, one.step_size] = (_point(run, name, found), _traces(name, found))
-            write_result(run, RESULT, {**head, **_result(known, sampling.step_size)})
+            estimate = estimate_learning_coefficient(loss, dict(start), one, seed)
+            point = estimate.point(name, *_place(run.configuration, name))
+            known[name, one.step_size] = (point, _traces(name, estimate))
+            write_result(run, _result(empty, known, sampling.step_size))
         yield {"stage": "llc", "step": number, "of": len(wanted), "checkpoint": name}
 
 
@@ -101,64 +112,59 @@ def transformer_loss(model: Transformer, batch: Batch) -> Loss:
     return loss
 
 
-def _known(run: Run, head: Record) -> dict[tuple[str, float], tuple[Record, list[Record]]]:
-    """Points and traces of the result file, by checkpoint and step size.
-
-    An `InputError` if other options made them: nothing that took long is overwritten.
-    """
-    if not run.result(RESULT).exists():
+def _known(run: Run, empty: LearningCoefficients) -> Estimates:
+    """What the result file holds; an `InputError` if other options made it."""
+    path = run.result(LearningCoefficients.file)
+    if not path.exists():
         return {}
-    there = read_result(run, RESULT)
-    for key, value in head.items():
-        if there.get(key) != value:
-            raise InputError(
-                f"{run.result(RESULT)} was measured with other options ({key} "
-                f"{there.get(key)}, not {value}); give the same, or move it away"
-            )
-    points = [*there["points"], *({"checkpoint": s["checkpoint"], **p}
-                                  for s in there["sweeps"] for p in s["points"])]  # fmt: skip
-    keys = {(p["checkpoint"], p["step_size"]): p for p in points}
-    return {
-        key: (p, [t for t in there["traces"] if (t["checkpoint"], t["step_size"]) == key])
-        for key, p in keys.items()
-    }
+    result = read_result(run, LearningCoefficients)
+    check_same(
+        path, {**result.sampling, "seed": result.seed}, {**empty.sampling, "seed": empty.seed}
+    )
+    check_same(path, {"examples_sha256": result.examples_sha256},
+               {"examples_sha256": empty.examples_sha256})  # fmt: skip
+    points = [*result.points, *(point for one in result.sweeps for point in one.points)]
+    known: Estimates = {(p.checkpoint, p.step_size): (p, []) for p in points}
+    for trace in result.traces:
+        known[trace.checkpoint, trace.step_size][1].append(trace)
+    return known
 
 
-def _result(known: dict, step_size: float) -> Record:
-    """What the file says: points at the step size chosen, sweeps where others were tried too."""
-    points = [p for p, _ in known.values()]
-    sweeps = []
-    for name in dict.fromkeys(p["checkpoint"] for p in points if p["step_size"] != step_size):
-        swept = sorted((p for p in points if p["checkpoint"] == name), key=lambda p: p["step_size"])
-        sweeps.append({"checkpoint": name, "points": swept, **find_plateau(swept)})
-    return {
-        "points": [p for p in points if p["step_size"] == step_size],
-        "sweeps": sweeps,
-        "traces": [trace for _, traces in known.values() for trace in traces],
-    }
+def _result(
+    empty: LearningCoefficients, known: Estimates, step_size: float
+) -> LearningCoefficients:
+    """Points at the step size chosen, sweeps where others were tried too."""
+    points = [point for point, _ in known.values()]
+    swept = dict.fromkeys(p.checkpoint for p in points if p.step_size != step_size)
+    return empty.model_copy(
+        update={
+            "points": [p for p in points if p.step_size == step_size],
+            "sweeps": [sweep([p for p in points if p.checkpoint == name]) for name in swept],
+            "traces": [trace for _, traces in known.values() for trace in traces],
+        }
+    )
 
 
-def _point(run: Run, name: str, found: Estimate) -> Record:
-    """An estimate with the place of its checkpoint in the run: stage, and steps done."""
-    c = run.configuration
-    places = {
-        "untrained": ("pretrain", 0),
-        "pretrained": ("pretrain", c.pretrain.steps),
-        "finetuned": ("finetune", c.finetune.steps),
-        "scratch": ("scratch", c.finetune.steps),
-    }
-    if c.imported:
-        del places["pretrained"]  # after how many steps is not known
-    snapshot = re.fullmatch(r"(\w+)-step(\d+)", name)
-    inside = (snapshot[1], int(snapshot[2])) if snapshot else (name, None)
-    stage, step = places.get(name, inside)
-    return {"checkpoint": name, "stage": stage, "step": step, **found.record()}
+def _place(c: Configuration, checkpoint: str) -> tuple[str, int | None]:
+    """The network on whose training a checkpoint lies, and the steps done; None: not known."""
+    if checkpoint == "untrained":
+        return "pretrained", 0
+    name, _, step = checkpoint.partition("-step")
+    if step.isdecimal():
+        return name, int(step)
+    one = network(c, checkpoint)
+    imported = c.imported and checkpoint == "pretrained"
+    return checkpoint, None if imported or not (one and one.training) else one.training.steps
 
 
-def _traces(name: str, found: Estimate) -> list[Record]:
-    every = math.ceil(found.losses.shape[1] / MOST_IN_A_TRACE)
+def _traces(name: str, estimate: Estimate) -> list[Trace]:
+    every = math.ceil(estimate.losses.shape[1] / MOST_IN_A_TRACE)
     return [
-        {"checkpoint": name, "step_size": found.step_size, "chain": chain,
-         "losses": [finite(loss) for loss in losses[::every]]}
-        for chain, losses in enumerate(found.losses, start=1)
-    ]  # fmt: skip
+        Trace(
+            checkpoint=name,
+            step_size=estimate.step_size,
+            chain=chain,
+            losses=[finite(loss) for loss in losses[::every]],
+        )
+        for chain, losses in enumerate(estimate.losses, start=1)
+    ]

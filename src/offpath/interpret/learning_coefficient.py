@@ -9,6 +9,7 @@ step. Lau, Furman, Wang, Murfet, Wei 2023 (arXiv 2308.12108); Welling, Teh 2011.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 from offpath.configs import InputError
 from offpath.fit.checkpoints import Tensors
 from offpath.interpret.options import Sampling
-from offpath.run.files import Record
+from offpath.results import Point, Sweep
 
 Loss = Callable[[Tensors, Tensor], Tensor]
 """Loss of each chosen example, (chain, example), under parameters whose first axis is the chain.
@@ -68,15 +69,23 @@ class Estimate:
         """Whether nothing speaks against it."""
         return not self.reasons
 
-    def record(self) -> Record:
-        """All but the losses, as JSON takes it: null for what is not finite."""
-        numbers = {
-            name: finite(getattr(self, name))
-            for name in ("step_size", "baseline_loss", "estimate", "error", "agreement", "slope",
-                         "slope_error")
-        }  # fmt: skip
-        chains = [finite(chain) for chain in self.chains]
-        return {**numbers, "chains": chains, "trusted": self.trusted, "reasons": self.reasons}
+    def point(self, checkpoint: str, network: str, step: int | None) -> Point:
+        """All but the losses, as the result file holds it: None for what is not finite."""
+        return Point(
+            checkpoint=checkpoint,
+            network=network,
+            step=step,
+            step_size=self.step_size,
+            baseline_loss=finite(self.baseline_loss),
+            estimate=finite(self.estimate),
+            error=finite(self.error),
+            agreement=finite(self.agreement),
+            slope=finite(self.slope),
+            slope_error=finite(self.slope_error),
+            chains=[finite(chain) for chain in self.chains],
+            trusted=self.trusted,
+            reasons=self.reasons,
+        )
 
 
 def estimate_learning_coefficient(
@@ -102,32 +111,33 @@ def estimate_learning_coefficient(
     return _judge(excess, float(at_start.mean()), sampling)
 
 
-def sweep(
-    loss: Loss, start: Tensors, sampling: Sampling, step_sizes: Sequence[int | float], seed: int
-) -> Record:
-    """The estimate at each step size, as `points`, and what `find_plateau` makes of them."""
-    settings = [with_step_size(sampling, step_size) for step_size in sorted(step_sizes)]
-    points = [estimate_learning_coefficient(loss, start, s, seed).record() for s in settings]
-    return {"points": points, **find_plateau(points)}
+def sweep(points: Sequence[Point]) -> Sweep:
+    """The estimates at one checkpoint by step size, and the widest plateau among them.
 
-
-def find_plateau(points: Sequence[Record]) -> Record:
-    """The widest range of step sizes over which the estimate is trusted and does not move.
-
-    At least two neighbours, every pair within two standard errors. Its estimate is their mean; its
+    A plateau is a range of step sizes over which the estimate is trusted and does not move: at
+    least two neighbours, every pair within two standard errors. Its estimate is their mean; its
     error the largest of theirs, for a bias that neighbours share does not average out.
     """
-    runs = [points[i:j] for i in range(len(points)) for j in range(i + 2, len(points) + 1)]
-    flat = [run for run in runs if all(p["trusted"] for p in run) and _all_agree(run)]
-    if not flat:
-        verdict = "no plateau: do not trust"
-        return {"plateau": None, "estimate": None, "error": None, "verdict": verdict}
-    widest = max(flat, key=len)
-    low, high = widest[0]["step_size"], widest[-1]["step_size"]
-    estimate = math.fsum(p["estimate"] for p in widest) / len(widest)
-    error = max(p["error"] for p in widest)
-    verdict = f"plateau from step size {low:.3g} to {high:.3g}: {estimate:.3g} ± {error:.2g}"
-    return {"plateau": [low, high], "estimate": estimate, "error": error, "verdict": verdict}
+    points = sorted(points, key=lambda point: point.step_size)
+    ends = combinations(range(len(points) + 1), 2)
+    flat = [points[i:j] for i, j in ends if j - i > 1 and _is_flat(points[i:j])]
+    widest = max(flat, key=len, default=[])
+    plateau = estimate = error = None
+    verdict = "no plateau: do not trust"
+    if widest:
+        numbers = _trusted_numbers(widest)
+        plateau = low, high = widest[0].step_size, widest[-1].step_size
+        estimate = math.fsum(estimate for estimate, _ in numbers) / len(numbers)
+        error = max(error for _, error in numbers)
+        verdict = f"plateau from step size {low:.3g} to {high:.3g}: {estimate:.3g} ± {error:.2g}"
+    return Sweep(
+        checkpoint=points[0].checkpoint,
+        points=points,
+        plateau=plateau,
+        estimate=estimate,
+        error=error,
+        verdict=verdict,
+    )
 
 
 def _losses_at_start(loss: Loss, start: Tensors, examples: int) -> Float64[Tensor, " example"]:
@@ -241,12 +251,21 @@ def _split_r_hat(values: Float64[np.ndarray, "chain draw"]) -> float:
     return math.sqrt((half - 1) / half + between / within) if within > 0 else math.nan
 
 
-def _all_agree(points: Sequence[Record]) -> bool:
-    return all(
-        abs(p["estimate"] - q["estimate"]) <= 2 * math.hypot(p["error"], q["error"])
-        for i, p in enumerate(points)
-        for q in points[:i]
+def _is_flat(points: Sequence[Point]) -> bool:
+    numbers = _trusted_numbers(points)
+    return len(numbers) == len(points) and all(
+        abs(a - b) <= 2 * math.hypot(error_a, error_b)
+        for (a, error_a), (b, error_b) in combinations(numbers, 2)
     )
+
+
+def _trusted_numbers(points: Sequence[Point]) -> list[tuple[float, float]]:
+    """Estimate and error of each point that is trusted."""
+    return [
+        (point.estimate, point.error)
+        for point in points
+        if point.trusted and point.estimate is not None and point.error is not None
+    ]
 
 
 def with_step_size(sampling: Sampling, step_size: int | float) -> Sampling:
