@@ -16,8 +16,8 @@ from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import stream
 from offpath.data.worlds import world
-from offpath.fit.finetune import finetune
-from offpath.fit.pretrain import pretrain
+from offpath.fit.stages import finetune
+from offpath.fit.stages import pretrain
 from offpath.recipes import smoke
 from offpath.run.folder import Run, create_run, open_run
 from offpath.run.metrics import read_metrics

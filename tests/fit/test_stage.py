@@ -6,8 +6,8 @@ import torch
 from offpath.compute import Compute
 from offpath.configs import Configuration, InputError
 from offpath.fit.checkpoints import load_model, save_progress
-from offpath.fit.finetune import copy_pretraining, finetune, tuned_otherwise
-from offpath.fit.pretrain import pretrain, snapshot_steps
+from offpath.fit.stages import copy_pretraining, finetune, tuned_otherwise
+from offpath.fit.stages import pretrain, snapshot_steps
 from offpath.run.folder import Run, create_run, open_run, write_result
 from offpath.run.metrics import read_metrics
 

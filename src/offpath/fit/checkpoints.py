@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from offpath.configs import Architecture, Configuration, InputError
 from offpath.fit.transformer import Transformer
+from offpath.networks import network
 from offpath.run.files import UNREADABLE, reason, write_file
 from offpath.run.folder import Run
 
@@ -162,16 +163,15 @@ def checksum(tensors: Tensors, notes: dict[str, str]) -> str:
 
 
 def _maker(run: Run, name: str) -> str:
-    if name in ("untrained", "pretrained") or name.startswith("pretrain-step"):
-        c = run.configuration
-        if c.imported:
-            return (
-                f"`offpath import WEIGHTS --recipe {c.recipe} --seed {c.seed} --heads "
-                f"{c.model.heads} --norm {c.model.norm}`, of the weights {c.imported[:12]}"
-            )
-        return f"`offpath pretrain --recipe {c.recipe} --seed {c.seed}` and its other options"
-    if name == "circuit":
-        return f"`offpath evaluate {run.folder}`"
-    if name == "circuit-finetuned":
-        return f"`offpath robustness {run.folder}`"
-    return f"`offpath finetune {run.folder}`"
+    """The command that makes a checkpoint."""
+    c, made = run.configuration, network(run.configuration, name.split("-step")[0])
+    if made is None or made.made_by == "handcraft":
+        return f"`offpath evaluate {run.quoted}`"
+    if made.made_by == "finetune":
+        return f"`offpath finetune {run.quoted}`"
+    if c.imported:
+        return (
+            f"`offpath import WEIGHTS --recipe {c.recipe} --seed {c.seed} --heads "
+            f"{c.model.heads} --norm {c.model.norm}`, of the weights {c.imported[:12]}"
+        )
+    return f"`offpath pretrain --recipe {c.recipe} --seed {c.seed}` and its other options"

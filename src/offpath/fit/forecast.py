@@ -19,11 +19,11 @@ from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import Step, train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, parameter_count, predict
+from offpath.networks import networks
 from offpath.run.files import Record
 
 LARGEST_CALIBRATION = 1024  # examples a timed step
 TIMED_SECONDS = 2.0
-EVALUATED_MODELS = 5
 CALIBRATION_ANSWERS = 4096
 SECONDS_A_RESAMPLED_ERROR = (
     2e-9  # measured: 0.5 s for 1000 resamples of 65,536 examples, 6 predictors
@@ -36,15 +36,16 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     Of several processes it times one, and takes for granted that they share the work evenly.
     """
     c = configuration
-    names = worlds(c.graphs)
     model = new_model(c).to(compute.device)
     parameters = parameter_count(model)
-    stages = {
-        "pretrain": _stage(c, compute, names["pretraining"], c.pretrain),
-        "finetune": _stage(c, compute, names["finetuning"], c.finetune),
-    }
-    stages["scratch"] = stages["finetune"]
-    examples = c.evaluate.examples * len(names) * EVALUATED_MODELS
+    timed: dict[str, Record] = {}  # networks that are trained alike are timed once
+    stages = {}
+    for name, world, training in _trainings(c):
+        key = f"{world.name} {training.model_dump_json()}"
+        stages[name] = timed[key] if key in timed else _stage(c, compute, world, training)
+        timed[key] = stages[name]
+    names = worlds(c.graphs)
+    examples = c.evaluate.examples * len(names) * len(networks(c))
     batch = draw(names["test_e"], 0, 0, CALIBRATION_ANSWERS)
     seconds = examples * _seconds_an_answer(model, batch)
     seconds += examples * c.evaluate.bootstrap_resamples * SECONDS_A_RESAMPLED_ERROR
@@ -117,9 +118,20 @@ def _stage(c: Configuration, compute: Compute, world: World, training: Training)
 
 def training_operations(c: Configuration) -> float:
     """Floating-point operations of all of a configuration's training, counted and not timed."""
+    return sum(_stage_operations(c, world, training) for _, world, training in _trainings(c))
+
+
+def _trainings(c: Configuration) -> list[tuple[str, World, Training]]:
+    """Every network that is trained: its name, the distribution of its examples, and how.
+
+    The handcrafted one counts as one of the run's architecture, which may be smaller.
+    """
     names = worlds(c.graphs)
-    pretrain = _stage_operations(c, names["pretraining"], c.pretrain)
-    return pretrain + 2 * _stage_operations(c, names["finetuning"], c.finetune)
+    return [
+        (one.name, names[one.world], one.training)
+        for one in networks(c)
+        if one.training and one.world
+    ]
 
 
 def _stage_operations(c: Configuration, world: World, training: Training) -> float:

@@ -33,7 +33,7 @@ from offpath.fit.exchange.hub import HubTransformer
 from offpath.fit.exchange.interop import Imported, Norm, export_weights, import_weights
 from offpath.fit.exchange.layout import published
 from offpath.fit.exchange.onnx_graph import onnx_graph, trial
-from offpath.fit.pretrain import pretrain
+from offpath.fit.stages import pretrain
 from offpath.fit.transformer import Transformer, predict
 from offpath.handcraft.wide_circuit import wide_circuit
 from offpath.recipes import paper, smoke
