@@ -6,6 +6,7 @@ pre-training, on the same examples.
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import torch
@@ -25,7 +26,6 @@ from offpath.interpret.learning_coefficient import (
     estimate_learning_coefficient,
     finite,
     sweep,
-    with_step_size,
 )
 from offpath.interpret.options import Sampling, check_same
 from offpath.networks import network
@@ -36,8 +36,6 @@ from offpath.run.folder import Run
 SWEEP_FACTORS = (1 / 4, 1 / 2, 1, 2, 4)
 """Step sizes of a sweep, as multiples of the one chosen."""
 MOST_IN_A_TRACE = 200
-Estimates = dict[tuple[str, float], tuple[Point, list[Trace]]]
-"""By checkpoint and step size."""
 
 
 def checkpoints_along(run: Run) -> list[str]:
@@ -65,31 +63,24 @@ def measure_learning_coefficients(
     """
     if not 0 <= seed < 2**63:
         raise InputError(f"seed must be 0 to {2**63 - 1}; got {seed}")
-    swept = [with_step_size(sampling, sampling.step_size * factor) for factor in sorted(factors)]
-    wanted = [(name, sampling) for name in names]
-    wanted += [(name, one) for name in sweep_names for one in swept]
-    wanted = list({(name, one.step_size): (name, one) for name, one in wanted}.values())
+    sizes = [sampling.step_size * factor for factor in sorted(factors)]
+    wanted = [(name, sampling.step_size) for name in names]
+    wanted = dict.fromkeys([*wanted, *product(sweep_names, sizes)])
     models = {name: load_model(run, name, compute.device) for name, _ in wanted}
     data = world("pretraining", run.configuration.graphs)
     batch, sha256 = frozen(data, seed, sampling.examples, compute.threads)
-    empty = LearningCoefficients(
-        examples=sampling.examples,
-        sampling=sampling.model_dump(),
-        seed=seed,
-        world=data.name,
-        examples_sha256=sha256,
-        points=[],
-        sweeps=[],
-        traces=[],
-    )
-    known = _known(run, empty)
-    for number, (name, one) in enumerate(wanted, start=1):
-        if (name, one.step_size) not in known:
+    result = _result(run, LearningCoefficients(
+        examples=sampling.examples, sampling=sampling.model_dump(), seed=seed, world=data.name,
+        examples_sha256=sha256, points=[], sweeps=[], traces=[]
+    ))  # fmt: skip
+    for number, (name, step_size) in enumerate(wanted, start=1):
+        if (name, step_size) not in _points(result):
             loss, start = transformer_loss(models[name], batch), models[name].named_parameters()
-            estimate = estimate_learning_coefficient(loss, dict(start), one, seed)
+            options = sampling.model_copy(update={"step_size": step_size})
+            estimate = estimate_learning_coefficient(loss, dict(start), options, seed)
             point = estimate.point(name, *_place(run.configuration, name))
-            known[name, one.step_size] = (point, _traces(name, estimate))
-            write_result(run, _result(empty, known, sampling.step_size))
+            result = _with(result, point, _traces(point, estimate), sampling.step_size)
+            write_result(run, result)
         yield {"stage": "llc", "step": number, "of": len(wanted), "checkpoint": name}
 
 
@@ -112,37 +103,34 @@ def transformer_loss(model: Transformer, batch: Batch) -> Loss:
     return loss
 
 
-def _known(run: Run, empty: LearningCoefficients) -> Estimates:
-    """What the result file holds; an `InputError` if other options made it."""
+def _result(run: Run, empty: LearningCoefficients) -> LearningCoefficients:
+    """What the result file holds, if the same options made it; `empty` where there is none."""
     path = run.result(LearningCoefficients.file)
     if not path.exists():
-        return {}
+        return empty
     result = read_result(run, LearningCoefficients)
-    check_same(
-        path, {**result.sampling, "seed": result.seed}, {**empty.sampling, "seed": empty.seed}
-    )
-    check_same(path, {"examples_sha256": result.examples_sha256},
-               {"examples_sha256": empty.examples_sha256})  # fmt: skip
-    points = [*result.points, *(point for one in result.sweeps for point in one.points)]
-    known: Estimates = {(p.checkpoint, p.step_size): (p, []) for p in points}
-    for trace in result.traces:
-        known[trace.checkpoint, trace.step_size][1].append(trace)
-    return known
+    before, now = ({**one.sampling, "seed": one.seed} for one in (result, empty))
+    check_same(path, before, now)
+    check_same(path, result.model_dump(), empty.model_dump(include={"world", "examples_sha256"}))
+    return result
 
 
-def _result(
-    empty: LearningCoefficients, known: Estimates, step_size: float
+def _points(result: LearningCoefficients) -> dict[tuple[str, float], Point]:
+    """Every point, by checkpoint and step size."""
+    swept = (point for one in result.sweeps for point in one.points)
+    return {(point.checkpoint, point.step_size): point for point in (*result.points, *swept)}
+
+
+def _with(
+    result: LearningCoefficients, point: Point, traces: list[Trace], step_size: float
 ) -> LearningCoefficients:
-    """Points at the step size chosen, sweeps where others were tried too."""
-    points = [point for point, _ in known.values()]
-    swept = dict.fromkeys(p.checkpoint for p in points if p.step_size != step_size)
-    return empty.model_copy(
-        update={
-            "points": [p for p in points if p.step_size == step_size],
-            "sweeps": [sweep([p for p in points if p.checkpoint == name]) for name in swept],
-            "traces": [trace for _, traces in known.values() for trace in traces],
-        }
-    )
+    """One more point: among those of the step size chosen, and in sweeps where there are others."""
+    points = [*_points(result).values(), point]
+    names = dict.fromkeys(p.checkpoint for p in points if p.step_size != step_size)
+    sweeps = [sweep([p for p in points if p.checkpoint == name]) for name in names]
+    points = [p for p in points if p.step_size == step_size]
+    traces = [*result.traces, *traces]
+    return result.model_copy(update={"points": points, "sweeps": sweeps, "traces": traces})
 
 
 def _place(c: Configuration, checkpoint: str) -> tuple[str, int | None]:
@@ -153,18 +141,13 @@ def _place(c: Configuration, checkpoint: str) -> tuple[str, int | None]:
     if step.isdecimal():
         return name, int(step)
     one = network(c, checkpoint)
-    imported = c.imported and checkpoint == "pretrained"
-    return checkpoint, None if imported or not (one and one.training) else one.training.steps
+    if one is None or one.training is None or (c.imported and checkpoint == "pretrained"):
+        return checkpoint, None
+    return checkpoint, one.training.steps
 
 
-def _traces(name: str, estimate: Estimate) -> list[Trace]:
+def _traces(point: Point, estimate: Estimate) -> list[Trace]:
     every = math.ceil(estimate.losses.shape[1] / MOST_IN_A_TRACE)
-    return [
-        Trace(
-            checkpoint=name,
-            step_size=estimate.step_size,
-            chain=chain,
-            losses=[finite(loss) for loss in losses[::every]],
-        )
-        for chain, losses in enumerate(estimate.losses, start=1)
-    ]
+    traces = enumerate(estimate.losses[:, ::every], start=1)
+    return [Trace(checkpoint=point.checkpoint, step_size=point.step_size, chain=chain,
+                  losses=list(map(finite, losses))) for chain, losses in traces]  # fmt: skip

@@ -71,21 +71,13 @@ class Estimate:
 
     def point(self, checkpoint: str, network: str, step: int | None) -> Point:
         """All but the losses, as the result file holds it: None for what is not finite."""
-        return Point(
-            checkpoint=checkpoint,
-            network=network,
-            step=step,
-            step_size=self.step_size,
-            baseline_loss=finite(self.baseline_loss),
-            estimate=finite(self.estimate),
-            error=finite(self.error),
-            agreement=finite(self.agreement),
-            slope=finite(self.slope),
-            slope_error=finite(self.slope_error),
-            chains=[finite(chain) for chain in self.chains],
-            trusted=self.trusted,
-            reasons=self.reasons,
-        )
+        numbers = {
+            name: finite(getattr(self, name))
+            for name in ("baseline_loss", "estimate", "error", "agreement", "slope", "slope_error")
+        }
+        return Point(checkpoint=checkpoint, network=network, step=step, step_size=self.step_size,
+                     **numbers, chains=list(map(finite, self.chains)), trusted=self.trusted,
+                     reasons=self.reasons)  # fmt: skip
 
 
 def estimate_learning_coefficient(
@@ -130,14 +122,8 @@ def sweep(points: Sequence[Point]) -> Sweep:
         estimate = math.fsum(estimate for estimate, _ in numbers) / len(numbers)
         error = max(error for _, error in numbers)
         verdict = f"plateau from step size {low:.3g} to {high:.3g}: {estimate:.3g} ± {error:.2g}"
-    return Sweep(
-        checkpoint=points[0].checkpoint,
-        points=points,
-        plateau=plateau,
-        estimate=estimate,
-        error=error,
-        verdict=verdict,
-    )
+    return Sweep(checkpoint=points[0].checkpoint, points=points, plateau=plateau,
+                 estimate=estimate, error=error, verdict=verdict)  # fmt: skip
 
 
 def _losses_at_start(loss: Loss, start: Tensors, examples: int) -> Float64[Tensor, " example"]:
@@ -266,11 +252,6 @@ def _trusted_numbers(points: Sequence[Point]) -> list[tuple[float, float]]:
         for point in points
         if point.trusted and point.estimate is not None and point.error is not None
     ]
-
-
-def with_step_size(sampling: Sampling, step_size: int | float) -> Sampling:
-    """The same sampling at another step size, checked anew."""
-    return Sampling(**{**sampling.model_dump(), "step_size": step_size})
 
 
 def finite(number: int | float) -> float | None:

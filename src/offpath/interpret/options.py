@@ -36,19 +36,9 @@ class Robustness(Section):
     @model_validator(mode="after")
     def _all_faults_at_once(self) -> "Robustness":
         rate = (1e-12, 10)
-        _check(
-            self,
-            choices=(1, 10_000),
-            steps=(1, 10**7),
-            batch_examples=(1, 2**20),
-            examples=(1, 2**20),
-            draws=(1, 1000),
-            seed=(0, 2**63 - 1),
-            rates=rate,
-            retention_rates=rate,
-            noises=rate,
-            noise_rate=rate,
-        )
+        _check(self, choices=(1, 10_000), steps=(1, 10**7), batch_examples=(1, 2**20),
+               examples=(1, 2**20), draws=(1, 1000), seed=(0, 2**63 - 1), rates=rate,
+               retention_rates=rate, noises=rate, noise_rate=rate)  # fmt: skip
         return self
 
 
@@ -74,17 +64,9 @@ class Sampling(Section):
 
     @model_validator(mode="after")
     def _all_faults_at_once(self) -> "Sampling":
-        _check(
-            self,
-            examples=(2, 2**24),
-            batch_examples=(1, self.examples),
-            chains=(1, 4096),
-            burn_in_steps=(0, 10**8),
-            draws=(20, 10**8),
-            step_size=(1e-15, 1),
-            localisation=(0, 1e9),
-            inverse_temperature=(1e-9, 1e9),
-        )
+        _check(self, examples=(2, 2**24), batch_examples=(1, self.examples), chains=(1, 4096),
+               burn_in_steps=(0, 10**8), draws=(20, 10**8), step_size=(1e-15, 1),
+               localisation=(0, 1e9), inverse_temperature=(1e-9, 1e9))  # fmt: skip
         return self
 
     @property

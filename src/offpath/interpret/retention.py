@@ -16,7 +16,7 @@ from offpath.fit.checkpoints import load_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
-from offpath.generalize.evaluate import evaluate
+from offpath.generalize.evaluate import Bootstrap, evaluate
 from offpath.interpret.options import Robustness
 from offpath.networks import Network, network
 from offpath.results import Retention, StepCell
@@ -26,7 +26,7 @@ from offpath.slices import ANY_TARGET
 POINTS = (1, 3, 10, 30, 100, 300)
 """Steps after which the scores are measured; 0 and the last one too."""
 LARGEST_ANSWER = 1e12  # stands for an answer that is not finite
-SLICED_BY = ("pooled", "stratum", "name", "label")
+SLICED_BY = ("pooled", "stratum", "vertex_id", "label")
 
 
 def interventions(c: Configuration, options: Robustness) -> list[Network]:
@@ -53,9 +53,9 @@ def measure_retention(run: Run, compute: Compute, options: Robustness) -> Iterat
 
 def _retention(run: Run, compute: Compute, one: Network, *, at_end_on_all: bool) -> Retention:
     c, e, training = run.configuration, run.configuration.evaluate, one.training
-    assert one.starts_from, "an intervention trains a network"
-    assert one.world and training
-    model = load_model(run, one.starts_from, compute.device)
+    assert one.world is not None, "training needs a distribution"
+    assert training is not None, "a network without training is not trained"
+    model = load_model(run, "circuit", compute.device)
     steps = sorted({0, *(p for p in POINTS if p < training.steps), training.steps})
     batches = stream(
         world(one.world, c.graphs), c.seed, training.batch_examples, threads=compute.threads
@@ -69,14 +69,8 @@ def _retention(run: Run, compute: Compute, one: Network, *, at_end_on_all: bool)
             losses.append((step.step, _finite(step.squared_errors.mean().item())))
             last = step.step == training.steps
             cells += _cells(run, compute, model, step.step, sets if last else along)
-    return Retention(
-        rate=training.learning_rate,
-        finetuned_on=one.world,
-        world=ANY_TARGET,
-        steps=steps,
-        cells=cells,
-        losses=losses,
-    )
+    return Retention(rate=training.learning_rate, finetuned_on=one.world, world=ANY_TARGET,
+                     steps=steps, cells=cells, losses=losses)  # fmt: skip
 
 
 def _cells(
@@ -84,20 +78,16 @@ def _cells(
 ) -> list[StepCell]:
     """Cells as those of the test matrix, with the step."""
     c, cells = run.configuration, []
+    bootstrap = Bootstrap(c.evaluate.bootstrap_resamples, c.evaluate.seed, compute.threads)
     for name, batch in sets.items():
         answers = np.nan_to_num(predict(model, batch.tokens).astype(float), nan=LARGEST_ANSWER)
-        (records,) = evaluate(
-            batch,
-            answers[None].clip(-LARGEST_ANSWER, LARGEST_ANSWER),
-            finetune_vertices=c.graphs.finetune_vertices,
-            resamples=c.evaluate.bootstrap_resamples,
-            seed=c.evaluate.seed,
-            threads=compute.threads,
-        )
+        answers = answers[None].clip(-LARGEST_ANSWER, LARGEST_ANSWER)
+        (rows,) = evaluate(batch, answers, c.graphs.finetune_vertices, bootstrap)
+        place = {"predictor": "circuit", "world": name, "step": step}
         cells += [
-            StepCell(predictor="circuit", step=step, world=name, **record)
-            for record in records
-            if record["by"] in SLICED_BY
+            StepCell(**place, by=by, slice=part, **dict(scores))
+            for by, part, scores in rows
+            if by in SLICED_BY
         ]
     return cells
 

@@ -115,13 +115,9 @@ def _perturb(setting: Setting) -> Iterator[results.Perturbed]:
         for rate in options.rates:
             curve = _retrain(setting, deepcopy(noisy), rate, choice)
             yield results.Perturbed(
-                choice=choice,
-                matrix=name,
-                rate=rate,
-                loss_perturbed=before,
-                loss_after=curve[-1][1],
-                curve=[(0, before), *curve],
-            )
+                choice=choice, matrix=name, rate=rate, loss_perturbed=before,
+                loss_after=curve[-1][1], curve=[(0, before), *curve]
+            )  # fmt: skip
 
 
 def matrices(model: Transformer) -> dict[str, Tensor]:
@@ -160,14 +156,11 @@ def _add_noise(setting: Setting) -> Iterator[results.Graded]:
         seed = 2**30 * (options.seed + 1) + draw
         noisy = _with_noise(setting.circuit, relative_to, noise, seed)
         before = loss(noisy, setting.batch)
+        after = _retrain(setting, noisy, options.noise_rate, draw)[-1][1]
         yield results.Graded(
-            relative_to=relative_to,
-            noise=noise,
-            draw=draw,
-            rate=options.noise_rate,
-            loss_perturbed=before,
-            loss_after=_retrain(setting, noisy, options.noise_rate, draw)[-1][1],
-        )
+            relative_to=relative_to, noise=noise, draw=draw, rate=options.noise_rate,
+            loss_perturbed=before, loss_after=after
+        )  # fmt: skip
 
 
 def _retrain(
@@ -191,19 +184,10 @@ def _retrain(
 
 def retraining(base: Training, rate: float, options: Robustness) -> Training:
     """Adam at a constant rate, without decay or clipping, as in WWZ24."""
-    return base.model_copy(
-        update={
-            "batch_examples": options.batch_examples,
-            "steps": options.steps,
-            "optimizer": "adam",
-            "learning_rate": rate,
-            "warmup_steps": 0,
-            "decay_from": 1.0,
-            "final_share": 1.0,
-            "weight_decay": 0.0,
-            "clip_norm": None,
-        }
-    )
+    constant = {"warmup_steps": 0, "decay_from": 1.0, "final_share": 1.0, "learning_rate": rate}
+    amount = {"batch_examples": options.batch_examples, "steps": options.steps}
+    plain = {"optimizer": "adam", "weight_decay": 0.0, "clip_norm": None}
+    return base.model_copy(update={**constant, **amount, **plain})
 
 
 def _recovered(rows: list[results.Perturbed], options: Robustness) -> list[results.Recovered]:
@@ -213,11 +197,8 @@ def _recovered(rows: list[results.Perturbed], options: Robustness) -> list[resul
         after = [row.loss_after for row in rows if row.rate == rate]
         hits, count = sum(value < bound for value in after), len(after)
         low, high = wilson(hits, count)
-        shares.append(
-            results.Recovered(
-                rate=rate, count=count, below=bound, share=hits / count, low=low, high=high
-            )
-        )
+        shares.append(results.Recovered(rate=rate, count=count, below=bound, share=hits / count,
+                                        low=low, high=high))  # fmt: skip
     return shares
 
 
