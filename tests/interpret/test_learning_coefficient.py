@@ -1,4 +1,3 @@
-import json
 import math
 from collections.abc import Callable
 
@@ -19,11 +18,11 @@ from offpath.interpret.along_training import measure_learning_coefficients, tran
 from offpath.interpret.learning_coefficient import (
     Loss,
     estimate_learning_coefficient,
-    find_plateau,
     sweep,
 )
 from offpath.interpret.options import Sampling
-from offpath.run.folder import Run, read_result
+from offpath.results import LearningCoefficients, Point, read_result
+from offpath.run.folder import Run
 
 CPU = Compute(torch.device("cpu"), 1)
 
@@ -256,7 +255,7 @@ def test_the_same_seed_gives_the_same_numbers_and_a_chain_does_not_see_the_other
     loss, start, _ = reduced_rank_problem(examples=200)
     few = toy_sampling(examples=200, batch_examples=20, chains=3, burn_in_steps=5, draws=40)
     one, again, other = (estimate_learning_coefficient(loss, start, few, s) for s in (7, 7, 8))
-    assert one.record() == again.record()
+    assert one.point("", "", None) == again.point("", "", None)
     assert np.array_equal(one.losses, again.losses)
     assert other.estimate != one.estimate
     more = few.model_copy(update={"chains": 5})
@@ -331,10 +330,9 @@ def test_a_chain_that_runs_off_is_told_and_written_as_null(draws: int):
     found = estimate_learning_coefficient(potential(half_square), origin(2), sampling, seed=0)
     assert not found.trusted
     assert "take steps smaller than 0.5" in found.reasons[0]
-    record = found.record()
-    assert record["estimate"] is record["error"] is record["agreement"] is None
-    assert record["chains"] == [None, None]
-    json.dumps(record, allow_nan=False)
+    point = found.point("w", "w", None)
+    assert point.estimate is point.error is point.agreement is None
+    assert point.chains == [None, None]
 
 
 def test_an_error_that_leaves_nothing_to_say_is_told():
@@ -359,31 +357,47 @@ def test_the_error_sees_what_a_chain_does_not():
 
 
 def test_a_sweep_finds_the_step_sizes_over_which_nothing_changes():
-    sampling = toy_sampling(chains=8, draws=600, burn_in_steps=150)
     sizes = [1e-6, 4e-4, 8e-4, 1.2e-2, 5e-2]  # too slow; good; good; biased by half; runs off
-    found = sweep(potential(half_square), origin(10), sampling, sizes[::-1], seed=1)
-    assert [p["step_size"] for p in found["points"]] == sizes
-    assert not found["points"][0]["trusted"]
-    assert found["points"][-1]["estimate"] is None
-    assert found["plateau"] == [4e-4, 8e-4]
-    assert abs(found["estimate"] - 5) < 3 * found["error"]
-    assert found["error"] == max(p["error"] for p in found["points"][1:3])
-    assert found["verdict"].startswith("plateau from step size 0.0004 to 0.0008: ")
+    points = []
+    for size in sizes[::-1]:
+        sampling = toy_sampling(chains=8, draws=600, burn_in_steps=150, step_size=size)
+        found = estimate_learning_coefficient(potential(half_square), origin(10), sampling, seed=1)
+        points.append(found.point("w", "w", None))
+    result = sweep(points)
+    assert result.checkpoint == "w"
+    assert [p.step_size for p in result.points] == sizes
+    assert not result.points[0].trusted
+    assert result.points[-1].estimate is None
+    assert result.plateau == (4e-4, 8e-4)
+    assert result.estimate is not None
+    assert result.error is not None
+    assert abs(result.estimate - 5) < 3 * result.error
+    assert result.error == max(p.error for p in result.points[1:3] if p.error)
+    assert result.verdict.startswith("plateau from step size 0.0004 to 0.0008: ")
 
 
-def test_without_two_neighbours_that_are_trusted_and_agree_there_is_no_plateau():
-    def point(step_size: float, estimate: float, trusted: bool = True) -> dict:
-        return {"step_size": step_size, "estimate": estimate, "error": 0.1, "trusted": trusted}
-
-    none = {"plateau": None, "estimate": None, "error": None,
-            "verdict": "no plateau: do not trust"}  # fmt: skip
-    assert find_plateau([]) == none
-    assert find_plateau([point(1, 5.0)]) == none
-    assert find_plateau([point(1, 5.0), point(2, 5.4), point(3, 5.8)]) == none
-    assert find_plateau([point(1, 5.0), point(2, 5.0, False), point(3, 5.0)]) == none
-    assert find_plateau([point(1, 9.0), point(2, 5.0), point(3, 5.2)])["plateau"] == [2, 3]
-    creeping = [point(k, 5 + 0.2 * k) for k in range(1, 6)]  # each close to the next, ends are not
-    assert find_plateau(creeping)["plateau"] == [1, 2]
+@pytest.mark.parametrize(
+    ("estimates", "plateau"),
+    [
+        ([5.0], None),
+        ([5.0, 5.4, 5.8], None),
+        ([5.0, None, 5.0], None),  # not trusted
+        ([9.0, 5.0, 5.2], (2, 3)),
+        ([5.2, 5.4, 5.6, 5.8, 6.0], (1, 2)),  # each close to the next, the ends are not
+    ],
+)
+def test_a_plateau_takes_two_neighbours_that_are_trusted_and_agree(estimates, plateau):
+    points = [
+        Point(checkpoint="w", network="w", step=None, step_size=size, baseline_loss=0,
+              estimate=estimate or 5.0, error=0.1, agreement=1, slope=0, slope_error=0, chains=[],
+              trusted=estimate is not None, reasons=[])
+        for size, estimate in enumerate(estimates, start=1)
+    ]  # fmt: skip
+    result = sweep(points)
+    assert result.plateau == plateau
+    if plateau is None:
+        assert result.estimate is result.error is None
+        assert result.verdict == "no plateau: do not trust"
 
 
 # Bad input
@@ -481,12 +495,12 @@ def test_the_read_out_of_a_transformer_has_the_coefficient_of_its_linear_regress
 @pytest.fixture
 def trained(run: Run) -> Run:
     """A run with checkpoints whose weights are drawn, not trained: their numbers are not used."""
-    for seed, name in enumerate(("untrained", "pretrain-step8", "pretrained", "circuit")):
+    for seed, name in enumerate(("untrained", "pretrained-step8", "pretrained", "circuit")):
         save_model(run, name, new_model(run.configuration.model_copy(update={"seed": seed})))
     return run
 
 
-NAMES, SWEPT = ("untrained", "pretrain-step8", "circuit"), ("pretrained",)
+NAMES, SWEPT = ("untrained", "pretrained-step8", "circuit"), ("pretrained",)
 BRIEF = Sampling(examples=64, batch_examples=8, chains=2, burn_in_steps=2, draws=20)
 FACTORS = (1, 1e4)
 
@@ -530,37 +544,53 @@ def test_a_measurement_stopped_anywhere_ends_as_if_it_never_was(trained: Run, mo
 def test_the_result_has_what_the_report_reads(trained: Run, monkeypatch):
     monkeypatch.setattr(stage, "MOST_IN_A_TRACE", 8)
     measure(trained)
-    result = read_result(trained, "learning_coefficient")
-    assert result["examples"] == 64
-    assert result["sampling"] == BRIEF.model_dump()
-    assert [(p["checkpoint"], p["stage"], p["step"]) for p in result["points"]] == [
-        ("untrained", "pretrain", 0),
-        ("pretrain-step8", "pretrain", 8),
+    result = read_result(trained, LearningCoefficients)
+    assert result.examples == 64
+    assert result.sampling == BRIEF.model_dump()
+    assert [(p.checkpoint, p.network, p.step) for p in result.points] == [
+        ("untrained", "pretrained", 0),
+        ("pretrained-step8", "pretrained", 8),
         ("circuit", "circuit", None),
-        ("pretrained", "pretrain", 20),
+        ("pretrained", "pretrained", 20),
     ]
     batch, sha256 = frozen(world("pretraining", trained.configuration.graphs), 0, 64)
-    assert result["examples_sha256"] == sha256
+    assert result.examples_sha256 == sha256
     circuit = new_model(trained.configuration.model_copy(update={"seed": 3}))
-    point = result["points"][2]
+    point = result.points[2]
     loss = np.mean((predict(circuit, batch.tokens) - batch.distance) ** 2)
-    assert point["baseline_loss"] == pytest.approx(loss, rel=1e-5)
-    assert len(point["chains"]) == 2
-    assert np.mean(point["chains"]) == pytest.approx(point["estimate"])
-    (swept,) = result["sweeps"]
-    assert swept["checkpoint"] == "pretrained"
-    assert [p["step_size"] for p in swept["points"]] == pytest.approx([1e-5, 1e-1])
-    assert swept["points"][1]["estimate"] is None  # so large a step runs off
-    assert swept["plateau"] is swept["estimate"] is None
-    assert swept["verdict"] == "no plateau: do not trust"
-    assert [(t["checkpoint"], t["chain"]) for t in result["traces"]] == [
-        (name, chain) for name in (*NAMES, "pretrained", "pretrained") for chain in (1, 2)
-    ]
-    assert all(len(t["losses"]) == 7 for t in result["traces"])  # each third of 20
-    assert result["traces"][-1]["losses"][-1] is None
+    assert point.baseline_loss == pytest.approx(loss, rel=1e-5)
     start: Tensors = dict(circuit.named_parameters())
     again = estimate_learning_coefficient(transformer_loss(circuit, batch), start, BRIEF, seed=0)
-    assert result["traces"][4]["losses"] == again.losses[0, ::3].tolist()
+    assert point == again.point("circuit", "circuit", None)
+    assert np.mean(again.chains) == pytest.approx(again.estimate)
+    (swept,) = result.sweeps
+    assert swept.checkpoint == "pretrained"
+    assert [p.step_size for p in swept.points] == pytest.approx([1e-5, 1e-1])
+    assert swept.points[1].estimate is None  # so large a step runs off
+    assert swept.plateau is swept.estimate is None
+    assert swept.verdict == "no plateau: do not trust"
+    assert [(t.checkpoint, t.chain) for t in result.traces] == [
+        (name, chain) for name in (*NAMES, "pretrained", "pretrained") for chain in (1, 2)
+    ]
+    assert all(len(t.losses) == 7 for t in result.traces)  # each third of 20
+    assert result.traces[-1].losses[-1] is None
+    assert result.traces[4].losses == again.losses[0, ::3].tolist()
+
+
+def test_a_checkpoint_has_its_place_on_the_training_of_a_network(tiny):
+    places = {
+        "untrained": ("pretrained", 0),
+        "pretrained-step8": ("pretrained", 8),
+        "pretrained": ("pretrained", 20),
+        "finetuned": ("finetuned", 6),
+        "scratch": ("scratch", 6),
+        "circuit": ("circuit", None),
+        "circuit-finetuned": ("circuit-finetuned", 6),
+    }
+    for checkpoint, place in places.items():
+        assert stage._place(tiny, checkpoint) == place
+    imported = tiny.model_copy(update={"imported": 64 * "0"})
+    assert stage._place(imported, "pretrained") == ("pretrained", None)
 
 
 def test_a_missing_checkpoint_is_named_before_anything_is_measured(trained: Run):
