@@ -52,7 +52,7 @@ def train_network(
     if writes:
         discard_results(run, network)
     model, optimizer, first = _start(run, compute, network, training)
-    dropped = rewind_metrics(run, network, first) if writes else None
+    dropped = rewind_metrics(run, name, first) if writes else None
     if first or dropped:
         yield {"network": name, "step": first, "resumed": dropped or "nothing was lost"}
     for step, record in _logged_steps(run, compute, network, training, (model, optimizer, first)):

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from offpath.compute import Compute
-from offpath.configs import Configuration, InputError
+from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen
 from offpath.data.tokens import pack
 from offpath.data.worlds import world
@@ -27,7 +27,7 @@ from offpath.interpret.learning_coefficient import (
     finite,
     sweep,
 )
-from offpath.interpret.options import Sampling, check_same
+from offpath.interpret.options import Sampling, check_same, check_seed
 from offpath.networks import network
 from offpath.results import LearningCoefficients, Point, Trace, read_result, write_result
 from offpath.run.files import Record
@@ -61,8 +61,7 @@ def measure_learning_coefficients(
     Writes `results/learning_coefficient.json` after each estimate and yields a record. What the
     file holds already is kept; with other sampling or another seed it must be moved away.
     """
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed must be 0 to {2**63 - 1}; got {seed}")
+    check_seed(seed)
     sizes = [sampling.step_size * factor for factor in sorted(factors)]
     wanted = [(name, sampling.step_size) for name in names]
     wanted = dict.fromkeys([*wanted, *product(sweep_names, sizes)])

@@ -10,22 +10,19 @@ the sum of the cosines of the parameters, so that no parameter counts for its sc
 
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import reduce
+from itertools import product
 
 import torch
 from jaxtyping import Float, Float64, Int64
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from offpath.fit.transformer import Transformer
+from offpath.fit.transformer import Attention, Layer, Transformer
 
 MOST_SWEEPS = 30
-READS = ("self_attn.in_proj_weight", "linear1.weight")
-"""Parameters of a layer whose columns are the residual stream."""
-WRITES = (
-    *("self_attn.out_proj.weight", "linear2.weight", "self_attn.out_proj.bias", "linear2.bias"),
-    *("norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias"),
-)
-"""Those whose rows are."""
+Sides = Iterator[Float[Tensor, "row column"]]
+"""Views of parameters, with the neurons that are permuted as their rows."""
 
 
 @torch.no_grad()
@@ -43,9 +40,9 @@ def align(a: Transformer, b: Transformer) -> Transformer:
     model = deepcopy(b)
     best = similarity(a, model)
     for _ in range(MOST_SWEEPS):
-        for index in range(a.architecture.layers):
-            _align_hidden_units(a, model, index)
-            _align_heads(a, model, index)
+        for ours, theirs in zip(a.layers, model.layers, strict=True):
+            _align_hidden_units(ours, theirs)
+            _align_heads(ours.self_attn, theirs.self_attn)
         _align_residual(a, model)
         now = similarity(a, model)
         if now <= best + 1e-9:
@@ -61,11 +58,6 @@ def similarity(a: Transformer, b: Transformer) -> float:
     return sum(float((_unit(one) * _unit(other)).sum()) for one, other in pairs)
 
 
-def layer_weights(model: Transformer, index: int, name: str) -> Tensor:
-    """A parameter of a layer, as a view without gradients; the first layer has index 0."""
-    return model.get_parameter(f"layers.{index}.{name}").data
-
-
 def _unit(parameter: Tensor) -> Tensor:
     values = parameter.detach().double().cpu()  # assignments are made there
     return values / values.norm().clamp_min(1e-30)
@@ -76,63 +68,55 @@ def _assignment(gain: Float[Tensor, "one other"]) -> Int64[Tensor, " one"]:
     return torch.from_numpy(linear_sum_assignment(gain.numpy(), maximize=True)[1])
 
 
-def _align_hidden_units(a: Transformer, b: Transformer, index: int) -> None:
-    gain = torch.zeros(a.architecture.feed_forward, a.architecture.feed_forward).double()
-    for ours, theirs in zip(_hidden_sides(a, index), _hidden_sides(b, index), strict=True):
-        gain += _unit(ours) @ _unit(theirs).mT
-    order = _assignment(gain)
-    for side in _hidden_sides(b, index):
+def _align_hidden_units(ours: Layer, theirs: Layer) -> None:
+    order = _assignment(_gain(_hidden_sides(ours), _hidden_sides(theirs)))
+    for side in _hidden_sides(theirs):
         side.copy_(side[order])
 
 
-def _hidden_sides(model: Transformer, index: int) -> Iterator[Float[Tensor, "unit other"]]:
-    """Views of a feed-forward part's parameters, with the hidden units as their rows."""
-    yield layer_weights(model, index, "linear1.weight")
-    yield layer_weights(model, index, "linear1.bias")[:, None]
-    yield layer_weights(model, index, "linear2.weight").mT
+def _hidden_sides(layer: Layer) -> Sides:
+    """Of a feed-forward part, with the hidden units as rows."""
+    yield layer.linear1.weight.data
+    yield layer.linear1.bias.data[:, None]
+    yield layer.linear2.weight.data.mT
 
 
-def _align_heads(a: Transformer, b: Transformer, index: int) -> None:
+def _gain(ours: Sides, theirs: Sides) -> Float64[Tensor, "one other"]:
+    """What each pair of rows adds to the similarity, if one takes the other's place."""
+    gains = (_unit(one) @ _unit(other).mT for one, other in zip(ours, theirs, strict=True))
+    return reduce(torch.add, gains)
+
+
+def _align_heads(ours: Attention, theirs: Attention) -> None:
     """Each pair of heads at its best order of dimensions; then the best pairs of heads."""
-    heads = a.architecture.heads
-    ours, theirs = _head_parts(a, index), _head_parts(b, index)
+    heads, size = ours.heads, ours.head_size
+    parts = list(zip(_head_parts(ours), _head_parts(theirs), strict=True))
     gains, orders = torch.zeros(heads, heads).double(), {}
-    for i in range(heads):
-        for j in range(heads):
-            pair = [one[i] @ other[j].mT for one, other in zip(ours, theirs, strict=True)]
-            orders[i, j] = [_assignment(gain) for gain in pair]
-            for gain, order in zip(pair, orders[i, j], strict=True):
-                gains[i, j] += gain.gather(1, order[:, None]).sum()
+    for i, j in product(range(heads), repeat=2):
+        pairs = [one[i] @ other[j].mT for one, other in parts]
+        orders[i, j] = [_assignment(gain) for gain in pairs]
+        for gain, order in zip(pairs, orders[i, j], strict=True):
+            gains[i, j] += gain.gather(1, order[:, None]).sum()
     pairs = list(enumerate(_assignment(gains).tolist()))
-    size = len(ours[0][0])
-    scores, values = (
-        torch.cat([j * size + orders[i, j][part] for i, j in pairs]) for part in (0, 1)
-    )
+    scores, values = (torch.cat([j * size + orders[i, j][k] for i, j in pairs]) for k in (0, 1))
     rows = torch.cat([scores, heads * size + scores, 2 * heads * size + values])
-    for name in ("self_attn.in_proj_weight", "self_attn.in_proj_bias"):
-        parameter = layer_weights(b, index, name)
+    for parameter in (theirs.in_proj_weight.data, theirs.in_proj_bias.data):
         parameter.copy_(parameter[rows])
-    out = layer_weights(b, index, "self_attn.out_proj.weight")
-    out.copy_(out[:, values])
+    theirs.out_proj.weight.data.copy_(theirs.out_proj.weight.data[:, values])
 
 
-def _head_parts(
-    model: Transformer, index: int
-) -> list[tuple[Float64[Tensor, "dimension parameter"], ...]]:
+def _head_parts(attention: Attention) -> list[tuple[Float64[Tensor, "dimension parameter"], ...]]:
     """By head and dimension: what queries and keys read; what values read, and write."""
-    query, key, value = _unit(layer_weights(model, index, "self_attn.in_proj_weight")).chunk(3)
-    offsets = _unit(layer_weights(model, index, "self_attn.in_proj_bias"))[:, None].chunk(3)
-    out = _unit(layer_weights(model, index, "self_attn.out_proj.weight")).mT
-    scores = torch.cat([query, key, *offsets[:2]], dim=1)
-    values = torch.cat([value, out, offsets[2]], dim=1)
-    return [part.chunk(model.architecture.heads) for part in (scores, values)]
+    query, key, value = _unit(attention.in_proj_weight).chunk(3)
+    biases = _unit(attention.in_proj_bias)[:, None].chunk(3)
+    scores = torch.cat([query, key, *biases[:2]], dim=1)
+    values = torch.cat([value, _unit(attention.out_proj.weight).mT, biases[2]], dim=1)
+    return [part.chunk(attention.heads) for part in (scores, values)]
 
 
 def _align_residual(a: Transformer, b: Transformer) -> None:
-    width = a.architecture.width
-    half, whole = width // 2, torch.zeros(width, width).double()
-    for ours, theirs in zip(_residual_sides(a), _residual_sides(b), strict=True):
-        whole += _unit(ours) @ _unit(theirs).mT
+    half = a.architecture.width // 2
+    whole = _gain(_residual_sides(a), _residual_sides(b))
     gain = whole[:half, :half] + whole[half:, half:]
     gain += _unit(a.embedding.weight).mT @ _unit(b.embedding.weight)
     order = _assignment(gain)
@@ -142,14 +126,13 @@ def _align_residual(a: Transformer, b: Transformer) -> None:
         side.copy_(side[both])
 
 
-def _residual_sides(model: Transformer) -> Iterator[Float[Tensor, "width other"]]:
-    """Views of all parameters but the embedding, with the residual stream as their rows."""
+def _residual_sides(model: Transformer) -> Sides:
+    """Of all but the embedding, with the residual stream as rows."""
     yield model.readout.weight.data.mT
     yield from (p.data[:, None] for p in model.final_norm.parameters())
-    names = {name for name, _ in model.named_parameters()}
-    for index in range(model.architecture.layers):
-        yield from (layer_weights(model, index, name).mT for name in READS)
-        for name in WRITES:
-            if f"layers.{index}.{name}" in names:  # without norms theirs are missing
-                weights = layer_weights(model, index, name)
-                yield weights.view(len(weights), -1)
+    for layer in model.layers:
+        out, linear2 = layer.self_attn.out_proj, layer.linear2
+        yield from (layer.self_attn.in_proj_weight.data.mT, layer.linear1.weight.data.mT)
+        yield from (out.weight.data, linear2.weight.data)
+        vectors = (out.bias, linear2.bias, *layer.norm1.parameters(), *layer.norm2.parameters())
+        yield from (vector.data[:, None] for vector in vectors)

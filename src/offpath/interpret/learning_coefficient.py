@@ -18,7 +18,7 @@ from torch import Tensor
 
 from offpath.configs import InputError
 from offpath.fit.checkpoints import Tensors
-from offpath.interpret.options import Sampling
+from offpath.interpret.options import Sampling, check_seed
 from offpath.results import Point, Sweep
 
 Loss = Callable[[Tensors, Tensor], Tensor]
@@ -49,18 +49,15 @@ class Estimate:
 
     step_size: float
     baseline_loss: float
-    """Mean loss at w* over the whole dataset."""
     estimate: float
     error: float
     chains: list[float]
-    """The estimate of each chain."""
     agreement: float
     """Split R-hat of the losses (Vehtari et al. 2021, without ranks): 1 where chains agree."""
     slope: float
     """Rise of a line fitted to the losses, from first to last draw, in units of the estimate."""
     slope_error: float
     reasons: list[str]
-    """Why not to believe it, in words."""
     losses: Float64[np.ndarray, "chain draw"]
     """Batch losses, less what each batch has above the dataset at w*: noise that is known."""
 
@@ -94,8 +91,7 @@ def estimate_learning_coefficient(
     >>> round(estimate_learning_coefficient(quadratic, where, few, seed=0).estimate, 1)
     2.0
     """
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed must be 0 to {2**63 - 1}; got {seed}")
+    check_seed(seed)
     if not start:
         raise InputError("start must hold at least 1 tensor; got 0")
     at_start = _losses_at_start(loss, start, sampling.examples)
@@ -112,15 +108,14 @@ def sweep(points: Sequence[Point]) -> Sweep:
     """
     points = sorted(points, key=lambda point: point.step_size)
     ends = combinations(range(len(points) + 1), 2)
-    flat = [points[i:j] for i, j in ends if j - i > 1 and _is_flat(points[i:j])]
-    widest = max(flat, key=len, default=[])
+    runs = (points[i:j] for i, j in ends if j - i > 1)
+    widest = max(filter(_is_flat, runs), key=len, default=[])
     plateau = estimate = error = None
     verdict = "no plateau: do not trust"
     if widest:
-        numbers = _trusted_numbers(widest)
+        estimates, errors = _numbers(widest)
         plateau = low, high = widest[0].step_size, widest[-1].step_size
-        estimate = math.fsum(estimate for estimate, _ in numbers) / len(numbers)
-        error = max(error for _, error in numbers)
+        estimate, error = math.fsum(estimates) / len(widest), float(errors.max())
         verdict = f"plateau from step size {low:.3g} to {high:.3g}: {estimate:.3g} ± {error:.2g}"
     return Sweep(checkpoint=points[0].checkpoint, points=points, plateau=plateau,
                  estimate=estimate, error=error, verdict=verdict)  # fmt: skip
@@ -238,20 +233,15 @@ def _split_r_hat(values: Float64[np.ndarray, "chain draw"]) -> float:
 
 
 def _is_flat(points: Sequence[Point]) -> bool:
-    numbers = _trusted_numbers(points)
-    return len(numbers) == len(points) and all(
-        abs(a - b) <= 2 * math.hypot(error_a, error_b)
-        for (a, error_a), (b, error_b) in combinations(numbers, 2)
-    )
+    estimates, errors = _numbers(points)
+    apart = np.abs(np.subtract.outer(estimates, estimates))
+    agree = apart <= 2 * np.hypot.outer(errors, errors)
+    return bool(agree.all()) and all(point.trusted for point in points)
 
 
-def _trusted_numbers(points: Sequence[Point]) -> list[tuple[float, float]]:
-    """Estimate and error of each point that is trusted."""
-    return [
-        (point.estimate, point.error)
-        for point in points
-        if point.trusted and point.estimate is not None and point.error is not None
-    ]
+def _numbers(points: Sequence[Point]) -> Float64[np.ndarray, "2 point"]:
+    """Estimates and errors; NaN where they are None."""
+    return np.array([(point.estimate, point.error) for point in points], float).T
 
 
 def finite(number: int | float) -> float | None:

@@ -88,6 +88,12 @@ def check_same(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
         )
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed that is not 64 bits without the first."""
+    if faults := list(outside("seed", seed, 0, 2**63 - 1)):
+        raise InputError(*faults)
+
+
 def _check(options: Section, **limits: tuple[int | float, int | float]) -> None:
     """An `InputError` with every number, alone or in a tuple, that is not within its limits."""
     faults = []

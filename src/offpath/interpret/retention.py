@@ -4,6 +4,7 @@ In: a run with the checkpoint `circuit`. Out: scores along its fine-tuning, whic
 paths of small graphs alone, where the circuit makes no error to begin with.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -66,7 +67,9 @@ def _retention(run: Run, compute: Compute, one: Network, *, at_end_on_all: bool)
     cells, losses = _cells(run, compute, model, 0, along), []
     for step in train(model, make_optimizer(model, training), training, batches):
         if step.step in steps:
-            losses.append((step.step, _finite(step.squared_errors.mean().item())))
+            losses.append(
+                (step.step, bounded(step.squared_errors.mean().item(), LARGEST_ANSWER**2))
+            )
             last = step.step == training.steps
             cells += _cells(run, compute, model, step.step, sets if last else along)
     return Retention(rate=training.learning_rate, finetuned_on=one.world, world=ANY_TARGET,
@@ -92,5 +95,10 @@ def _cells(
     return cells
 
 
-def _finite(value: float) -> float:
-    return float(np.nan_to_num(min(value, LARGEST_ANSWER**2), nan=LARGEST_ANSWER**2))
+def bounded(value: float, largest: float) -> float:
+    """The value; the largest stands for one that is not finite or still larger.
+
+    >>> bounded(math.nan, 1e12)
+    1000000000000.0
+    """
+    return largest if math.isnan(value) else min(value, largest)

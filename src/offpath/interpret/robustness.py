@@ -25,9 +25,9 @@ from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
 from offpath.generalize.evaluate import wilson
-from offpath.interpret.interpolation import align, interpolate, layer_weights
+from offpath.interpret.interpolation import align, interpolate
 from offpath.interpret.options import Robustness, check_same
-from offpath.interpret.retention import interventions, measure_retention
+from offpath.interpret.retention import bounded, interventions, measure_retention
 from offpath.networks import Network, networks
 from offpath.recipes import recipe
 from offpath.run.files import Record
@@ -84,7 +84,7 @@ def measure_robustness(run: Run, compute: Compute, options: Robustness) -> Itera
 def loss(model: Transformer, batch: Batch) -> float:
     """Mean squared error; a very large number stands for one that is not finite."""
     errors = (predict(model, batch.tokens).astype(float) - batch.distance) ** 2
-    return min(float(np.nan_to_num(errors.mean(), nan=LARGEST_LOSS)), LARGEST_LOSS)
+    return bounded(float(errors.mean()), LARGEST_LOSS)
 
 
 def _result(setting: Setting, ends: list[Network]) -> results.Robustness:
@@ -125,16 +125,16 @@ def matrices(model: Transformer) -> dict[str, Tensor]:
 
     Matrices that are 0 throughout are left out: those of layers that a circuit does not use.
     """
-    a, views = model.architecture, {"embedding": model.embedding.weight.data}
-    for index in range(a.layers):
-        layer = f"layer {index + 1}"
-        by_head = layer_weights(model, index, "self_attn.in_proj_weight")
-        for kind, heads in zip(("query", "key", "value"), by_head.chunk(3), strict=True):
-            for head, rows in enumerate(heads.chunk(a.heads), start=1):
-                views[f"{layer}, head {head}, {kind}"] = rows
-        views[f"{layer}, heads' output"] = layer_weights(model, index, "self_attn.out_proj.weight")
-        views[f"{layer}, hidden units"] = layer_weights(model, index, "linear1.weight")
-        views[f"{layer}, feed-forward output"] = layer_weights(model, index, "linear2.weight")
+    views = {"embedding": model.embedding.weight.data}
+    for number, layer in enumerate(model.layers, start=1):
+        attention = layer.self_attn
+        maps = attention.in_proj_weight.data.chunk(3)
+        for kind, heads in zip(("query", "key", "value"), maps, strict=True):
+            for head, rows in enumerate(heads.chunk(attention.heads), start=1):
+                views[f"layer {number}, head {head}, {kind}"] = rows
+        views[f"layer {number}, heads' output"] = attention.out_proj.weight.data
+        views[f"layer {number}, hidden units"] = layer.linear1.weight.data
+        views[f"layer {number}, feed-forward output"] = layer.linear2.weight.data
     views["read-out"] = model.readout.weight.data
     return {name: matrix for name, matrix in views.items() if matrix.any()}
 
@@ -220,10 +220,8 @@ def _interpolate(setting: Setting, ends: list[Network]) -> Iterator[results.Inte
         trained = load_model(setting.run, network.name, setting.compute.device)
         for aligned in (False, True):
             end = align(setting.circuit, trained) if aligned else trained
-            points = [
-                (share, loss(interpolate(setting.circuit, end, share), setting.batch))
-                for share in SHARES
-            ]
+            models = (interpolate(setting.circuit, end, share) for share in SHARES)
+            points = [(s, loss(m, setting.batch)) for s, m in zip(SHARES, models, strict=True)]
             yield results.Interpolation(
                 to=network.name, title=network.title, aligned=aligned, points=points
             )

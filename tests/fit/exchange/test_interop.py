@@ -751,7 +751,7 @@ def test_an_export_to_a_wrong_place_is_one_line(out, message, finetuned: Run, tm
 
 def test_a_checkpoint_that_is_not_there_is_told_with_those_that_are(finetuned: Run, tmp_path: Path):
     save_model(finetuned, "untrained", new_model(finetuned.configuration))
-    finetuned.checkpoint("finetune-resume").write_bytes(b"")
+    finetuned.checkpoint("finetuned-resume").write_bytes(b"")
     message = r"--checkpoint must be one that .* holds: finetuned, untrained; got 'best'"
     with pytest.raises(InputError, match=message):
         export_weights(finetuned, "best", tmp_path / "out.pth")
