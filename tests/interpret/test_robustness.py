@@ -1,3 +1,5 @@
+from shutil import copytree
+
 import pytest
 import torch
 
@@ -40,6 +42,7 @@ def measured(tmp_path_factory) -> Run:
         for part, count in counts.items()
         for step in range(1, count + 1)
     ]
+    assert not run.checkpoint("circuit-finetuned").exists()  # fine-tuning makes it, by its stage
     return run
 
 
@@ -133,10 +136,11 @@ def test_other_options_do_not_overwrite_what_was_measured(measured: Run):
     assert measured.result("robustness").read_bytes() == before
 
 
-def test_interpolations_are_measured_again_once_there_is_another_network(measured: Run):
-    save_model(measured, "finetuned", load_model(measured, "pretrained", CPU.device))
-    assert {r["part"] for r in measure_robustness(measured, CPU, FEW)} == {"interpolations"}
-    ends = [row.to for row in result(measured).interpolations]
+def test_interpolations_are_measured_again_once_there_is_another_network(measured: Run, tmp_path):
+    run = Run(copytree(measured.folder, tmp_path / "copy"), measured.configuration)
+    save_model(run, "finetuned", load_model(run, "pretrained", CPU.device))
+    assert {r["part"] for r in measure_robustness(run, CPU, FEW)} == {"interpolations"}
+    ends = [row.to for row in result(run).interpolations]
     assert ends == 2 * ["pretrained"] + 2 * ["finetuned"]
 
 

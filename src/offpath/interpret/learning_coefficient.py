@@ -2,7 +2,7 @@
 
 In: the loss of each example as a function of parameters, and a point w*. Out: how singular w* is,
 n beta (mean loss over draws around w* - loss at w*), with its error and whether to believe it. d/2
-at a regular minimum of d parameters, less where it is degenerate. Costs one gradient a chain and
+at a regular minimum of d parameters, less where it is degenerate. Costs one gradient per chain and
 step. Lau, Furman, Wang, Murfet, Wei 2023 (arXiv 2308.12108); Welling, Teh 2011.
 """
 

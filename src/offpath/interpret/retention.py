@@ -17,7 +17,7 @@ from offpath.fit.checkpoints import load_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
-from offpath.generalize.evaluate import Bootstrap, evaluate
+from offpath.generalize.matrix import measure_cells
 from offpath.interpret.options import Robustness
 from offpath.networks import Network, network
 from offpath.results import Retention, StepCell
@@ -80,19 +80,13 @@ def _cells(
     run: Run, compute: Compute, model: Transformer, step: int, sets: dict[str, Batch]
 ) -> list[StepCell]:
     """Cells as those of the test matrix, with the step."""
-    c, cells = run.configuration, []
-    bootstrap = Bootstrap(c.evaluate.bootstrap_resamples, c.evaluate.seed, compute.threads)
+    c, rows = run.configuration, []
     for name, batch in sets.items():
         answers = np.nan_to_num(predict(model, batch.tokens).astype(float), nan=LARGEST_ANSWER)
-        answers = answers[None].clip(-LARGEST_ANSWER, LARGEST_ANSWER)
-        (rows,) = evaluate(batch, answers, c.graphs.finetune_vertices, bootstrap)
-        place = {"predictor": "circuit", "world": name, "step": step}
-        cells += [
-            StepCell(**place, by=by, slice=part, **dict(scores))
-            for by, part, scores in rows
-            if by in SLICED_BY
-        ]
-    return cells
+        circuit = {"circuit": answers.clip(-LARGEST_ANSWER, LARGEST_ANSWER)}
+        cells = measure_cells(circuit, batch, world(name, c.graphs), c, compute)
+        rows += [StepCell(step=step, **dict(cell)) for cell in cells if cell.by in SLICED_BY]
+    return rows
 
 
 def bounded(value: float, largest: float) -> float:
