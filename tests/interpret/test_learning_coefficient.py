@@ -504,6 +504,7 @@ FACTORS = (1, 1e4)
 @pytest.fixture(scope="module")
 def measured(tiny, tmp_path_factory) -> Run:
     """A run with checkpoints whose weights are drawn, not trained, and its uninterrupted file."""
+    torch.set_num_threads(1)  # it comes before the fixture that does so for every test
     run = create_run(tiny, tmp_path_factory.mktemp("runs"))
     for seed, name in enumerate(("untrained", "pretrained-step8", "pretrained", "circuit")):
         save_model(run, name, new_model(tiny.model_copy(update={"seed": seed})))
