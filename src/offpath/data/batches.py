@@ -22,20 +22,20 @@ Purpose = Literal["training", "evaluation"]
 
 
 class Batch(NamedTuple):
-    """Examples, with everything about them that is true."""
+    """Examples with their labels, and what else is true of them."""
 
     tokens: UInt8[np.ndarray, "example token 2"]
-    """Edges (a, b), a < b, in the order drawn; padding (0, 0); last the question (t, TARGET)."""
+    """Edges (a, b), a < b, as drawn; padding (0, 0); last the question (t, TARGET)."""
     distance: UInt8[np.ndarray, " example"]
     """Hops from vertex 1 to t, the label; `max_vertices` where no path leads."""
     distance_to_2: UInt8[np.ndarray, " example"]
-    """Hops from vertex 1 to vertex 2, in the same way."""
+    """Hops from vertex 1 to vertex 2; `max_vertices` likewise."""
     vertices: UInt8[np.ndarray, " example"]
     """Vertices of the graph."""
     stratum: UInt8[np.ndarray, " example"]
-    """Index into `worlds.STRATA`."""
-    unseen_name: Bool[np.ndarray, " example"]
-    """Whether t is above the fine-tuning limit, a name that fine-tuning never asks for."""
+    """Index into `slices.STRATA`."""
+    unseen_id: Bool[np.ndarray, " example"]
+    """Whether t is above the fine-tuning limit: a vertex id that fine-tuning never asks for."""
     isolated: Bool[np.ndarray, " example"]
     """Whether no edge touches t; true for absent targets too, which look the same to a model."""
 
@@ -69,7 +69,7 @@ def draw(
     batch = _empty(count, world.graphs.max_vertices + 1)
     limit = world.graphs.max_vertices
     rules = (world.fewest_vertices, world.most_vertices, world.graphs.finetune_vertices, limit,
-             world.target_rule, world.target_limit)  # fmt: skip
+             world.edge_law, world.target_rule, world.largest_target)  # fmt: skip
     shares = acceptance(world)
     stream = 2 * world.number + (purpose == "evaluation")
     cuts = np.linspace(0, count, max(1, threads) + 1).astype(int)
