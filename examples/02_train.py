@@ -4,8 +4,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from offpath.compute import compute
-from offpath.fit.finetune import finetune
-from offpath.fit.pretrain import pretrain
+from offpath.fit.stages import finetune
+from offpath.fit.stages import pretrain
 from offpath.recipes import recipe
 from offpath.run.folder import create_run, working_on
 

@@ -29,7 +29,7 @@ for name in list(matrices(exact))[::7]:
     matrix.copy_(torch.randn(matrix.shape, generator=generator))
     print(f"{name} replaced by noise: loss {loss(model, batch):.2g}")
 
-training = retraining(c.pretrain, 1e-4, Robustness(steps=50, batch_examples=64))
+training = retraining(c.training("pretrain"), 1e-4, Robustness(steps=50, batch_examples=64))
 for step in train(model, make_optimizer(model, training), training, stream(pretraining, 1, 64)):
     if step.step % 25 == 0:
         print(f"retrained for {step.step} steps: loss {loss(model, batch):.2g}")

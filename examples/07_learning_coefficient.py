@@ -29,7 +29,7 @@ pretraining = world("pretraining", c.graphs)
 batch, _ = frozen(pretraining, seed=0, examples=256)
 model = new_model(c)
 few = Sampling(examples=256, batch_examples=16, chains=2, burn_in_steps=40, draws=60)
-for _ in train(model, make_optimizer(model, c.pretrain), c.pretrain, stream(pretraining, 0, 64)):
+for _ in train(model, make_optimizer(model, c.training("pretrain")), c.training("pretrain"), stream(pretraining, 0, 64)):
     pass  # forty steps: not yet at a minimum, and the verdict says so
 found = estimate_learning_coefficient(
     transformer_loss(model, batch), dict(model.named_parameters()), few, seed=0

@@ -7,7 +7,7 @@ make sense, or one `InputError` that names every fault in it at once.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import tyro
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -24,12 +24,15 @@ class InputError(Exception):
     """
 
 
+S = TypeVar("S", bound="Section")
+
+
 class Section(BaseModel):
     """Options that belong together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+    def model_copy(self: S, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> S:
         """The same options but for `update`, checked anew: pydantic's own copy checks nothing."""
         return type(self).model_validate({**dict(self), **(update or {})})
 
@@ -139,6 +142,13 @@ class Configuration(Section):
         if faults := list(_faults(self)):
             raise InputError("; ".join(faults))
         return self
+
+    def training(self, stage: Literal["pretrain", "finetune"]) -> Training:
+        """The options of a stage of training; an `InputError` where nothing is trained."""
+        options: Training | None = getattr(self, stage)
+        if options is None:
+            raise InputError(f"this configuration has no {stage}: its network is handcrafted")
+        return options
 
     def fingerprint(self) -> str:
         """Eight hexadecimal digits that change when any option but recipe name and seed does.

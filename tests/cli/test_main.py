@@ -208,14 +208,14 @@ def test_what_takes_more_than_a_day_is_told_and_asks_for_yes(there: Path, capsys
 def test_a_variant_of_fine_tuning_gets_a_folder_of_its_own(there: Path, capsys, monkeypatch):
     assert offpath("pretrain", *SMALL) == 0
     (folder,) = (there / "runs").iterdir()
-    tuned = open_run(folder).configuration.finetune
+    tuned = open_run(folder).configuration.training("finetune")
     few = tuned.model_copy(update={"learning_rate": 1e-4})
     monkeypatch.setitem(VARIANTS, "as-reproduced", lambda: few)
     words = ("finetune", str(folder), "--variant", "as-reproduced", "--threads", "1")
     assert offpath(*words) == 0
     (other,) = set((there / "runs").iterdir()) - {folder}
     assert f"go on with `offpath evaluate {other}`" in capsys.readouterr().out
-    assert open_run(other).configuration.finetune == few
+    assert open_run(other).configuration.training("finetune") == few
     assert not (folder / "checkpoints" / "finetuned.safetensors").exists()
     assert len(sessions(open_run(other))) == 1
     there_now = {path: path.read_bytes() for path in other.glob("checkpoints/*")}

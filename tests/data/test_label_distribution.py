@@ -30,7 +30,9 @@ small_scales = pytest.mark.parametrize(
         Graphs(max_vertices=n, finetune_vertices=t, balance_distance=k)
         for n, t, k in [(3, 3, 2), (4, 3, 2), (5, 3, 3), (5, 4, 6), (5, 5, 4)]
     ],
-    ids=lambda graphs: f"{graphs.max_vertices}-{graphs.finetune_vertices}-{graphs.balance_distance}",
+    ids=lambda graphs: (
+        f"{graphs.max_vertices}-{graphs.finetune_vertices}-{graphs.balance_distance}"
+    ),
 )
 every_world = pytest.mark.parametrize("world", WORLDS)
 

@@ -16,8 +16,7 @@ from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import stream
 from offpath.data.worlds import world
-from offpath.fit.finetune import finetune
-from offpath.fit.pretrain import pretrain
+from offpath.fit.stages import finetune, pretrain
 from offpath.recipes import smoke
 from offpath.run.folder import Run, create_run, open_run
 from offpath.run.metrics import read_metrics
@@ -34,13 +33,13 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
 def longer(update: dict) -> Configuration:
     pretraining = {"steps": STEPS, "log_every_steps": 1, **update}
     c = smoke()
-    return c.model_copy(update={"pretrain": c.pretrain.model_copy(update=pretraining)})
+    return c.model_copy(update={"pretrain": c.training("pretrain").model_copy(update=pretraining)})
 
 
 def one_process(folder: Path, *, pieces: int = 1, **update) -> Run:
     """Pre-training in this process, each batch in so many pieces."""
     run = create_run(longer(update), folder)
-    list(pretrain(run, machine(pieces, run.configuration.pretrain.batch_examples)))
+    list(pretrain(run, machine(pieces, run.configuration.training("pretrain").batch_examples)))
     return run
 
 

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from offpath.generalize.published import MIXTURE, QUANTITIES
 
 from offpath.configs import Configuration, InputError, differences
 from offpath.data.batches import draw
 from offpath.data.worlds import STRATA, world
-from offpath.generalize.published import MIXTURE, QUANTITIES
 from offpath.generalize.study import compared, comparison
 from offpath.recipes import as_written, laptop, paper, smoke
 from offpath.report.study_words import hidden_sentences, origin_sentences
@@ -107,8 +107,8 @@ def test_seed_evaluation_and_logging_are_no_differences():
         "seed": 5,
         "recipe": "mine",
         "evaluate": smoke().evaluate,
-        "pretrain": paper().pretrain.model_copy(update=often),
-        "finetune": paper().finetune.model_copy(update=often),
+        "pretrain": paper().training("pretrain").model_copy(update=often),
+        "finetune": paper().training("finetune").model_copy(update=often),
     }
     assert told(paper().model_copy(update=changes))["differences"] == []
 

@@ -481,12 +481,12 @@ def test_the_read_out_of_a_transformer_has_the_coefficient_of_its_linear_regress
 @pytest.fixture
 def trained(run: Run) -> Run:
     """A run with checkpoints whose weights are drawn, not trained: their numbers are not used."""
-    for seed, name in enumerate(("untrained", "pretrain-step8", "pretrained", "circuit")):
+    for seed, name in enumerate(("untrained", "pretrained-step8", "pretrained", "circuit")):
         save_model(run, name, new_model(run.configuration.model_copy(update={"seed": seed})))
     return run
 
 
-NAMES, SWEPT = ("untrained", "pretrain-step8", "circuit"), ("pretrained",)
+NAMES, SWEPT = ("untrained", "pretrained-step8", "circuit"), ("pretrained",)
 BRIEF = Sampling(examples=64, batch_examples=8, chains=2, burn_in_steps=2, draws=20)
 FACTORS = (1, 1e4)
 
@@ -535,7 +535,7 @@ def test_the_result_has_what_the_report_reads(trained: Run, monkeypatch):
     assert result["sampling"] == BRIEF.model_dump()
     assert [(p["checkpoint"], p["stage"], p["step"]) for p in result["points"]] == [
         ("untrained", "pretrain", 0),
-        ("pretrain-step8", "pretrain", 8),
+        ("pretrained-step8", "pretrain", 8),
         ("circuit", "circuit", None),
         ("pretrained", "pretrain", 20),
     ]

@@ -32,7 +32,7 @@ FEW = Robustness(
 def measured(tmp_path_factory) -> Run:
     """A run whose architecture has room for the circuit, with a network beside it, measured."""
     c = circuit_configuration("edge", smoke(), 5).model_copy(update={"circuit": None})
-    finetune = c.finetune.model_copy(update={"steps": 5, "batch_examples": 32})
+    finetune = c.training("finetune").model_copy(update={"steps": 5, "batch_examples": 32})
     evaluate = c.evaluate.model_copy(update={"examples": 200, "bootstrap_resamples": 40})
     c = c.model_copy(update={"finetune": finetune, "evaluate": evaluate})
     run = create_run(c, tmp_path_factory.mktemp("runs"))
@@ -98,9 +98,9 @@ def test_fine_tuning_starts_at_the_exact_solution_at_every_rate(measured: Run):
     c = measured.configuration
     tries = [told["kept"], *told["kept_otherwise"]]
     assert [(t["tuned_on"], t["rate"]) for t in tries] == [
-        ("finetuning", c.finetune.learning_rate),
+        ("finetuning", c.training("finetune").learning_rate),
         ("finetuning", 1e-5),
-        ("pretraining", c.finetune.learning_rate),
+        ("pretraining", c.training("finetune").learning_rate),
     ]
     for one in tries:
         assert one["steps"] == [0, 1, 3, 5]
@@ -163,8 +163,8 @@ def test_matrices_are_views_and_none_is_empty(measured: Run):
     assert "layer 1, head 2, query" in found
     assert all(matrix.any() for matrix in found.values())
     found["layer 1, head 2, query"].zero_()
-    size = model.encoder_layers[0].self_attn.head_dim
-    assert not model.encoder_layers[0].self_attn.in_proj_weight[size : 2 * size].any()
+    size = model.layers[0].self_attn.head_size
+    assert not model.layers[0].self_attn.in_proj_weight[size : 2 * size].any()
 
 
 def test_a_loss_that_is_not_finite_is_told_as_a_large_one(measured: Run):

@@ -160,7 +160,9 @@ def test_what_is_kept_of_the_metrics_stays_as_it_was_written(run: Run):
 
 def test_lines_missing_before_the_last_checkpoint_are_named(run: Run):
     append_metrics(run, lines(2)[0])
-    with pytest.raises(InputError, match=r"lacks lines of pretrain up to step 4.*pretrain-resume"):
+    with pytest.raises(
+        InputError, match=r"lacks lines of pretrain up to step 4.*pretrained-resume"
+    ):
         rewind_metrics(run, "pretrain", 4)
     run.checkpoint("pretrained").write_bytes(b"")
     with pytest.raises(InputError, match=r"ends at step 2, not 20; .*delete .*pretrained.safet"):

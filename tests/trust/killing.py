@@ -57,7 +57,7 @@ def _warm_up() -> None:
         predict(model, draw(world, 0, 0, 2).tokens)
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    make_optimizer(model, smoke().pretrain).step()
+    make_optimizer(model, smoke().training("pretrain")).step()
 
 
 def _work(asked: dict) -> None:
@@ -79,8 +79,7 @@ def _work(asked: dict) -> None:
 
 def die_at(moment: str, number: int) -> None:
     """Have this process killed at the moment of its `number`-th write of that kind."""
-    from offpath.run import files
-    from offpath.run import metrics
+    from offpath.run import files, metrics
 
     left = iter(range(number - 1, -1, -1))
 

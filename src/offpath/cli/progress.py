@@ -7,23 +7,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 from offpath.configs import Configuration
+from offpath.networks import networks
 from offpath.run.files import Record
 
-TITLES = {
-    "pretrain": "pre-training",
-    "finetune": "fine-tuning",
-    "scratch": "from scratch",
-    "evaluate": "test matrix",
-    "robustness": "robustness",
-    "llc": "coefficient",
-}
+TITLES = {"evaluate": "test matrix", "robustness": "robustness", "llc": "coefficient"}
 LINES_A_STAGE = 10  # where there is no terminal
 
 
 def follow(records: Iterable[Record], configuration: Configuration, console: Console) -> None:
     """Consume the records of any stages, showing how far they are."""
     c = configuration
-    trainings = {"pretrain": c.pretrain, "finetune": c.finetune, "scratch": c.finetune}
+    trained = {one.name: one for one in networks(c)}
+    titles = TITLES | {name: one.title for name, one in trained.items()}
     wide = console.width >= 110
     labels = 4 if wide or not console.is_terminal else 2
     columns = (
@@ -36,19 +31,19 @@ def follow(records: Iterable[Record], configuration: Configuration, console: Con
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         tasks = {}
         for record in records:
-            stage, step = record["stage"], record["step"]
-            training = trainings.get(stage)
+            stage, step = record.get("network") or record["stage"], record["step"]
+            training = trained[stage].training if stage in trained else None
             total = training.steps if training else record["of"]
             key = (stage, record.get("part"))
             apart = training.log_every_steps if training else 1  # steps from record to record
             if key not in tasks:
-                tasks[key] = bar.add_task(TITLES[stage], total=total, seen="")
+                tasks[key] = bar.add_task(titles[stage], total=total, seen="")
             if "resumed" in record:
-                console.print(f"{TITLES[stage]}: goes on from step {step} ({record['resumed']})")
+                console.print(f"{titles[stage]}: goes on from step {step} ({record['resumed']})")
             seen = summary(record, c.graphs.max_vertices, labels)
             bar.update(tasks[key], completed=step, seen=seen)
             if not console.is_terminal and _worth_a_line(record, total, apart):
-                console.print(f"{TITLES[stage]:<12} {step:>6} / {total}  {seen}", soft_wrap=True)
+                console.print(f"{titles[stage]:<12} {step:>6} / {total}  {seen}", soft_wrap=True)
 
 
 def summary(record: Record, no_path: int, labels: int = 4) -> str:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from offpath.cli.arguments import Begun, Experiment, Machine, Tuned, named_recipe, parse
@@ -33,12 +34,12 @@ def begin(
     configuration = arguments.configuration
     if trains:
         check_trains(configuration)
-    machine = compute_on(arguments.machine, join=True)
+    machine = compute_on(arguments.machine, configuration.precision, join=True)
     run = Run(arguments.runs_folder / configuration.run_name, configuration)
     if machine.rank:
         return run, machine
-    begun_before = any(run.checkpoint(n).exists() for n in ("pretrain-resume", "pretrained"))
-    if not (arguments.yes or configuration.circuit or begun_before):
+    begun_before = any(run.checkpoint(n).exists() for n in ("pretrained-resume", "pretrained"))
+    if not (arguments.yes or begun_before):
         _stop_if_long(configuration, machine)
     begun = create_run(configuration, arguments.runs_folder)
     together = f" ({machine.ranks} processes)" if machine.ranks > 1 else ""
@@ -53,13 +54,14 @@ def go_on(
     arguments = parse(name, verb, words, kind)
     machine = compute_on(arguments.machine, join=kind is Tuned)
     if machine.ranks == 1:
-        return arguments, open_run(arguments.run), machine
+        run = open_run(arguments.run)
+        return arguments, run, replace(machine, precision=run.configuration.precision)
     from offpath.fit.parallel import text_from_first
 
     first = machine.rank == 0
     text = open_run(arguments.run).configuration.model_dump_json() if first else " "
     told = configuration_from_json(text_from_first(text, machine), "what process 0 said")
-    return arguments, Run(arguments.run, told), machine
+    return arguments, Run(arguments.run, told), replace(machine, precision=told.precision)
 
 
 @contextmanager
@@ -93,14 +95,14 @@ def _stop_if_long(configuration: Configuration, machine: "Compute") -> None:
 
 def check_trains(configuration: Configuration) -> None:
     """Refuse to train a network that is set by hand."""
-    if configuration.circuit is not None:
+    if configuration.pretrain is None:
         raise InputError(
             f"the weights of a circuit ({configuration.circuit}) are set by hand, not trained; "
             "make it with `offpath circuit`, then `offpath evaluate` and `offpath robustness`"
         )
 
 
-def compute_on(machine: Machine, *, join: bool = False) -> "Compute":
+def compute_on(machine: Machine, precision: str = "float32", *, join: bool = False) -> "Compute":
     """Where to compute; joins the processes that torchrun started, of which the first speaks."""
     from offpath.compute import compute, launched
 
@@ -110,7 +112,7 @@ def compute_on(machine: Machine, *, join: bool = False) -> "Compute":
             f"only run, pretrain and finetune work in several processes; got {ranks}: start this "
             "verb without torchrun"
         )
-    made = compute(**machine.model_dump(), join=join)
+    made = compute(**machine.model_dump(), precision=precision, join=join)
     if made.rank:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, held until the process ends
     return made

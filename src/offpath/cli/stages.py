@@ -74,7 +74,7 @@ def pretrain(words: list[str]) -> None:
     For example: offpath pretrain --model.layers 6
     """
     begun, machine = begin("pretrain", pretrain, words, trains=True)
-    from offpath.fit.pretrain import pretrain as stage
+    from offpath.fit.stages import pretrain as stage
 
     with holding(begun, machine):
         show_progress(begun, stage(begun, machine))
@@ -89,20 +89,24 @@ def finetune(words: list[str]) -> None:
     arguments, begun, machine = go_on("finetune", finetune, words, Tuned)
     check_trains(begun.configuration)
     from offpath.fit.checkpoints import require
-    from offpath.fit.finetune import copy_pretraining, tuned_otherwise
-    from offpath.fit.finetune import finetune as stage
+    from offpath.fit.stages import copy_pretraining, finetuned_otherwise
+    from offpath.fit.stages import finetune as stage
+    from offpath.handcraft.circuits import set_circuit
     from offpath.recipes import VARIANTS
 
     given = begun
     if arguments.variant is not None:
-        begun = tuned_otherwise(given, VARIANTS[arguments.variant]())
+        begun = finetuned_otherwise(given, VARIANTS[arguments.variant]())
         if machine.rank == 0 and begun != given:
             require(given, "pretrained")
             create_run(begun.configuration, begun.folder.parent)
         print(f"run folder: {begun.folder}")
     with holding(begun, machine):
-        if machine.rank == 0 and begun != given:
-            copy_pretraining(given, begun)
+        if machine.rank == 0:
+            if begun != given:
+                copy_pretraining(given, begun)
+            require(begun, "pretrained")
+            set_circuit(begun)
         if begun.checkpoint("finetuned").exists() and begun.checkpoint("scratch").exists():
             print("fine-tuned already: nothing is changed")
         show_progress(begun, stage(begun, machine))

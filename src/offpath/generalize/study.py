@@ -1,6 +1,6 @@
 """The run beside the published figures of WWZ24: pooled as published, and by stratum.
 
-In: the test matrix of a run that trains. Out: `results/study.json`: each published figure, what the
+In: the test matrix of a run that trains. Out: a record: each published figure, what the
 published weights score when measured again, the run's own score, and the share of the examples and
 of the squared error that each stratum carries; and every option that is not that of WWZ24.
 
@@ -10,10 +10,9 @@ after fine-tuning both ways of `recipes.VARIANTS`. Figures are text: no digit is
 
 from typing import Any
 
-from offpath.configs import Configuration, InputError, differences
+from offpath.configs import Configuration, differences
 from offpath.recipes import VARIANTS, paper
-from offpath.results import Cell, Matrix, Scores, Study, StudyQuantity, StudyStratum, read_result
-from offpath.run.folder import Run
+from offpath.results import Cell, Matrix, Scores, Study, StudyQuantity, StudyStratum
 from offpath.slices import ON_PATH, SEEN, SPLIT_STRATA, UNSEEN, Slice
 
 SOURCE = (
@@ -52,15 +51,8 @@ IRRELEVANT = ("recipe", "seed", "evaluate", "circuit", "imported")
 IRRELEVANT_IN_TRAINING = ("log_every_steps", "checkpoint_every_steps")
 
 
-def study(run: Run) -> Study:
-    """The comparison of a run with WWZ24; an `InputError` if the run cannot be compared."""
-    c = run.configuration
-    if c.pretrain is None or c.finetune is None:
-        raise InputError(
-            f"RUN must be a run that trains; {run.folder} is of a circuit ({c.circuit}), whose "
-            "weights are handcrafted; see `offpath report` for its scores"
-        )
-    matrix = read_result(run, Matrix)
+def study(c: Configuration, matrix: Matrix) -> Study:
+    """The comparison with WWZ24 of a run that trains, from its test matrix."""
     finetuned, others = _differences(c)
     return Study(
         source=SOURCE,

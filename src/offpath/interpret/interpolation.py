@@ -150,7 +150,7 @@ def _residual_sides(model: Transformer) -> list[Tensor]:
     """Views of all parameters but the embedding, with the residual stream as their rows."""
     sides = [model.readout.weight.data.mT]
     sides += [p.data[:, None] for p in model.final_norm.parameters()]
-    for number, layer in enumerate(model.encoder_layers):
+    for number, layer in enumerate(model.layers):
         known = dict(layer.named_parameters())
         sides += [_of(model, number, name).mT for name in READS]
         sides += [_of(model, number, name) for name in WRITES]

@@ -155,9 +155,9 @@ def matrices(model: Transformer) -> dict[str, Tensor]:
     Matrices that are 0 throughout are left out: those of layers that a circuit does not use.
     """
     found = {"embedding": model.embedding.weight.data}
-    for number, layer in enumerate(model.encoder_layers, start=1):
+    for number, layer in enumerate(model.layers, start=1):
         attention = layer.self_attn
-        heads, size = attention.num_heads, attention.head_dim
+        heads, size = attention.heads, attention.head_size
         split = attention.in_proj_weight.data.view(3, heads, size, -1)
         for kind, name in enumerate(("query", "key", "value")):
             for head in range(heads):

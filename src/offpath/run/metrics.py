@@ -9,7 +9,7 @@ import os
 import zlib
 
 from offpath.configs import InputError
-from offpath.networks import Network, networks
+from offpath.networks import networks
 from offpath.run.files import UNREADABLE, Record, canonical, reason, write_file
 from offpath.run.folder import Run
 
@@ -39,12 +39,12 @@ def read_metrics(run: Run) -> list[Record]:
     return [record for _, record in _lines(run)]
 
 
-def rewind_metrics(run: Run, network: Network, step: int) -> str | None:
-    """Drop what was logged of a network after `step`, and a line cut short; say what was dropped.
+def rewind_metrics(run: Run, name: str, step: int) -> str | None:
+    """Drop what was logged of the network `name` after `step`, and a line cut short; say what was dropped.
 
     Training resumes from `step` and logs the same steps again.
     """
-    lines, name = _lines(run), network.name
+    lines = _lines(run)
     if step and not any(r["network"] == name and r["step"] == step for _, r in lines):
         raise InputError(
             f"{run.metrics} lacks lines of {name} up to step {step}, where its last checkpoint is; "

@@ -33,7 +33,7 @@ from offpath.fit.exchange.hub import HubTransformer
 from offpath.fit.exchange.interop import Imported, Norm, export_weights, import_weights
 from offpath.fit.exchange.layout import published
 from offpath.fit.exchange.onnx_graph import onnx_graph, trial
-from offpath.fit.pretrain import pretrain
+from offpath.fit.stages import pretrain
 from offpath.fit.transformer import Transformer, predict
 from offpath.handcraft.wide_circuit import wide_circuit
 from offpath.recipes import paper, smoke
@@ -751,7 +751,7 @@ def test_an_export_to_a_wrong_place_is_one_line(out, message, finetuned: Run, tm
 
 def test_a_checkpoint_that_is_not_there_is_told_with_those_that_are(finetuned: Run, tmp_path: Path):
     save_model(finetuned, "untrained", new_model(finetuned.configuration))
-    finetuned.checkpoint("finetune-resume").write_bytes(b"")
+    finetuned.checkpoint("finetuned-resume").write_bytes(b"")
     message = r"--checkpoint must be one that .* holds: finetuned, untrained; got 'best'"
     with pytest.raises(InputError, match=message):
         export_weights(finetuned, "best", tmp_path / "out.pth")

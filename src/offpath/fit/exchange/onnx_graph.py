@@ -17,7 +17,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from offpath.configs import InputError
-from offpath.fit.transformer import Transformer, predict
+from offpath.fit.transformer import Transformer, predict, rectangle
 
 MOST_DIFFERENCE = 1e-4
 TRACED = (3, 5)  # examples and tokens of the batch by which the graph is made
@@ -33,9 +33,7 @@ class Rectangle(nn.Module):
 
     def forward(self, tokens: Int64[Tensor, "example token 2"]) -> Float[Tensor, " example"]:
         """One number an example, in the batch's order."""
-        examples, length, _ = tokens.shape
-        flat = tokens.flatten(0, 1)  # (token, 2)
-        return self.model(flat, flat[:, 1] == 0, ((examples, length),))
+        return self.model(*rectangle(tokens))
 
 
 def onnx_graph(model: Transformer, about: Mapping[str, str]) -> tuple[bytes, float]:

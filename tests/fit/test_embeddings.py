@@ -1,8 +1,8 @@
 import torch
 
 from offpath.data.tokens import encode, pack
+from offpath.fit.embeddings import feature_slices, vertex_features
 from offpath.fit.transformer import to_device
-from offpath.fit.vertex_tokens import feature_slices, vertex_features
 
 
 def test_features_say_what_is_true_of_each_token():

@@ -1,12 +1,13 @@
-"""Edge tokens as vertex tokens: one for each vertex of the largest graph, and one for the answer.
+"""Tokens to the residual stream before the first layer, in two ways: of edges or of vertices.
 
-In: packed examples as `tokens.pack` makes them. Out: what is true of each token, as zeros and ones;
-the embedding is the sum of the rows of what is true.
+In: packed examples as `tokens.pack` makes them. Out: a vector of `width` per token, which of the
+tokens are padding, and how they are grouped.
 """
 
 import torch
-from jaxtyping import Float, Int64
-from torch import Tensor
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 Groups = tuple[tuple[int, int], ...]
 
@@ -16,6 +17,45 @@ the answer token's source and target."""
 FLAGS = ("vertex", "answer", "asking", "asked")
 """Features of one entry: is a vertex token; is the answer token; is the vertex token of the source;
 of the target."""
+
+Embedded = tuple[Float[Tensor, "stream_token width"], Bool[Tensor, " stream_token"], Groups]
+"""The residual stream of all tokens, which of them are padding, and how they are grouped."""
+
+
+class EdgeTokens(nn.Module):
+    """A token is the rows of its two entries side by side: of padding, vertices or TARGET."""
+
+    def __init__(self, width: int, max_vertices: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(max_vertices + 2, width // 2))
+        nn.init.normal_(self.weight)
+
+    def forward(
+        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
+    ) -> Embedded:
+        """One token of the stream per token of the input."""
+        return embedding(tokens, self.weight).flatten(1), padding, groups
+
+
+class VertexTokens(nn.Module):
+    """A token per vertex of the largest graph, and one for the answer, which comes last.
+
+    Each is the sum of the rows of its features: what is true of it.
+    """
+
+    def __init__(self, width: int, max_vertices: int) -> None:
+        super().__init__()
+        self.max_vertices = max_vertices
+        self.weight = nn.Parameter(torch.empty(feature_count(max_vertices), width))
+        nn.init.normal_(self.weight)
+
+    def forward(
+        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
+    ) -> Embedded:
+        """Every example has the same tokens, in one group; none is padding."""
+        features, groups = vertex_features(tokens, groups, self.max_vertices)
+        none = torch.zeros(len(features), dtype=torch.bool, device=features.device)
+        return features.to(self.weight.dtype) @ self.weight, none, groups
 
 
 def feature_count(max_vertices: int) -> int:
