@@ -24,7 +24,7 @@ class PlainExample(NamedTuple):
     distance: int
     distance_to_2: int
     stratum: str
-    unseen_name: bool
+    unseen_id: bool
     isolated: bool
 
 
@@ -36,7 +36,7 @@ def plain_example(world: str, graphs: Graphs, random: Random) -> PlainExample:
         edges = random_edges(vertices, random)
         neighbours = neighbours_of(vertices, edges)
         hops = hops_from(1, neighbours)
-        if not kept(world, graphs, hops.get(2), random):
+        if not keeps(world, graphs, hops.get(2), random):
             continue
         target = random_target(world, graphs, hops, neighbours, random)
         if world != "test_a" or target <= graphs.finetune_vertices:
@@ -49,7 +49,7 @@ def plain_example(world: str, graphs: Graphs, random: Random) -> PlainExample:
         distance=hops.get(target, no_path),
         distance_to_2=hops.get(2, no_path),
         stratum=stratum_of(target, vertices, hops, neighbours),
-        unseen_name=target > graphs.finetune_vertices,
+        unseen_id=target > graphs.finetune_vertices,
         isolated=not neighbours.get(target),
     )
 
@@ -86,7 +86,7 @@ def hops_from(source: int, neighbours: dict[int, set[int]]) -> dict[int, int]:
     return hops
 
 
-def kept(world: str, graphs: Graphs, distance_to_2: int | None, random: Random) -> bool:
+def keeps(world: str, graphs: Graphs, distance_to_2: int | None, random: Random) -> bool:
     """Whether a drawn graph stays, by its distance from 1 to 2 (None: no path)."""
     if world == "pretraining":
         if distance_to_2 is None:
@@ -132,7 +132,7 @@ def random_shortest_path(
 def stratum_of(
     target: int, vertices: int, hops: dict[int, int], neighbours: dict[int, set[int]]
 ) -> str:
-    """Which kind of question this is, by the target's place in the graph."""
+    """The stratum of a question, by the target's place in the graph."""
     if target == 2:
         return "trained"
     if target > vertices:

@@ -62,10 +62,9 @@ def test_labels_are_counted_beside_their_exact_probabilities(measured: Run):
         a_world = world(entry.world, measured.configuration.graphs)
         batch, _ = frozen(a_world, 0, 300)
         exact = label_distribution(a_world)
-        assert exact is not None
         for row in entry.labels:
             assert row.count == np.sum(batch.distance == row.label)
-            assert row.exact == pytest.approx(float(exact[row.label]))
+            assert row.exact == (pytest.approx(float(exact[row.label])) if exact else None)
         assert sum(entry.strata.values()) == 300
 
 

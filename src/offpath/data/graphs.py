@@ -12,7 +12,7 @@ All kernels are in this one file because numba's cache on disk watches only the 
 is written in: after an edit, a caller in another file would still use the old kernel.
 """
 
-from typing import Any, no_type_check
+from typing import no_type_check
 
 import numba
 import numpy as np
@@ -265,10 +265,12 @@ def philox_words(
 
 @intrinsic
 @no_type_check
-def trailing_zeros(_context: Any, mask: Any) -> tuple[Any, Any]:  # numba offers none by name
-    """Index of the lowest bit set in a 64-bit mask that is not 0: one instruction."""
+def trailing_zeros(_context: object, mask: types.Type) -> tuple[object, object]:
+    """Index of the lowest bit set in a mask that is not 0: an instruction that numba lacks."""
 
-    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+    def emit(
+        _context: object, builder: ir.IRBuilder, _signature: object, arguments: list[ir.Value]
+    ) -> ir.Value | None:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), emit
