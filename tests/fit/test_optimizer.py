@@ -2,6 +2,7 @@ from functools import partial
 
 import pytest
 import torch
+from offpath.runs import Run
 from torch.optim import SGD, Adagrad, Adam, RMSprop
 
 from offpath.compute import Compute
@@ -10,7 +11,6 @@ from offpath.fit.checkpoints import load_progress, new_model, save_progress
 from offpath.fit.optimizer import learning_rate, make_optimizer, state_tensors
 from offpath.fit.transformer import Transformer
 from offpath.recipes import laptop, paper
-from offpath.runs import Run
 
 
 def test_the_laptops_rate_warms_up_holds_and_falls_to_one_percent():

@@ -13,11 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from offpath.configs import Architecture, Configuration, InputError
-<<<<<<< HEAD
-=======
-from offpath.files import UNREADABLE, reason, write_file
 from offpath.fit.optimizer import load_state_tensors, state_tensors
->>>>>>> fit
 from offpath.fit.transformer import Transformer
 from offpath.networks import network
 from offpath.run.files import UNREADABLE, reason, write_file

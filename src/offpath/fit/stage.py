@@ -45,31 +45,40 @@ def train_network(
     assert training is not None, "a network without training is not trained"
     writes, name = compute.rank == 0, network.name
     _check_processes(run, training, compute)
-    if from_first(run.checkpoint(name).exists(), compute):
-        if writes:
-            run.checkpoint(f"{name}-resume").unlink(missing_ok=True)
+    if _is_trained(run, name, compute):
         return
-    if writes:
-        discard_results(run, network)
     model, optimizer, first = _start(run, compute, network, training)
-    dropped = rewind_metrics(run, name, first) if writes else None
+    dropped = _forget_later(run, network, first) if writes else None
     if first or dropped:
         yield {"network": name, "step": first, "resumed": dropped or "nothing was lost"}
     for step, record in _logged_steps(run, compute, network, training, (model, optimizer, first)):
+        if writes and record is not None:
+            append_metrics(run, record)
         if record is not None:
-            if writes:
-                append_metrics(run, record)
             yield record
-        if writes:
-            if step in snapshots:
-                save_model(run, f"{name}-step{step}", model)
-            if step % training.checkpoint_every_steps == 0 and step < training.steps:
-                flush_metrics(run)
-                save_progress(run, name, step, model, optimizer)
+        if writes and step in snapshots:
+            save_model(run, f"{name}-step{step}", model)
+        if writes and step % training.checkpoint_every_steps == 0 and step < training.steps:
+            flush_metrics(run)
+            save_progress(run, name, step, model, optimizer)
     if writes:
         flush_metrics(run)
         save_model(run, name, model)
         run.checkpoint(f"{name}-resume").unlink(missing_ok=True)
+
+
+def _is_trained(run: Run, name: str, compute: Compute) -> bool:
+    """Whether the weights are there; a kill may have left the file to resume from beside them."""
+    there = bool(from_first(run.checkpoint(name).exists(), compute))
+    if there and compute.rank == 0:
+        run.checkpoint(f"{name}-resume").unlink(missing_ok=True)
+    return there
+
+
+def _forget_later(run: Run, network: Network, step: int) -> str | None:
+    """Remove what depends on weights that are about to change; the lines of metrics dropped."""
+    discard_results(run, network)
+    return rewind_metrics(run, network.name, step)
 
 
 def _logged_steps(

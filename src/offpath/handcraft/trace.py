@@ -18,16 +18,16 @@ from offpath.results import State
 @torch.inference_mode()
 def trace(
     model: Transformer, circuit: Circuit, tokens: UInt8[np.ndarray, "1 token 2"]
-<<<<<<< HEAD
 ) -> list[State]:
     """What is known before the first layer and after each."""
-    streams = [stream.cpu() for stream in residual_streams(model, tokens)]
+    tokens = tokens[:, tokens[0, :, 1] > 0]  # without padding
+    streams = [stream[0].cpu() for stream in residual_streams(model, tokens)]
     n, target = model.max_vertices, int(tokens[0, -1, 0])
     read = {"edge": _edge, "wide": _wide, "doubling": _doubling}[circuit]
-    real = torch.from_numpy(tokens[0][tokens[0, :, 1] > 0].astype(np.int64))
+    ends = torch.from_numpy(tokens[0].astype(np.int64))  # (token, 2)
     states = []
     for layer, stream in enumerate(streams):
-        source, reached, text = read(model, stream, real, target, layer)
+        source, reached, text = read(model, stream, ends, target, layer)
         states.append(
             State(
                 layer=layer,
@@ -35,24 +35,6 @@ def trace(
                 from_target=[round(float(x), 4) for x in reached[:n]],
                 text=text,
             )
-=======
-) -> list[Record]:
-    """One record a layer, the input first: layer, from_source, from_target, said."""
-    streams = [stream[0].cpu() for stream in residual_streams(model, tokens)]
-    n, target = model.max_vertices, int(tokens[0, -1, 0])
-    read = {"edge": _edge, "wide": _wide, "doubling": _doubling}[circuit]
-    ends = torch.from_numpy(tokens[0].astype(np.int64))  # (token, 2); 0 at padding
-    records = []
-    for layer, stream in enumerate(streams):
-        source, reached, said = read(model, stream, ends, target, layer)
-        records.append(
-            {
-                "layer": layer,
-                "from_source": [round(float(x), 4) for x in source[:n]],
-                "from_target": [round(float(x), 4) for x in reached[:n]],
-                "said": said,
-            }
->>>>>>> fit
         )
     return states
 

@@ -40,7 +40,7 @@ def read_metrics(run: Run) -> list[Record]:
 
 
 def rewind_metrics(run: Run, name: str, step: int) -> str | None:
-    """Drop what was logged of the network `name` after `step`, and a line cut short; say what was dropped.
+    """Drop what was logged of a network after `step`, and a line cut short; what was dropped.
 
     Training resumes from `step` and logs the same steps again.
     """
