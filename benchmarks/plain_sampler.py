@@ -1,4 +1,4 @@
-"""The worlds once more, in plain Python: the oracle of the fast sampler's tests and its baseline.
+"""The worlds of WWZ24 in plain Python: the oracle of the fast sampler's tests and its baseline.
 
 In: the name of a world, its graphs, a `random.Random`. Out: one example with its true distances.
 It shares no code with `offpath.data`. About 1,000 to 10,000 examples a second.
@@ -13,6 +13,7 @@ from offpath.configs import Graphs
 Edge = tuple[int, int]
 
 WORLDS = ("pretraining", "finetuning", "test_a", "test_b", "test_c", "test_d", "test_e")
+"""The names that this sampler knows."""
 
 
 class PlainExample(NamedTuple):
