@@ -114,16 +114,12 @@ def intervals(
     base = _base(rows, frame, **beside if "N" in (frame.x.kind, frame.y.kind) else {})
     series = _colour(keys)
     hollow = {"test": "datum.hollow === true", "value": colour("paper")}
-    line = base.mark_line(strokeWidth=1.2, opacity=0.5, aria=False).encode(color=series)
-    return _boxed(
-        frame,
-        *_beneath(frame),
-        line if joined else None,
-        base.mark_rule(strokeWidth=2).encode(color=series, **ends),
-        base.mark_point(strokeWidth=1.6, size=46, opacity=1).encode(
-            stroke=series, fill={**series, "condition": hollow}, shape=_shape(keys)
-        ),
-    )
+    line = _encoded(base, color=series).mark_line(strokeWidth=1.2, opacity=0.5, aria=False)
+    rule = _encoded(base, color=series, **ends).mark_rule(strokeWidth=2)
+    fill = {**series, "condition": hollow}
+    marks = _encoded(base, stroke=series, fill=fill, shape=_shape(keys))
+    marks = marks.mark_point(strokeWidth=1.6, size=46, opacity=1)
+    return _boxed(frame, *_beneath(frame), line if joined else None, rule, marks)
 
 
 def curves(
@@ -162,10 +158,13 @@ def bars(
     base = _base(rows, frame, **offset)
     until = {"x2": frame.x.until, "y2": frame.y.until}
     ends: Any = {channel: {"field": field} for channel, field in until.items() if field}
-    bar = base.mark_bar(stroke=colour("paper"), strokeWidth=1).encode(color=_colour(keys), **ends)
-    ticks = base.mark_tick(thickness=2, color=colour("ink"))
-    ticks = ticks.encode(y=_on(frame.y._replace(field=tick)))
-    return _boxed(frame, bar, ticks if tick else None)
+    bar = _encoded(base, color=_colour(keys), **ends)
+    ticks = _encoded(base, y=_on(frame.y._replace(field=tick)))
+    return _boxed(
+        frame,
+        bar.mark_bar(stroke=colour("paper"), strokeWidth=1),
+        ticks.mark_tick(thickness=2, color=colour("ink")) if tick else None,
+    )
 
 
 def density(
@@ -180,21 +179,19 @@ def density(
     heads = alt.Header(title=None, **words)
     strength = alt.Scale(type="sqrt", domain=[0, 1], range=[0, 1])
     x, y = frame.x, frame.y
-    bins = alt.Chart().mark_rect(fill=colour("density"), aria=False)  # thousands of them
+    bins = _encoded(alt.Chart(), x=_on(x), x2={"field": x.until}, y=_on(y), y2={"field": y.until})
     bins = bins.encode(
-        x=_on(x),
-        x2={"field": x.until},
-        y=_on(y),
-        y2={"field": y.until},
-        opacity=alt.Opacity("share:Q", legend=None, scale=strength),
-        tooltip=_tooltip(frame.words),
+        opacity=alt.Opacity("share:Q", legend=None, scale=strength), tooltip=_tooltip(frame.words)
     )
     ends = (min(row[x.field] for row in rows), max(row[x.until] for row in rows))
-    diagonal = alt.Chart(alt.Data(values=[{"at": end} for end in ends]))
-    diagonal = diagonal.mark_line(
-        strokeWidth=1, strokeDash=[3, 2], color=colour("muted"), aria=False
-    ).encode(x=_on(x._replace(field="at")), y=_on(y._replace(field="at")))
-    panel = alt.LayerChart(layer=[bins, diagonal])
+    diagonal = _encoded(
+        alt.Chart(alt.Data(values=[{"at": end} for end in ends])),
+        x=_on(x._replace(field="at")),
+        y=_on(y._replace(field="at")),
+    ).mark_line(strokeWidth=1, strokeDash=[3, 2], color=colour("muted"), aria=False)
+    # thousands of bins: the chart's own words must do
+    rects = bins.mark_rect(fill=colour("density"), aria=False)
+    panel = alt.LayerChart(layer=[rects, diagonal])
     return (
         panel.properties(width=frame.height, height=frame.height)
         .facet(
@@ -222,7 +219,7 @@ def graph(
     circles = _base(vertices, frame, color=_colour(keys)).mark_circle(size=440, opacity=1)
     roles = [row for row in vertices if row["role"]]
     rings = _base(roles, frame).mark_point(size=760, strokeWidth=2, color=colour("ink"), aria=False)
-    ink = alt.Color("ink:N", scale=None)
+    ink = {"field": "ink", "type": "nominal", "scale": None}
     names = _base(vertices, frame, text={"field": "vertex"}, color=ink)
     words = [
         _base([row], frame, text={"field": "role"}).mark_text(
@@ -268,11 +265,17 @@ class Rows:
         return self._rows
 
 
-def _base(rows: Sequence[Row], frame: Frame, **more: Any) -> alt.Chart:
+def _base(rows: Sequence[Row], frame: Frame, **encodings: dict[str, Any]) -> alt.Chart:
     """A chart of rows with both axes and other encodings, and no mark yet."""
-    more |= {"tooltip": _tooltip(frame.words)} if frame.words else {}
     chart = alt.Chart(alt.Data(values=Rows(rows)))
-    return chart.encode(x=_on(frame.x), y=_on(frame.y), **more)
+    chart = chart.encode(tooltip=_tooltip(frame.words)) if frame.words else chart
+    return _encoded(chart, x=_on(frame.x), y=_on(frame.y), **encodings)
+
+
+def _encoded(chart: alt.Chart, **encodings: dict[str, Any]) -> alt.Chart:
+    """A chart with encodings in Vega-Lite's words; Altair alone would parse them, slowly."""
+    classes = {name: getattr(alt, f"{name[0].upper()}{name[1:]}") for name in encodings}
+    return chart.encode(**{name: classes[name](**look) for name, look in encodings.items()})
 
 
 def _on(axis: Axis) -> dict[str, Any]:
@@ -287,14 +290,14 @@ def _beneath(frame: Frame) -> Iterator[alt.Chart]:
     if frame.band:
         row = {frame.x.field: frame.band[0], "until": frame.band[1]}
         shade = alt.Chart(alt.Data(values=Rows([row])))
-        shade = shade.mark_rect(color=colour("estimate"), opacity=0.14, aria=False)
-        yield shade.encode(x=_on(frame.x), x2={"field": "until"})
+        shade = _encoded(shade, x=_on(frame.x), x2={"field": "until"})
+        yield shade.mark_rect(color=colour("estimate"), opacity=0.14, aria=False)
     if frame.level:
         value, key = frame.level
         line = alt.Chart(alt.Data(values=Rows([{frame.y.field: value}])))
         dash = DASHES.get(key.shape, [1, 0])
-        line = line.mark_rule(color=key.colour, strokeDash=dash, strokeWidth=1.5)
-        yield line.encode(y=_on(frame.y))
+        line = _encoded(line, y=_on(frame.y))
+        yield line.mark_rule(color=key.colour, strokeDash=dash, strokeWidth=1.5)
 
 
 def _boxed(frame: Frame, *charts: alt.Chart | None) -> alt.LayerChart:
