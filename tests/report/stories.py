@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from offpath.configs import Configuration
 from offpath.generalize.study import MIXTURE, PUBLISHED, SOURCE
@@ -14,6 +14,7 @@ from offpath.results import (
     Matrix,
     Predictor,
     Result,
+    Row,
     Scores,
     Study,
     StudyQuantity,
@@ -32,6 +33,14 @@ PARTS: dict[str, dict[Slice, int]] = {  # sixteenths of the examples of each dis
     "test_d": {TRAINED: 3, SEEN: 2, **ABSENT},
     "test_e": {TRAINED: 2, SEEN: 2, UNSEEN: 1, **ABSENT},
 }
+
+
+R = TypeVar("R", bound=Row)
+
+
+def changed(record: R, **fields: Any) -> R:
+    """The same record with other values in these fields, checked anew."""
+    return type(record)(**{**dict(record), **fields})
 
 
 def story_of(*results: Result, configuration: Configuration | None = None) -> Story:

@@ -110,13 +110,15 @@ def _path_figure(story: Story, path: Sequence[Point]) -> Figure:
         beyond = sum(not span[0] <= row["estimate"] <= span[1] for row in rows)
         text += f" {beyond} that are not trusted lie beyond the axis, and are drawn at its edge."
     chart = _chart("Learning coefficient over the steps of pre-training", 190, x, rows)
-    losses = [Chart(distance_loss_chart(lines, largest, x), "Loss by true distance")]
+    charts = []
+    if lines:
+        charts.append(Chart(distance_loss_chart(lines, largest, x), "Loss by true distance"))
     return Figure(
         "Along pre-training",
         text,
         _facts(story, "MSE by true distance; learning coefficient")
         | {"Draws": "metrics.jsonl, results/learning_coefficient.json"},
-        charts=[*(losses if lines else ()), Chart(chart, "Learning coefficient")],
+        charts=[*charts, Chart(chart, "Learning coefficient")],
         legend=[*(label_keys(largest) if lines else ()), *TRUST],
     )
 
