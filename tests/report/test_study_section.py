@@ -113,6 +113,19 @@ def test_a_run_that_trains_nothing_has_no_such_section():
     assert section(story_of(configuration=alone)).empty
 
 
+def brightness(colour: str) -> float:
+    """The relative luminance of #rrggbb, 0 to 1; after WCAG 2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+def test_strata_that_touch_in_the_bars_differ_in_lightness(mode: int):
+    trained, on_path = (brightness(where.colour[mode]) for where in (TRAINED, SEEN))
+    assert (trained + 0.05) / (on_path + 0.05) > 2
+
+
 def named(**fields: Any) -> str:
     return " ".join(origin_sentences(study(**fields), named=True))
 
