@@ -10,10 +10,11 @@ import numpy as np
 
 from offpath.cli.main import VERBS
 from offpath.data.batches import draw
-from offpath.data.worlds import STRATA, world
+from offpath.data.worlds import world
 from offpath.recipes import VARIANTS, recipe
 from offpath.results import Study, read_result
 from offpath.run.folder import create_run, open_run, sessions
+from offpath.slices import STRATA
 from tests.cli.command import MACHINE, SMALL, little_is_timed, offpath
 
 
@@ -171,7 +172,7 @@ def test_sampled_examples_are_shown_and_written_alike(there: Path, capsys, monke
     batch = draw(world("test_c", recipe("laptop").graphs), 0, 10**12, 300)
     assert "1000000000002" in shown
     assert "".join(f"{a}-{b} " for a, b in batch.tokens[0, :-1].tolist() if b).strip() in shown
-    assert STRATA[batch.stratum[0]] in shown
+    assert STRATA[batch.stratum[0]].slice in shown
     for name in ("a.npz", "a.parquet"):
         words = ["--count", "300", "--start", "1000000000000", "--out", name]
         assert offpath("sample", "test_c", *words) == 0
@@ -180,7 +181,7 @@ def test_sampled_examples_are_shown_and_written_alike(there: Path, capsys, monke
         assert np.array_equal(arrays[field], array)
     query = f"select distance, stratum, isolated, tokens from '{there}/a.parquet'"
     rows = duckdb.connect().execute(query).fetchall()
-    names = [STRATA[number] for number in batch.stratum]
+    names = [STRATA[number].slice for number in batch.stratum]
     flat = batch.tokens.reshape(300, -1).tolist()
     expected = zip(batch.distance.tolist(), names, batch.isolated.tolist(), flat, strict=True)
     assert rows == list(expected)

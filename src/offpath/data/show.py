@@ -7,9 +7,9 @@ import numpy as np
 
 from offpath.configs import InputError
 from offpath.data.batches import Batch
-from offpath.data.worlds import STRATA
 from offpath.run.extras import need
 from offpath.run.files import check_writable, write_file
+from offpath.slices import STRATA
 
 ROWS_SHOWN = 1000
 HEADERS = ("index", "n", "t", "d(1,t)", "d(1,2)", "stratum", "flags", "edges")
@@ -28,9 +28,9 @@ def example_rows(batch: Batch, start: int) -> list[list[str]]:
         hops = [
             str(d) if d < no_path else "none" for d in (batch.distance[i], batch.distance_to_2[i])
         ]
-        flags = ["unseen"] * bool(batch.unseen_name[i]) + ["isolated"] * bool(batch.isolated[i])
+        flags = ["unseen"] * bool(batch.unseen_id[i]) + ["isolated"] * bool(batch.isolated[i])
         place = [str(start + i), str(batch.vertices[i]), str(batch.tokens[i, -1, 0])]
-        rows.append([*place, *hops, STRATA[batch.stratum[i]], " ".join(flags), edges])
+        rows.append([*place, *hops, STRATA[batch.stratum[i]].slice, " ".join(flags), edges])
     return rows
 
 
@@ -45,7 +45,7 @@ def write_examples(batch: Batch, path: Path) -> None:
         import pyarrow.parquet
 
         columns = batch._asdict() | {"tokens": batch.tokens.reshape(len(batch.tokens), -1).tolist()}
-        columns["stratum"] = np.array(STRATA)[batch.stratum]
+        columns["stratum"] = np.array([s.slice for s in STRATA])[batch.stratum]
         pyarrow.parquet.write_table(pyarrow.table(columns), content)
     write_file(path, content.getvalue())
 
