@@ -7,12 +7,13 @@ from offpath.generalize.published import MIXTURE, QUANTITIES
 
 from offpath.configs import Configuration, InputError, differences
 from offpath.data.batches import draw
-from offpath.data.worlds import STRATA, world
+from offpath.data.worlds import world
 from offpath.generalize.study import compared, comparison
 from offpath.recipes import as_written, laptop, paper, smoke
 from offpath.report.study_words import hidden_sentences, origin_sentences
 from offpath.run.files import Record
 from offpath.run.folder import Run, open_run, read_result
+from offpath.slices import STRATA
 from tests.report.conftest import circuit_run
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
@@ -51,7 +52,7 @@ def test_what_the_published_figures_pool_is_what_the_generator_draws():
     for name, shares in MIXTURE.items():
         batch = draw(world(name, paper().graphs), seed=0, start=0, count=20_000)
         for stratum, share in shares.items():
-            drawn = np.mean(np.asarray(batch.stratum) == STRATA.index(stratum))
+            drawn = np.mean(batch.stratum == [s.slice for s in STRATA].index(stratum))
             assert drawn == pytest.approx(share, abs=0.015), (name, stratum)
 
 
