@@ -80,13 +80,16 @@ def robustness(words: list[str]) -> None:
 
     For example: offpath robustness runs/laptop-0123abcd-seed0 --steps 300
     """
-    arguments, run, compute = resume(robustness, words, options.RobustnessOptions)
+    a, run, compute = resume(robustness, words, options.RobustnessOptions)
+    rates = a.options.retention_rates
+    if run.configuration.finetune is None and rates != type(a.options)().retention_rates:
+        raise InputError("--retention-rates has no effect on a circuit that is not fine-tuned")
     from offpath.handcraft.circuits import set_circuit
     from offpath.interpret.robustness import measure_robustness
 
     with working_on(run, compute):
         set_circuit(run)
-        show_progress(run, measure_robustness(run, compute, arguments.options))
+        show_progress(run, measure_robustness(run, compute, a.options))
     print(f"measured; next: `offpath report {run.quoted}`")
 
 
