@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,8 +32,8 @@ from offpath.run.folder import Run, create_run
 from offpath.run.metrics import append_metrics
 from offpath.slices import ISOLATION, ON_PATH, POOLED, SPLIT_STRATA, Slice, distance_slice
 from tests.report.solutions import circuit, coefficient, robustness
+from tests.report.stories import changed
 
-R = TypeVar("R", bound=Result)
 WORLDS = {
     "pretraining": "pre-training",
     "finetuning": "fine-tuning",
@@ -104,11 +104,6 @@ def shown_sections(told: Story) -> dict[str, Section]:
 def with_result(told: Story, *results: Result) -> Story:
     """The same story with other results."""
     return replace(told, results={**told.results, **{type(r): r for r in results}})
-
-
-def changed(result: R, **fields: Any) -> R:
-    """The same result with other fields; a copy would keep what was cached of the first."""
-    return type(result).model_construct(**{**dict(result), **fields})
 
 
 def with_scores(matrix: Matrix, predictors: tuple[str, ...], **scores: Any) -> Matrix:

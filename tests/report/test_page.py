@@ -15,12 +15,12 @@ from offpath.run.folder import Run, create_run
 from offpath.slices import HEADLINE, SPLIT_STRATA
 from tests.report.conftest import (
     add_metrics,
-    changed,
     circuit_run,
     shown_sections,
     with_result,
     with_scores,
 )
+from tests.report.stories import changed
 
 FIRST = ["answer", "matrix", "strata", "data", "training", "predictions", "study"]
 SOLUTIONS = ["circuit", "robustness", "coefficient"]

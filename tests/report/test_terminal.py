@@ -13,7 +13,8 @@ from offpath.report.terminal import View, accuracy_entry, error_entry, folded, r
 from offpath.results import Matrix, Study
 from offpath.run.folder import Run, create_run, open_run
 from offpath.slices import ANY_TARGET, SPLIT_STRATA
-from tests.report.conftest import changed, with_scores
+from tests.report.conftest import with_scores
+from tests.report.stories import changed
 
 WIDTHS = (40, 60, 80, 120)
 
