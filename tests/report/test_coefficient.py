@@ -52,7 +52,7 @@ def test_an_estimate_far_below_the_others_does_not_flatten_them(result: Learning
     far = changed(result.points[1], estimate=-9000.0, trusted=False)
     points = [result.points[0], far, *result.points[2:]]
     found = figure(shown(changed(result, points=points)), ALONG)
-    assert "1 that are not trusted lie beyond the axis" in found.text
+    assert "1 estimates that are not trusted lie beyond the axis" in found.text
     scale = found.charts[1].chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]
     assert scale["clamp"]
     assert scale["domain"][0] >= -1000

@@ -102,13 +102,13 @@ def _path_figure(story: Story, path: Sequence[Point]) -> Figure:
     text = (
         "Above, the loss by true distance, a sudden fall of which is a phase change; below, the "
         "learning coefficient of snapshots from the same steps, with standard errors. Both share "
-        "one logarithmic axis."
+        "one logarithmic axis of steps."
     )
     if unseen := len(path) - len(rows):
         text += f" {unseen} estimates are not finite and left out."
     if span := estimate_span(rows):
         beyond = sum(not span[0] <= row["estimate"] <= span[1] for row in rows)
-        text += f" {beyond} that are not trusted lie beyond the axis, and are drawn at its edge."
+        text += f" {beyond} estimates that are not trusted lie beyond the axis, drawn at its edge."
     chart = _chart("Learning coefficient over the steps of pre-training", 190, x, rows)
     charts = []
     if lines:
