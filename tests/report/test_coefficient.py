@@ -74,12 +74,6 @@ def test_a_plateau_is_shaded_and_a_sweep_without_one_warns(result: LearningCoeff
     assert charts[1].text == "No plateau: do not trust."
 
 
-def test_the_warning_is_added_to_a_verdict_that_lacks_it(result: LearningCoefficients):
-    sweep = changed(result.sweeps[1], verdict="2 of 7 step sizes are trusted")
-    (chart,) = figure(shown(changed(result, sweeps=[sweep])), SAMPLER).charts
-    assert chart.text == "No plateau: do not trust; 2 of 7 step sizes are trusted."
-
-
 def test_chains_have_a_panel_for_each_network_at_its_own_step_size(result: LearningCoefficients):
     found = figure(shown(result), "The chains of the sampler")
     assert [(c.title, c.text) for c in found.charts] == [

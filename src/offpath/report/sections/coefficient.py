@@ -29,7 +29,6 @@ TRUST = (
     Key("trusted", colour("estimate"), "circle"),
     Key("not trusted", colour("estimate"), "ring"),
 )
-WARNING = "no plateau: do not trust"
 MOST_LOSSES = 80  # points of one chain: what a small panel can show
 
 
@@ -156,14 +155,12 @@ def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
 
 
 def _sweep_chart(story: Story, sweep: Sweep) -> Chart:
-    """The coefficient by step size of the sampler; never without a warning if no plateau."""
+    """The coefficient by step size of the sampler, the plateau shaded."""
     rows, title = estimate_rows(story, sweep.points), network_title(story, sweep.checkpoint)
     scale = {"type": "log", "nice": False, "padding": 10}
     x = Axis("size", "step size of the sampler", scale=scale, axis=LOG_AXIS)
     name = f"Learning coefficient of {title} by step size"
-    warned = sweep.plateau or "no plateau" in sweep.verdict
-    verdict = sweep.verdict if warned else f"{WARNING}; {sweep.verdict}"
-    return Chart(_chart(name, 170, x, rows, sweep.plateau), title, sentence(verdict))
+    return Chart(_chart(name, 170, x, rows, sweep.plateau), title, sentence(sweep.verdict))
 
 
 def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:
