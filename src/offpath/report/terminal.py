@@ -43,10 +43,10 @@ NOTHING = Entry(["–"])
 def run_view(run: Run) -> RenderableType:
     """The test matrix of a run, pooled and by stratum."""
     matrix, name = read_result(run, Matrix), run.configuration.run_name
-    by_stratum = slice_table(matrix, ANY_TARGET, SPLIT_STRATA, _accuracy_entry)
+    by_stratum = slice_table(matrix, ANY_TARGET, SPLIT_STRATA, accuracy_entry)
     return Group(
         Text(f"{name}: accuracy, MSE, its 95 % interval"),
-        View(world_table(matrix, _error_entry)),
+        View(world_table(matrix, error_entry)),
         Text(f"\n{name}: accuracy on test e, its 95 % interval, by stratum"),
         View(by_stratum),
     )
@@ -171,11 +171,13 @@ def _pieces(text: str) -> list[str]:
     return re.findall(rf"^ *[^-_/ {SOFT}]*[-_/ {SOFT}]?|[^-_/ {SOFT}]+[-_/ {SOFT}]?|[-_/ ]", text)
 
 
-def _error_entry(cell: Cell | None) -> Entry | None:
+def error_entry(cell: Cell | None) -> Entry | None:
+    """Accuracy, squared error and its interval."""
     return cell and Entry([percent(cell.accuracy), significant(cell.mse), error_interval(cell)])
 
 
-def _accuracy_entry(cell: Cell | None) -> Entry | None:
+def accuracy_entry(cell: Cell | None) -> Entry | None:
+    """Accuracy and its interval."""
     return cell and Entry([percent(cell.accuracy), accuracy_interval(cell)])
 
 
