@@ -6,7 +6,7 @@ from rich.console import Console, RenderableType
 
 from offpath.configs import InputError
 from offpath.recipes import smoke
-from offpath.report.parts import Column, Entry, Story, Table, TableRow
+from offpath.report.parts import Entry, Story, Table, TableRow
 from offpath.report.sections.matrix import slice_table, world_table
 from offpath.report.study_words import mixture_sentence
 from offpath.report.terminal import View, accuracy_entry, error_entry, folded, run_view, study_view
@@ -216,8 +216,7 @@ def test_an_interval_stays_on_one_line_where_the_runs_fit(tmp_path: Path, study:
         ("averylongrecipename-seed1", ["averylongr", "ecipename-", "seed1"]),
         ("--", ["--"]),
         ("on path, unseen", ["on path,", "unseen"]),
-        ("exam\N{SOFT HYPHEN}ples", ["examples"]),
-        ("unaccom\N{SOFT HYPHEN}panied", ["unaccom-", "panied"]),
+        ("  trained", ["  trained"]),
     ],
 )
 def test_a_long_name_folds_behind_its_signs(name: str, lines: list[str]):
@@ -225,7 +224,7 @@ def test_a_long_name_folds_behind_its_signs(name: str, lines: list[str]):
 
 
 def test_the_columns_that_do_not_fit_follow_below():
-    columns = [Column(title) for title in ("", "first", "second", "third")]
+    columns = ["", "first", "second", "third"]
     row = TableRow("a row", [Entry(["1.25"]), None, Entry(["0.5–0.75"])])
     text = printed(View(Table("table", columns, [row])), 14)
     assert text.count("a row") == 3
