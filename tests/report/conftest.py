@@ -79,31 +79,31 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
-def told(run: Run) -> Story:
+def finished(run: Run) -> Story:
     """What the finished run has to show."""
     return story(run)
 
 
 @pytest.fixture(scope="session")
-def text(told: Story) -> str:
+def text(finished: Story) -> str:
     """The page of the finished run."""
-    return page(told)
+    return page(finished)
 
 
 @pytest.fixture(scope="session")
-def shown(told: Story) -> dict[str, Section]:
+def contents(finished: Story) -> dict[str, Section]:
     """The sections of the finished run, by their anchor."""
-    return shown_sections(told)
+    return shown_sections(finished)
 
 
-def shown_sections(told: Story) -> dict[str, Section]:
+def shown_sections(finished: Story) -> dict[str, Section]:
     """The sections of a story, by their anchor."""
-    return {section.anchor: section for section in sections(told)}
+    return {section.anchor: section for section in sections(finished)}
 
 
-def with_result(told: Story, *results: Result) -> Story:
+def with_result(finished: Story, *results: Result) -> Story:
     """The same story with other results."""
-    return replace(told, results={**told.results, **{type(r): r for r in results}})
+    return replace(finished, results={**finished.results, **{type(r): r for r in results}})
 
 
 def with_scores(matrix: Matrix, predictors: tuple[str, ...], **scores: Any) -> Matrix:

@@ -70,7 +70,7 @@ def test_a_plateau_is_shaded_and_a_sweep_without_one_warns(result: LearningCoeff
     charts = figure(shown(result), SAMPLER).charts
     bands = [[row for row in rows(c.chart) if "until" in row] for c in charts]
     assert [len(band) for band in bands] == [1, 0]
-    assert (bands[0][0]["size"], bands[0][0]["until"]) == (9e-7, 8.1e-6)
+    assert (bands[0][0]["step_size"], bands[0][0]["until"]) == (9e-7, 8.1e-6)
     assert charts[1].text == "No plateau: do not trust."
 
 

@@ -32,8 +32,8 @@ def accuracy(low: float, high: float) -> dict[str, float]:
     return {"accuracy_low": low, "accuracy": (low + high) / 2, "accuracy_high": high}
 
 
-def matrix_of(told: Story) -> Matrix:
-    matrix = told.get(Matrix)
+def matrix_of(finished: Story) -> Matrix:
+    matrix = finished.get(Matrix)
     assert matrix
     return matrix
 
@@ -42,22 +42,22 @@ def line(step: int, losses: dict[str, float], counts: dict[str, int]) -> Logged:
     return Logged("pretrained", step, sum(losses.values()), 0.1, losses, counts)
 
 
-def test_a_finished_run_has_every_section_and_misses_nothing(shown: dict[str, Section]):
-    assert list(shown) == [*FIRST, *SOLUTIONS]
-    assert all(section.figures and not section.missing for section in shown.values())
+def test_a_finished_run_has_every_section_and_misses_nothing(contents: dict[str, Section]):
+    assert list(contents) == [*FIRST, *SOLUTIONS]
+    assert all(section.figures and not section.missing for section in contents.values())
 
 
-def test_every_chart_is_what_its_schema_allows(shown: dict[str, Section]):
+def test_every_chart_is_what_its_schema_allows(contents: dict[str, Section]):
     """The page leaves this check out: it would take half of its time."""
-    figures = [figure for section in shown.values() for figure in section.figures]
+    figures = [figure for section in contents.values() for figure in section.figures]
     charts = [chart.chart for figure in figures for chart in figure.charts]
     assert len(charts) > 20
     for chart in charts:
         chart.to_dict(validate=True)
 
 
-def test_every_caption_gives_the_origin_of_its_figure(shown: dict[str, Section], run: Run):
-    for section in shown.values():
+def test_every_caption_gives_the_origin_of_its_figure(contents: dict[str, Section], run: Run):
+    for section in contents.values():
         for figure in section.figures:
             assert list(figure.facts) == FACTS
             assert all(figure.facts.values())
@@ -78,8 +78,8 @@ def test_the_same_results_give_the_same_page(run: Run, text: str):
     assert page(story(run)) == text
 
 
-def test_networks_rules_and_strata_bring_their_colours_to_the_page(told: Story, text: str):
-    rows = {row.predictor: row.colour for row in matrix_of(told).predictors}
+def test_networks_rules_and_strata_bring_their_colours_to_the_page(finished: Story, text: str):
+    rows = {row.predictor: row.colour for row in matrix_of(finished).predictors}
     rows |= {f"slice-{where.slice}": where.colour for where in SPLIT_STRATA}
     for name, (light, dark) in rows.items():
         variable = re.sub("[^a-z0-9]+", "-", name)
@@ -87,12 +87,12 @@ def test_networks_rules_and_strata_bring_their_colours_to_the_page(told: Story, 
 
 
 def test_a_run_that_only_began_names_the_commands_for_the_rest(tmp_path: Path):
-    begun = create_run(smoke(), tmp_path / "my runs")
-    add_metrics(begun, "pretrained")
-    shown = shown_sections(story(begun))
-    assert len(shown["training"].figures) == 2
-    missing = {(gap.part, gap.command) for section in shown.values() for gap in section.missing}
-    folder = shlex.quote(str(begun.folder))
+    started = create_run(smoke(), tmp_path / "my runs")
+    add_metrics(started, "pretrained")
+    contents = shown_sections(story(started))
+    assert len(contents["training"].figures) == 2
+    missing = {(gap.part, gap.command) for section in contents.values() for gap in section.missing}
+    folder = shlex.quote(str(started.folder))
     assert folder.startswith("'")  # a path with a space can be pasted
     trainings = ("fine-tuned", "from scratch", "handcrafted, fine-tuned")
     assert missing == {
@@ -105,26 +105,26 @@ def test_a_run_that_only_began_names_the_commands_for_the_rest(tmp_path: Path):
         ("the robustness of the solutions", f"offpath robustness {folder}"),
         ("the learning coefficient", f"offpath llc {folder}"),
     }
-    text = write_report(begun).read_text()
+    text = write_report(started).read_text()
     # the matrix is missing four times; two more gaps in provenance
     assert text.count('<p class="missing">') == len(missing) + 5
 
 
 def test_a_run_killed_before_its_first_line_names_the_command_that_began_it(tmp_path: Path):
-    begun = story(create_run(smoke(), tmp_path))
-    command = begun.untrained()[0].command
+    started = story(create_run(smoke(), tmp_path))
+    command = started.untrained()[0].command
     assert command == "offpath pretrain --recipe smoke --seed 0"
-    told = Story(begun.run, (), {}, ["offpath run --recipe smoke --seed 7"])
-    assert told.untrained()[0].command == "offpath run --recipe smoke --seed 7"
+    finished = Story(started.run, (), {}, ["offpath run --recipe smoke --seed 7"])
+    assert finished.untrained()[0].command == "offpath run --recipe smoke --seed 7"
 
 
-def test_a_matrix_without_a_fine_tuned_network_still_makes_a_page(told: Story, run: Run):
-    matrix = matrix_of(told)
+def test_a_matrix_without_a_fine_tuned_network_still_makes_a_page(finished: Story, run: Run):
+    matrix = matrix_of(finished)
     rows, cells = (
         [row for row in part if row.predictor not in ("finetuned", "scratch")]
         for part in (matrix.predictors, matrix.cells)
     )
-    other = with_result(told, changed(matrix, predictors=rows, cells=cells))
+    other = with_result(finished, changed(matrix, predictors=rows, cells=cells))
     section = answer.section(other)
     assert (section.statement, section.cards) == ("", [])
     assert [gap.command for gap in section.missing] == [f"offpath evaluate {run.quoted}"]
@@ -136,49 +136,49 @@ def test_a_matrix_without_a_fine_tuned_network_still_makes_a_page(told: Story, r
     ("low", "high", "word"),
     [(0.98, 0.99, "raised"), (0.0, 0.001, "lowered"), (0.0, 1.0, "no clear")],
 )
-def test_the_headline_follows_the_results(told: Story, low: float, high: float, word: str):
-    text = answer.headline(with_scores(matrix_of(told), ("finetuned",), **accuracy(low, high)))
+def test_the_headline_follows_the_results(finished: Story, low: float, high: float, word: str):
+    text = answer.headline(with_scores(matrix_of(finished), ("finetuned",), **accuracy(low, high)))
     others = {"raised", "lowered", "no clear"} - {word}
     assert word in text
     assert not any(other in text for other in others)
 
 
-def test_a_verdict_is_level_where_intervals_overlap(told: Story):
-    matrix = with_scores(matrix_of(told), ("finetuned",), **accuracy(0.40, 0.50))
+def test_a_verdict_is_level_where_intervals_overlap(finished: Story):
+    matrix = with_scores(matrix_of(finished), ("finetuned",), **accuracy(0.40, 0.50))
     matrix = with_scores(matrix, ("scratch",), **accuracy(0.49, 0.6))
     matrix = with_scores(matrix, ("pretrained", "distance_to_2"), **accuracy(0.51, 0.6))
     verdicts = {card.verdict for card in answer.cards(matrix, OTHERS)}
     assert verdicts == {"below pre-trained and answer d(1,2); level with from scratch"}
 
 
-def test_a_card_for_each_slice_of_the_headline(told: Story):
-    cards = answer.cards(matrix_of(told), OTHERS)
+def test_a_card_for_each_slice_of_the_headline(finished: Story):
+    cards = answer.cards(matrix_of(finished), OTHERS)
     assert [card.title for card in cards] == [where.title for where in HEADLINE]
 
 
-def test_the_answer_compares_every_network_trained_from_new_weights(shown: dict[str, Section]):
-    titles = [key.title for key in shown["answer"].figures[0].legend]
+def test_the_answer_compares_every_network_trained_from_new_weights(contents: dict[str, Section]):
+    titles = [key.title for key in contents["answer"].figures[0].legend]
     assert titles == ["fine-tuned", "pre-trained", "from scratch", "answer d(1,2)"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
-def test_a_network_that_did_not_learn_its_first_task_is_warned_of(told: Story, share: float):
-    matrix = with_scores(matrix_of(told), ("pretrained",), **accuracy(share, share))
+def test_a_network_that_did_not_learn_its_first_task_is_warned_of(finished: Story, share: float):
+    matrix = with_scores(matrix_of(finished), ("pretrained",), **accuracy(share, share))
     words = "none" if share == 0 else "only 50.0\xa0%"
     warning = (
         f"This network did not learn its first task: {words} of its answers on the pre-training "
         "distribution are correct, so the rest means little. "
     )
-    section = answer.section(with_result(told, matrix))
+    section = answer.section(with_result(finished, matrix))
     assert section.statement == (warning if share < 0.9 else "") + answer.headline(matrix)
 
 
-def test_markup_in_a_result_stays_text(told: Story):
-    labels = told.get(Labels)
+def test_markup_in_a_result_stays_text(finished: Story):
+    labels = finished.get(Labels)
     assert labels
     first = labels.worlds[0].model_copy(update={"title": "</script><b>bold"})
     worlds = [first, *labels.worlds[1:]]
-    text = page(with_result(told, changed(labels, worlds=worlds)))
+    text = page(with_result(finished, changed(labels, worlds=worlds)))
     assert "</script><b>" not in text
     assert "&lt;/script&gt;&lt;b&gt;bold" in text  # on the page
     assert "\\u003c/script>\\u003cb>bold" in text  # in the description of a chart
@@ -231,27 +231,27 @@ def test_imported_weights_have_no_curve_and_no_gap_of_pre_training(tmp_path: Pat
 
 
 def test_a_control_that_has_not_begun_is_not_mentioned(tmp_path: Path):
-    begun = create_run(smoke(), tmp_path)
-    add_metrics(begun, "finetuned")
-    (alone,) = shown_sections(story(begun))["training"].figures
+    started = create_run(smoke(), tmp_path)
+    add_metrics(started, "finetuned")
+    (alone,) = shown_sections(story(started))["training"].figures
     assert (alone.title, alone.text) == ("Fine-tuning", "The loss on a logarithmic axis.")
-    add_metrics(begun, "scratch")
-    (both,) = shown_sections(story(begun))["training"].figures
+    add_metrics(started, "scratch")
+    (both,) = shown_sections(story(started))["training"].figures
     assert both.title == "Fine-tuning, and its control without pre-training"
     assert both.text.startswith("The same examples in the same order")
 
 
-def test_a_note_of_a_circuit_becomes_a_sentence(told: Story):
-    circuit = told.get(CircuitResult)
+def test_a_note_of_a_circuit_becomes_a_sentence(finished: Story):
+    circuit = finished.get(CircuitResult)
     assert circuit
     note = "the circuit does not fit the run's architecture: width 48 instead of 16"
-    other = with_result(told, changed(circuit, note=note))
+    other = with_result(finished, changed(circuit, note=note))
     text = "The circuit does not fit the run’s architecture: width 48 instead of 16."
     assert shown_sections(other)["circuit"].text.endswith(f" {text}")
 
 
-def test_each_column_of_a_prediction_panel_sums_to_one(shown: dict[str, Section], run: Run):
-    chart = shown["predictions"].figures[0].charts[0].chart.to_dict()
+def test_each_column_of_a_prediction_panel_sums_to_one(contents: dict[str, Section], run: Run):
+    chart = contents["predictions"].figures[0].charts[0].chart.to_dict()
     sums: dict[tuple[str, str, str], float] = {}
     for row in chart["data"]["values"]:
         column = (row["row"], row["column"], row["truth"])
@@ -263,21 +263,21 @@ def test_each_column_of_a_prediction_panel_sums_to_one(shown: dict[str, Section]
 
 def test_a_run_of_a_circuit_alone_mentions_no_training(tmp_path: Path):
     run = circuit_run(tmp_path)
-    shown = shown_sections(story(run))
-    assert not {"training", "study"} & set(shown)
-    assert [gap.part for one in shown.values() for gap in one.missing] == [
+    contents = shown_sections(story(run))
+    assert not {"training", "study"} & set(contents)
+    assert [gap.part for one in contents.values() for gap in one.missing] == [
         "the learning coefficient"
     ]
     start = "The handcrafted network has an accuracy of 100.0\xa0% on test e"
-    assert shown["answer"].statement.startswith(start)
+    assert contents["answer"].statement.startswith(start)
     text = write_report(run).read_text()
     assert "Nothing was trained here: the weights of a transformer are handcrafted" in text
-    facts = [figure.facts for one in shown.values() for figure in one.figures]
+    facts = [figure.facts for one in contents.values() for figure in one.figures]
     assert not any("target 2" in fact["Training data"] for fact in facts)
     assert {fact["Seeds"] for fact in facts} == {"0 for evaluation sets"}
 
 
-def test_a_run_without_fine_tuning_answers_with_what_it_has(tmp_path: Path, told: Story):
+def test_a_run_without_fine_tuning_answers_with_what_it_has(tmp_path: Path, finished: Story):
     run = create_run(smoke().model_copy(update={"finetune": None}), tmp_path)
-    text = page(Story(run, told.metrics, told.results))
+    text = page(Story(run, finished.metrics, finished.results))
     assert "It is not fine-tuned in this run." in text

@@ -78,10 +78,10 @@ def test_the_page_asks_for_no_other_file_and_complains_of_nothing(opened: Any):
 
 
 def test_every_figure_is_an_svg_with_a_size_and_a_description(
-    opened: Any, shown: dict[str, Section]
+    opened: Any, contents: dict[str, Section]
 ):
     sizes = opened.evaluate(FIGURE_SIZES)
-    figures = [figure for section in shown.values() for figure in section.figures]
+    figures = [figure for section in contents.values() for figure in section.figures]
     assert len(sizes) == sum(len(figure.charts) for figure in figures) > 30
     assert all(width > 100 and height > 50 and description for width, height, description in sizes)
 

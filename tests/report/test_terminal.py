@@ -9,7 +9,7 @@ from offpath.recipes import smoke
 from offpath.report.parts import Entry, Story, Table, TableRow
 from offpath.report.sections.matrix import slice_table, world_table
 from offpath.report.study_words import mixture_sentence
-from offpath.report.terminal import View, accuracy_entry, error_entry, folded, run_view, study_view
+from offpath.report.terminal import View, accuracy_entry, error_entry, fold, run_view, study_view
 from offpath.results import Matrix, Study
 from offpath.run.folder import Run, create_run, open_run
 from offpath.slices import ANY_TARGET, SPLIT_STRATA
@@ -19,17 +19,17 @@ from tests.report.stories import changed
 WIDTHS = (40, 60, 80, 120)
 
 
-def printed_as_it_is(shown: RenderableType, columns: int) -> str:
+def printed_as_it_is(contents: RenderableType, columns: int) -> str:
     """What a terminal of that many columns would show."""
     console = Console(width=columns, highlight=False)
     with console.capture() as capture:
-        console.print(shown)
+        console.print(contents)
     return capture.get()
 
 
-def printed(shown: RenderableType, columns: int = 80) -> str:
+def printed(contents: RenderableType, columns: int = 80) -> str:
     """The same with plain spaces for no-break ones."""
-    return printed_as_it_is(shown, columns).replace("\N{NO-BREAK SPACE}", " ")
+    return printed_as_it_is(contents, columns).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def by_world(matrix: Matrix) -> View:
@@ -41,15 +41,15 @@ def by_stratum(matrix: Matrix) -> View:
 
 
 @pytest.fixture
-def matrix(told: Story) -> Matrix:
-    matrix = told.get(Matrix)
+def matrix(finished: Story) -> Matrix:
+    matrix = finished.get(Matrix)
     assert matrix
     return matrix
 
 
 @pytest.fixture
-def study(told: Story) -> Study:
-    study = told.get(Study)
+def study(finished: Story) -> Study:
+    study = finished.get(Study)
     assert study
     return study
 
@@ -220,21 +220,15 @@ def test_an_interval_stays_on_one_line_where_the_runs_fit(tmp_path: Path, study:
     ],
 )
 def test_a_long_name_folds_behind_its_signs(name: str, lines: list[str]):
-    assert folded(name, 10).splitlines() == lines
+    assert fold(name, 10).splitlines() == lines
 
 
 def test_the_columns_that_do_not_fit_follow_below():
     columns = ["", "first", "second", "third"]
     row = TableRow("a row", [Entry(["1.25"]), None, Entry(["0.5–0.75"])])
-    text = printed(View(Table("table", columns, [row])), 14)
-    assert text.count("a row") == 3
-    assert [
-        line.split()[-1] for line in text.splitlines() if line[:1] in " a" and line.strip()
-    ] == [
-        *("first", "1.25"),
-        *("second", "–"),
-        *("third", "0.5–", "0.75"),
-    ]
+    lines = printed(View(Table("table", columns, [row])), 14).splitlines()
+    ends = [line.split()[-1] for line in lines if line.strip() and line[0] in " a"]
+    assert ends == ["first", "1.25", "second", "–", "third", "0.5–0.75"]
 
 
 def test_runs_of_one_name_are_distinguished_by_their_folders(tmp_path: Path, study: Study):

@@ -35,7 +35,7 @@ def write_report(run: Run) -> Path:
 
 def page(story: Story) -> str:
     """The whole page as text."""
-    shown = sections(story)
+    contents = sections(story)
     environment = Environment(
         loader=PackageLoader("offpath.report", "assets"),
         autoescape=True,
@@ -53,8 +53,8 @@ def page(story: Story) -> str:
         colours=_colours(story),
         configuration=story.run.configuration,
         parts=_options(story.run),
-        sections=shown,
-        specifications=_specifications(shown),
+        sections=contents,
+        specifications=_specifications(contents),
         sessions=sessions(story.run),
         worlds=sets.worlds if sets else [],
         vega=Markup(_vega()),
@@ -97,11 +97,11 @@ def _options(run: Run) -> dict[str, dict[str, Any]]:
     return parts
 
 
-def _specifications(shown: list[Section]) -> dict[str, dict[str, Any]]:
+def _specifications(contents: list[Section]) -> dict[str, dict[str, Any]]:
     """Every chart by its place, as the template counts them: section, figure, chart."""
     return {
         f"{section.anchor}-{i}-{j}": chart.chart.to_dict(validate=False)
-        for section in shown
+        for section in contents
         for i, figure in enumerate(section.figures, start=1)
         for j, chart in enumerate(figure.charts, start=1)
     }

@@ -108,7 +108,7 @@ class Figure:
     """Model, training data, test data, metric, seeds and the command that makes the figure."""
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()
-    folded: Sequence[Table] = ()
+    more_tables: Sequence[Table] = ()
     """The same for the other distributions."""
     legend: Sequence[Key] = ()
     layout: str = "stack"

@@ -46,10 +46,10 @@ def study_view(studies: Sequence[tuple[Run, Study]]) -> RenderableType:
         str(run.folder) if names.count(name) > 1 else name
         for name, (run, _) in zip(names, studies, strict=True)
     ]
-    named = dict(zip(names, (study for _, study in studies), strict=True))
+    by_name = dict(zip(names, (study for _, study in studies), strict=True))
     head = Text("Mean squared errors; of the runs with 95 % intervals")
     mixture = Sentence(study_words.mixture_sentence(studies[0][1]))
-    return Group(head, View(_quantities(named)), mixture, *_each_run(named))
+    return Group(head, View(_quantities(by_name)), mixture, *_each_run(by_name))
 
 
 class View(NamedTuple):
@@ -59,13 +59,14 @@ class View(NamedTuple):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RichTable]:
         """One table, or several below each other with the columns that there was no room for."""
-        width = options.max_width
-        for breaks in (False, True):
-            places = range(len(self.table.columns))
-            columns = [_drawn(self.table, place, breaks) for place in places]
-            if sum(column.width + 1 for column in columns) <= width + 1:
-                break
-        titles, *columns = columns
+        width, places = options.max_width, range(len(self.table.columns))
+        whole, narrow = (
+            [_column(self.table, p, breaks) for p in places] for breaks in (False, True)
+        )
+        breaks_fit = _width(whole) > width and (
+            _width(narrow) <= width or self.table.look == "heat"
+        )
+        titles, *columns = narrow if breaks_fit else whole
         while columns:
             taken, room = 0, width - titles.width
             while taken < len(columns) and (room := room - columns[taken].width - 1) >= 0:
@@ -85,7 +86,7 @@ class Sentence(NamedTuple):
         yield Text("\n".join(lines), no_wrap=True)
 
 
-class _Drawn(NamedTuple):
+class _Column(NamedTuple):
     """A column as a terminal shows it."""
 
     head: str
@@ -93,21 +94,25 @@ class _Drawn(NamedTuple):
     width: int
 
 
-def _drawn(table: Table, place: int, breaks: bool) -> _Drawn:
+def _width(columns: Sequence[_Column]) -> int:
+    return sum(column.width + 1 for column in columns) - 1
+
+
+def _column(table: Table, place: int, breaks: bool) -> _Column:
     """The titles of the rows at place 0, then the columns; `breaks` parts intervals."""
     title, _, note = table.columns[place].partition("\n") if place else ("", "", "")
     if place:
         entries = [_text(row.entries[place - 1] or NOTHING, table, breaks) for row in table.rows]
     else:
         longest = LONGEST_TITLE.get(table.look, LONGEST_TITLE["plain"])
-        entries = [Text(folded(row.title, longest)) for row in table.rows]
+        entries = [Text(fold(row.title, longest)) for row in table.rows]
     lines = [len(line) for text in entries for line in text.plain.split("\n")]
     pieces = [min(len(piece.rstrip()), LONGEST_PIECE) for piece in _pieces(title)]
     width = max([*lines, *pieces, len(note)])
-    return _Drawn("\n".join(filter(None, [folded(title, width), note])), entries, width)
+    return _Column("\n".join(filter(None, [fold(title, width), note])), entries, width)
 
 
-def _rich_table(table: Table, columns: Sequence[_Drawn]) -> RichTable:
+def _rich_table(table: Table, columns: Sequence[_Column]) -> RichTable:
     made = RichTable(box=box.SIMPLE_HEAD, padding=0, show_edge=False, pad_edge=False)
     for place, column in enumerate(columns):
         made.add_column(column.head, justify="right" if place else "left", overflow="fold")
@@ -126,16 +131,16 @@ def _text(entry: Entry, table: Table, breaks: bool) -> Text:
     parts = []
     for line in entry.lines:
         interval = re.fullmatch(r"(\S+–)(\S+)", line)
-        shown = "\n".join(interval.groups()) if interval and breaks else line
+        text = "\n".join(interval.groups()) if interval and breaks else line
         style = "bold" if table.look == "heat" and not parts else ""
-        parts.append(Text(shown, style="dim" if interval or line == "–" else style))
+        parts.append(Text(text, style="dim" if interval or line == "–" else style))
     return Text("\n").join(parts)
 
 
-def folded(text: str, width: int) -> str:
+def fold(text: str, width: int) -> str:
     """A text in lines of at most `width` letters, broken behind a space, -, _ or /.
 
-    >>> folded("laptop-a6e9c2c6-seed0", 10)
+    >>> fold("laptop-a6e9c2c6-seed0", 10)
     'laptop-\\na6e9c2c6-\\nseed0'
     """
     lines = [""]
@@ -180,11 +185,11 @@ def _error(scores: Scores | None) -> Entry | None:
 
 
 def _each_run(studies: dict[str, Study]) -> Iterator[RenderableType]:
-    shown: dict[tuple[str, ...], str] = {}
+    first_with: dict[tuple[str, ...], str] = {}
     for name, study in studies.items():
         yield Padding(Text(name, style="bold", overflow="fold"), (1, 0, 0, 0))
         origin = tuple(study_words.origin_sentences(study, named=True))
-        first = shown.setdefault(origin, name)
+        first = first_with.setdefault(origin, name)
         origin = origin if first == name else (f"The same configuration as {first}.",)
         for sentence in (*origin, *study_words.hidden_sentences(study)):
             yield Padding(Sentence(sentence), (0, 0, 0, 2))

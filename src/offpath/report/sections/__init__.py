@@ -25,5 +25,5 @@ SECTIONS = (
 def sections(story: Story) -> list[Section]:
     """All sections with something to show, from the answer down to what it rests on."""
     with debug_mode(False):  # Altair's checks would take half of the time; a test makes them
-        shown = [module.section(story) for module in SECTIONS]
-    return [section for section in shown if not section.empty]
+        every = [module.section(story) for module in SECTIONS]
+    return [section for section in every if not section.empty]

@@ -40,10 +40,10 @@ def section(story: Story) -> Section:
         f"{text} One predictor is called above or below another only if their "
         "95 % intervals do not overlap."
     )
-    shown = cards(matrix, [name for name in keys if name != FINETUNED])
-    gaps = () if shown else story.untrained() or [story.gap(Matrix)]  # or measured before
+    answer_cards = cards(matrix, [name for name in keys if name != FINETUNED])
+    gaps = () if answer_cards else story.untrained() or [story.gap(Matrix)]  # or measured before
     statement = words.paragraph(_warning(matrix), headline(matrix))
-    return Section(anchor, title, text, [figure], gaps, shown, statement)
+    return Section(anchor, title, text, [figure], gaps, answer_cards, statement)
 
 
 def headline(matrix: Matrix) -> str:

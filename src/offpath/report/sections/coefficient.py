@@ -61,14 +61,13 @@ def network_title(story: Story, checkpoint: str) -> str:
     return f"{title}, step {thousands(int(step))}" if step.isdigit() else title
 
 
-def estimate_rows(story: Story, points: Sequence[Point]) -> list[Row]:
-    """The estimates that are finite, with the ends of their error bars and their words."""
+def estimate_rows(story: Story, points: Sequence[Point], by: str = "step") -> list[Row]:
+    """The estimates that are finite by a field of theirs, with error bars and words."""
     return [
         {
             "series": TRUST[0].title,
             "network": network_title(story, point.checkpoint),
-            "step": point.step,
-            "size": point.step_size,
+            by: getattr(point, by),
             "estimate": point.estimate,
             "low": point.estimate - (point.error or 0.0),
             "high": point.estimate + (point.error or 0.0),
@@ -156,9 +155,10 @@ def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
 
 def _sweep_chart(story: Story, sweep: Sweep) -> Chart:
     """The coefficient by step size of the sampler, the plateau shaded."""
-    rows, title = estimate_rows(story, sweep.points), network_title(story, sweep.checkpoint)
+    rows = estimate_rows(story, sweep.points, "step_size")
+    title = network_title(story, sweep.checkpoint)
     scale = {"type": "log", "nice": False, "padding": 10}
-    x = Axis("size", "step size of the sampler", scale=scale, axis=LOG_AXIS)
+    x = Axis("step_size", "step size of the sampler", scale=scale, axis=LOG_AXIS)
     name = f"Learning coefficient of {title} by step size"
     return Chart(_chart(name, 170, x, rows, sweep.plateau), title, sentence(sweep.verdict))
 

@@ -40,17 +40,17 @@ def section(story: Story) -> Section:
         "The last two columns cut the same examples another way: does any edge touch the target?",
         facts,
         tables=[slice_table(matrix, ANY_TARGET, slices)],
-        folded=[slice_table(matrix, world, slices) for world in worlds],
+        more_tables=[slice_table(matrix, world, slices) for world in worlds],
     )
     by_distance = Figure(
         "By true distance",
         "Within one distance there is no constant to compare with, so R² is left out.",
         facts | {"Metric": "accuracy, MSE"},
         tables=[slice_table(matrix, ANY_TARGET, distances)],
-        folded=[slice_table(matrix, world, distances) for world in worlds],
+        more_tables=[slice_table(matrix, world, distances) for world in worlds],
     )
     keys = predictor_keys(matrix, [*compared(story), *["circuit"] * story.trains])
-    drawn = Figure(
+    chart = Figure(
         "Accuracy by true distance",
         "The same on test e, with 95 % intervals (Wilson).",
         facts | {"Test data": "test e: any target", "Metric": "accuracy"},
@@ -61,7 +61,7 @@ def section(story: Story) -> Section:
     text = "Each stratum leaves the training data in its own way:"
     if not story.trains:
         text = "The strata are those by which trained networks are judged:"
-    return Section(anchor, title, text, [by_stratum, drawn, by_distance], terms=terms)
+    return Section(anchor, title, text, [by_stratum, chart, by_distance], terms=terms)
 
 
 def compared(story: Story) -> list[str]:

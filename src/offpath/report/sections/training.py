@@ -21,10 +21,10 @@ def section(story: Story) -> Section:
     if not any(network.training for network in story.networks):
         return Section(anchor, title)
     logged = {line.network for line in story.metrics}
-    begun = [network for network in story.networks if network.name in logged]
-    finetuned = [network for network in begun if network.made_by == "finetune"]
+    active = [network for network in story.networks if network.name in logged]
+    finetuned = [network for network in active if network.made_by == "finetune"]
     figures = [
-        *(f for n in begun if n.made_by == "pretrain" for f in _pretraining_figures(story, n)),
+        *(f for n in active if n.made_by == "pretrain" for f in _pretraining_figures(story, n)),
         *([_finetuning_figure(story, finetuned)] if finetuned else ()),
     ]
     text = (
