@@ -44,7 +44,9 @@ def main() -> None:
 
 def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
     world = worlds(c.graphs)[name]
-    training = c.training("pretrain").model_copy(update={"batch_examples": examples, "steps": 10**6})
+    training = c.training("pretrain").model_copy(
+        update={"batch_examples": examples, "steps": 10**6}
+    )
     model = new_model(c)
     ours = train(model, make_optimizer(model, training), training, stream(world, 0, examples))
     theirs = torch_steps(c, world, training, compute("cpu"))

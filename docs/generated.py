@@ -36,11 +36,7 @@ SLICES = {
     "unreachable": ("stratum", "unreachable"),
     "absent": ("stratum", "absent"),
 }
-PREDICTORS = {
-    "pretrained": "pre-trained",
-    "scratch": "from scratch",
-    "finetuned": "fine-tuned",
-}
+PREDICTORS = {"pretrained": "pre-trained", "scratch": "from scratch", "finetuned": "fine-tuned"}
 
 
 def main() -> None:

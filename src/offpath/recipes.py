@@ -1,12 +1,6 @@
 """Whole experiments, ready to run: each recipe is a function that returns its configuration."""
 
-from offpath.configs import (
-    Architecture,
-    Configuration,
-    Evaluation,
-    Graphs,
-    Training,
-)
+from offpath.configs import Architecture, Configuration, Evaluation, Graphs, Training
 from offpath.errors import InputError, choice_fault
 
 

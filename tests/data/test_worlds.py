@@ -274,15 +274,7 @@ def test_another_seed_purpose_world_or_place_gives_other_examples() -> None:
             assert not first & second
 
 
-FIELDS = (
-    "tokens",
-    "distance",
-    "distance_to_2",
-    "vertices",
-    "stratum",
-    "unseen_id",
-    "isolated",
-)
+FIELDS = ("tokens", "distance", "distance_to_2", "vertices", "stratum", "unseen_id", "isolated")
 
 
 def examples(

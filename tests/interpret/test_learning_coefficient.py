@@ -16,11 +16,7 @@ from offpath.fit.transformer import predict
 from offpath.interpret import along_training as stage
 from offpath.interpret import learning_coefficient as module
 from offpath.interpret.along_training import measure_learning_coefficients, transformer_loss
-from offpath.interpret.learning_coefficient import (
-    Loss,
-    estimate_learning_coefficient,
-    sweep,
-)
+from offpath.interpret.learning_coefficient import Loss, estimate_learning_coefficient, sweep
 from offpath.interpret.options import Sampling
 from offpath.results import LearningCoefficients, Point, read_result
 from offpath.run.folder import Run, create_run

@@ -25,6 +25,7 @@ from offpath.results import (
     Predictions,
     Predictor,
     Result,
+    read_result,
     write_result,
 )
 from offpath.run.files import write_json
@@ -124,7 +125,7 @@ def finished_run(configuration: Configuration, folder: Path) -> Run:
             add_metrics(run, network.name)
     for result in _measured(configuration):
         write_result(run, result)
-    write_result(run, study(run))
+    write_result(run, study(configuration, read_result(run, Matrix)))
     write_result(run, circuit(max_vertices=configuration.graphs.max_vertices))
     write_result(run, robustness(list(WORLDS)))
     assert configuration.pretrain
@@ -217,9 +218,7 @@ def _labels(c: Configuration) -> Labels:
             )
         )
     return Labels(
-        max_vertices=graphs.max_vertices,
-        finetune_vertices=graphs.finetune_vertices,
-        worlds=worlds,
+        max_vertices=graphs.max_vertices, finetune_vertices=graphs.finetune_vertices, worlds=worlds
     )
 
 

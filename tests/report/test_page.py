@@ -13,13 +13,7 @@ from offpath.report.sections.training import MOST_POINTS, distance_loss_chart, p
 from offpath.results import CircuitResult, Labels, Matrix
 from offpath.run.folder import Run, create_run
 from offpath.slices import HEADLINE, SPLIT_STRATA
-from tests.report.conftest import (
-    add_metrics,
-    circuit_run,
-    shown_sections,
-    with_result,
-    with_scores,
-)
+from tests.report.conftest import add_metrics, circuit_run, shown_sections, with_result, with_scores
 from tests.report.stories import changed
 
 FIRST = ["answer", "matrix", "strata", "data", "training", "predictions", "study"]

@@ -49,9 +49,7 @@ def report(run: Run) -> Path:
 
 
 @pytest.fixture(
-    scope="module",
-    params=[(360, "dark"), (360, "light"), (1200, "light"), (1920, "dark")],
-    ids=str,
+    scope="module", params=[(360, "dark"), (360, "light"), (1200, "light"), (1920, "dark")], ids=str
 )
 def opened(request: pytest.FixtureRequest, report: Path, browser: Any) -> Iterator[Any]:
     """The page in one width and theme, with everything that went wrong in `page.complaints`."""

@@ -162,6 +162,11 @@ def compare(words: list[str]) -> None:
     from offpath.results import Study, read_result
 
     runs = [open_run(folder) for folder in arguments.runs]
+    if circuits := [str(run.folder) for run in runs if run.configuration.pretrain is None]:
+        raise InputError(
+            f"RUN must be a run that trains; {', '.join(circuits)}: its network is handcrafted; "
+            "`offpath report RUN` shows its scores"
+        )
     studies = [(run, read_result(run, Study)) for run in runs]
     Console(highlight=False).print(study_view(studies))
     if arguments.out is not None:

@@ -51,9 +51,7 @@ def pack(tokens: UInt8[np.ndarray, "example token 2"], groups: int = 6) -> Packe
     return Packed(np.concatenate(pieces), np.concatenate(padding), tuple(shapes), order)
 
 
-def token_counts(
-    tokens: UInt8[np.ndarray, "example token 2"],
-) -> Int64[np.ndarray, " example"]:
+def token_counts(tokens: UInt8[np.ndarray, "example token 2"]) -> Int64[np.ndarray, " example"]:
     """Tokens of each example that are not padding."""
     return (tokens[:, :, 1] != 0).sum(1)
 

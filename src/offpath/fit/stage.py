@@ -14,12 +14,7 @@ from offpath.compute import Compute
 from offpath.configs import Architecture, InputError, Training
 from offpath.data.batches import stream
 from offpath.data.worlds import world
-from offpath.fit.checkpoints import (
-    load_model,
-    load_progress,
-    save_model,
-    save_progress,
-)
+from offpath.fit.checkpoints import load_model, load_progress, save_model, save_progress
 from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.parallel import check_same, from_first, share_optimizer_state, text_from_first

@@ -43,10 +43,7 @@ BIN_WIDTH = 0.25
 def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
     """Evaluate all, write the results, and yield a record each time a distribution is done."""
     c = run.configuration
-    size = {
-        "max_vertices": c.graphs.max_vertices,
-        "finetune_vertices": c.graphs.finetune_vertices,
-    }
+    size = {"max_vertices": c.graphs.max_vertices, "finetune_vertices": c.graphs.finetune_vertices}
     models = {one.name: load_model(run, one.name, compute.device) for one in networks(c)}
     cells, predictions, labels = [], [], []
     known = worlds(c.graphs).values()

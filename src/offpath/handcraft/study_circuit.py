@@ -25,9 +25,7 @@ of the sigmoid."""
 
 
 @torch.no_grad()
-def study_circuit(
-    adjacency: Bool[Tensor, "graph vertex vertex"],
-) -> Float[Tensor, " graph"]:
+def study_circuit(adjacency: Bool[Tensor, "graph vertex vertex"]) -> Float[Tensor, " graph"]:
     """Its answers, n + 1 meaning no path; `adjacency` is symmetric, without loops."""
     graphs, n, _ = adjacency.shape
     edges = adjacency.double()

@@ -194,10 +194,7 @@ def layers_compiled(model: StudyModel) -> object:
 
 WRAPPED = {
     "compiled": (whole_compiled, "_orig_mod.fc_out.bias"),
-    "encoder compiled": (
-        encoder_compiled,
-        "transformer_encoder._orig_mod.layers.0.norm1.bias",
-    ),
+    "encoder compiled": (encoder_compiled, "transformer_encoder._orig_mod.layers.0.norm1.bias"),
     "layers compiled": (layers_compiled, "transformer_encoder.layers.0._orig_mod.norm1.bias"),
     "data-parallel": (renamed(lambda name: f"module.{name}"), "module.fc_out.bias"),
     "both": (renamed(lambda n: f"_orig_mod.module.{n}"), "_orig_mod.module.fc_out.bias"),
@@ -351,10 +348,7 @@ FAULTS = {
         added(module__fc_out__bias=torch.ones(1)),
         "twice the same tensor: module.fc_out.bias and fc_out.bias;",
     ),
-    "not a number": (
-        added(fc_out__bias=torch.tensor([torch.nan])),
-        "not finite: fc_out.bias;",
-    ),
+    "not a number": (added(fc_out__bias=torch.tensor([torch.nan])), "not finite: fc_out.bias;"),
     "beyond float32": (
         added(fc_out__bias=torch.tensor([1e300], dtype=torch.float64)),
         "not finite: fc_out.bias;",

@@ -52,10 +52,7 @@ def _pretraining_figures(story: Story, network: Network) -> list[Figure]:
         "Pre-training",
         "The loss on a logarithmic axis, and beneath it the learning rate of the same steps.",
         facts,
-        charts=[
-            Chart(_loss_chart(lines, [network])),
-            Chart(_rate_chart(lines)),
-        ],
+        charts=[Chart(_loss_chart(lines, [network])), Chart(_rate_chart(lines))],
     )
     by_distance = Figure(
         "Pre-training by true distance",
