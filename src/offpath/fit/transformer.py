@@ -18,6 +18,8 @@ from offpath.data.tokens import Packed, pack
 from offpath.fit.embeddings import EdgeTokens, Groups, VertexTokens
 
 MOST_EXAMPLES, MOST_NUMBERS = 4096, 2**24  # answered, and held of one layer, at once
+Rows = Tensor | slice
+"""Which tokens a layer computes its output for: `ALL`, or where `question_rows` are."""
 ALL = slice(None)
 
 
@@ -42,10 +44,7 @@ class Transformer(nn.Module):
         self.readout = nn.Linear(a.width, 1)
 
     def forward(
-        self,
-        tokens: Int64[Tensor, "token 2"],
-        padding: Bool[Tensor, " token"],
-        groups: Groups,
+        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
     ) -> Float[Tensor, " example"]:
         """One number per example, in packed order; `predict` is the same for a plain batch."""
         x, bias, groups = self.embed(tokens, padding, groups)
@@ -81,13 +80,9 @@ class Layer(nn.Module):
         self.norm2 = nn.Identity() if a.norm == "none" else nn.LayerNorm(a.width)
 
     def forward(
-        self,
-        x: Float[Tensor, "token width"],
-        bias: list[Tensor],
-        groups: Groups,
-        rows: Tensor | slice,
+        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
     ) -> Float[Tensor, "rows width"]:
-        """The residual stream after the layer, at the chosen rows: all, or the questions'."""
+        """The residual stream after the layer, at the rows asked for."""
         if self.norm_after:
             x = self.norm1(x[rows] + self.self_attn(x, bias, groups, rows))
             return self.norm2(x + self.linear2(relu(self.linear1(x))))
@@ -108,13 +103,9 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out_proj.bias)
 
     def forward(
-        self,
-        x: Float[Tensor, "token width"],
-        bias: list[Tensor],
-        groups: Groups,
-        rows: Tensor | slice,
+        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
     ) -> Float[Tensor, "rows width"]:
-        """What the heads add to the residual stream at the chosen rows."""
+        """What the heads add to the residual stream at the rows asked for."""
         mixed = []
         for q, k, v, mask in self._projections(x, bias, groups, rows):
             y = scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -122,11 +113,7 @@ class Attention(nn.Module):
         return self.out_proj(torch.cat(mixed))
 
     def weights(
-        self,
-        x: Float[Tensor, "token width"],
-        bias: list[Tensor],
-        groups: Groups,
-        rows: Tensor | slice,
+        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
     ) -> list[Float[Tensor, "_ head _ _"]]:
         """The weights by which `forward` averages values: (example, head, query, key) per group."""
         return [
@@ -135,11 +122,7 @@ class Attention(nn.Module):
         ]
 
     def _projections(
-        self,
-        x: Float[Tensor, "token width"],
-        bias: list[Tensor],
-        groups: Groups,
-        rows: Tensor | slice,
+        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Queries, keys, values (example, head, token, size) and the bias of scores, per group."""
         inner = self.heads * self.head_size

@@ -20,13 +20,14 @@ def trace(
     model: Transformer, circuit: Circuit, tokens: UInt8[np.ndarray, "1 token 2"]
 ) -> list[State]:
     """What is known before the first layer and after each."""
+    tokens = tokens[:, tokens[0, :, 1] > 0]  # without padding
     streams = [stream[0].cpu() for stream in residual_streams(model, tokens)]
     n, target = model.max_vertices, int(tokens[0, -1, 0])
     read = {"edge": _edge, "wide": _wide, "doubling": _doubling}[circuit]
-    real = torch.from_numpy(tokens[0][tokens[0, :, 1] > 0].astype(np.int64))
+    ends = torch.from_numpy(tokens[0].astype(np.int64))  # (token, 2)
     states = []
     for layer, stream in enumerate(streams):
-        source, reached, text = read(model, stream, real, target, layer)
+        source, reached, text = read(model, stream, ends, target, layer)
         states.append(
             State(
                 layer=layer,
