@@ -151,7 +151,7 @@ def retention_sentence() -> str:
     return (
         "Fine-tuned exactly as the trained network is, the handcrafted one falls from 100 % to "
         f"{_left(first, off_path)} off the path; with a hundredth of that learning rate, to "
-        f"{_left(gentle, off_path)};\nwhere there is no path, to {_left(gentle, no_path)} either "
+        f"{_left(gentle, off_path)}; where there is no path, to {_left(gentle, no_path)} either "
         "way (one seed)."
     )
 
