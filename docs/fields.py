@@ -26,39 +26,43 @@ def fields_page() -> str:
     lines: list[str] = []
     shown: set[str] = set()
     for kind in results.RESULTS:
-        lines += [f"## `results/{kind.file}.json`", "", _sentence(kind.__name__), ""]
-        lines += [f"Written by `offpath {kind.verb}`.", "", _table(kind.__name__)]
+        sentence = f"{_sentence(kind.__name__)} Written by `offpath {kind.verb}`."
+        lines += [f"## `results/{kind.file}.json`", "", sentence, "", *_table(kind.__name__)]
         for name in _records(kind.__name__):
             if name not in shown:
-                lines += ["", f"**{name}.** {_sentence(name)}", "", _table(name)]
+                lines += [f"**{name}.** {_sentence(name)}", "", *_table(name)]
                 shown.add(name)
-        lines.append("")
     return "\n".join(lines).rstrip()
 
 
 def _records(name: str) -> Iterator[str]:
-    """The records that a record holds, and those that they hold."""
-    for field in _fields(name):
-        for inner in re.findall(r"\w+", field.type):
-            if inner in CLASSES:
-                yield inner
-                yield from _records(inner)
+    """The records that a record builds on or holds, and those that they hold."""
+    held = " ".join(field.type for field in _fields(name))
+    for inner in [*_bases(name), *re.findall(r"\w+", held)]:
+        if inner in CLASSES:
+            yield inner
+            yield from _records(inner)
 
 
-def _table(name: str) -> str:
+def _bases(name: str) -> list[str]:
+    """The records whose fields a record has too, in the order in which fields are written."""
+    names = [base.id for base in reversed(CLASSES[name].bases) if isinstance(base, ast.Name)]
+    return [base for base in names if base in CLASSES and base not in ("Row", "Result")]
+
+
+def _table(name: str) -> list[str]:
+    """The fields that a record has of its own, and where the others are."""
+    lines = [f"It has all fields of {' and of '.join(_bases(name))}.", ""] if _bases(name) else []
     rows = [[f"`{f.name}`", _readable(f.type), f.meaning] for f in _fields(name)]
-    return markdown(["field", "type", "meaning"], rows)
+    return [*lines, *([markdown(["field", "type", "meaning"], rows), ""] if rows else [])]
 
 
 def _fields(name: str) -> Iterator[Field]:
-    """The fields of a record, inherited ones too, in the order in which they are written."""
-    node = CLASSES[name]
-    for base in reversed(node.bases):  # pydantic collects fields from the last base on
-        if isinstance(base, ast.Name) and base.id in CLASSES:
-            yield from _fields(base.id)
-    for statement, after in zip(node.body, [*node.body[1:], None], strict=True):
+    """The fields that a record does not inherit."""
+    body = CLASSES[name].body
+    for statement, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            kind = ast.unparse(statement.annotation)
+            kind = ast.unparse(statement.annotation).replace("Colour", "tuple[str, str]")
             if not kind.startswith("ClassVar"):
                 yield Field(statement.target.id, kind, _docstring(after))
 
