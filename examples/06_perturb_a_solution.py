@@ -1,4 +1,4 @@
-"""Disturb an exact solution: one matrix replaced by noise, then retrained."""
+"""Perturb an exact solution: one matrix replaced by noise, then retrained."""
 
 from copy import deepcopy
 

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "offpath"
 # Root modules that every stage may import.
-LEAVES = ["compute", "configs", "recipes", "run"]
+LEAVES = ["compute", "configs", "networks", "recipes", "results", "run", "slices"]
 STAGES = ["data", "fit", "generalize", "handcraft", "interpret", "report"]  # = alphabetical
 MAY_NOT_SEE = {"interpret": {"handcraft"}, "report": {*STAGES[:-1], "compute"}}
 
@@ -44,7 +44,7 @@ def test_the_folder_listing_reads_in_the_order_of_the_data_flow():
     "code",
     [
         "import offpath.cli.main; offpath.cli.main.overview()",
-        "import offpath.report.page, offpath.report.tables",
+        "import offpath.report.page, offpath.report.terminal",
         "import offpath.recipes; offpath.recipes.recipe('laptop')",
     ],
 )

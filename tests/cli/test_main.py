@@ -11,10 +11,11 @@ import pytest
 
 from offpath.cli.main import VERBS, main
 from offpath.data.batches import draw
-from offpath.data.worlds import STRATA, world
+from offpath.data.worlds import world
 from offpath.generalize.study import comparison
 from offpath.recipes import VARIANTS, recipe
 from offpath.run.folder import create_run, open_run, sessions, working_on
+from offpath.slices import STRATA
 from tests.report.conftest import finished_run
 
 SMALL = [
@@ -383,7 +384,7 @@ def test_sampled_examples_are_shown_and_written_alike(there: Path, capsys, monke
     batch = draw(world("test_c", recipe("laptop").graphs), 0, 10**12, 300)
     assert "1000000000002" in shown
     assert "".join(f"{a}-{b} " for a, b in batch.tokens[0, :-1].tolist() if b).strip() in shown
-    assert STRATA[batch.stratum[0]] in shown
+    assert STRATA[batch.stratum[0]].slice in shown
     for name in ("a.npz", "a.parquet"):
         words = ["--count", "300", "--start", "1000000000000", "--out", name]
         assert offpath("sample", "test_c", *words) == 0
@@ -392,7 +393,7 @@ def test_sampled_examples_are_shown_and_written_alike(there: Path, capsys, monke
         assert np.array_equal(arrays[field], array)
     query = f"select distance, stratum, isolated, tokens from '{there}/a.parquet'"
     rows = duckdb.connect().execute(query).fetchall()
-    names = [STRATA[number] for number in batch.stratum]
+    names = [STRATA[number].slice for number in batch.stratum]
     flat = batch.tokens.reshape(300, -1).tolist()
     expected = zip(batch.distance.tolist(), names, batch.isolated.tolist(), flat, strict=True)
     assert rows == list(expected)

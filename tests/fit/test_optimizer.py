@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 import torch
-from offpath.runs import Run
+from offpath.run.folder import Run
 from torch.optim import SGD, Adagrad, Adam, RMSprop
 
 from offpath.compute import Compute

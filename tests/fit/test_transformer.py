@@ -114,7 +114,8 @@ def test_hooks_on_layers_and_their_attention_fire_in_every_pass(
         forward(model, tokens)
         assert fired == expected
         fired.clear()
-    next(train(model, make_optimizer(model, c.pretrain), c.pretrain, [batch(c)]))
+    training = c.training("pretrain")
+    next(train(model, make_optimizer(model, training), training, [batch(c)]))
     assert fired == expected
 
 

@@ -39,7 +39,7 @@ def test_a_stratums_scores_are_those_of_its_examples(predictor: int, stratum: st
 def test_slices_of_larger_graphs_hold_the_graphs_that_fine_tuning_never_shows():
     larger = (BATCH.vertices > 5) & (BATCH.stratum == NAMES.index("on_path"))
     for words, unseen in (("seen", False), ("unseen", True)):
-        chosen = larger & (BATCH.unseen_name == unseen)
+        chosen = larger & (BATCH.unseen_id == unseen)
         found = cell(SCORES[0], "vertex_id_in_larger_graphs", f"on_path, {words}")
         assert found.count == chosen.sum() > 0
         assert found.mse == pytest.approx((NOISE[0, chosen] ** 2).mean())

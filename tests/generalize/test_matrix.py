@@ -7,7 +7,7 @@ import torch
 from offpath.compute import Compute
 from offpath.data.batches import frozen
 from offpath.data.label_distribution import label_distribution
-from offpath.data.worlds import world
+from offpath.data.worlds import world, worlds
 from offpath.fit.checkpoints import load_model, new_model, save_model
 from offpath.fit.transformer import predict
 from offpath.generalize.matrix import BIN_WIDTH, measure_matrix
@@ -32,7 +32,7 @@ def measured(tmp_path_factory) -> Run:
             model.readout.weight.mul_(number + 1)
             model.readout.bias.fill_(number)
         save_model(run, name, model)
-    assert [r["step"] for r in measure_matrix(run, CPU)] == [1, 2, 3, 4, 5, 6, 7]
+    assert [r["world"] for r in measure_matrix(run, CPU)] == list(worlds(c.graphs))
     return run
 
 
@@ -62,10 +62,9 @@ def test_labels_are_counted_beside_their_exact_probabilities(measured: Run):
         a_world = world(entry.world, measured.configuration.graphs)
         batch, _ = frozen(a_world, 0, 300)
         exact = label_distribution(a_world)
-        assert exact is not None
         for row in entry.labels:
             assert row.count == np.sum(batch.distance == row.label)
-            assert row.exact == pytest.approx(float(exact[row.label]))
+            assert row.exact == (pytest.approx(float(exact[row.label])) if exact else None)
         assert sum(entry.strata.values()) == 300
 
 

@@ -7,7 +7,7 @@ from offpath.data.batches import frozen
 from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.transformer import Transformer, predict
-from offpath.interpret.interpolation import between, matched, similarity
+from offpath.interpret.interpolation import align, interpolate, similarity
 from offpath.recipes import laptop
 
 TOKENS = frozen(worlds(laptop().graphs)["test_e"], 0, 100)[0].tokens
@@ -26,27 +26,29 @@ def network(seed: int, norm: str = "pre") -> Transformer:
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
-def test_matching_moves_neurons_and_changes_no_answer(norm: str):
+def test_alignment_permutes_neurons_and_changes_no_answer(norm: str):
     one, two = network(1, norm), network(2, norm)
-    moved = matched(one, two)
-    assert similarity(one, moved) > similarity(one, two) + 1
-    assert predict(moved, TOKENS) == pytest.approx(predict(two, TOKENS), abs=1e-5)
+    aligned = align(one, two)
+    assert similarity(one, aligned) > similarity(one, two) + 1
+    assert predict(aligned, TOKENS) == pytest.approx(predict(two, TOKENS), abs=1e-5)
 
 
-def test_a_network_whose_neurons_changed_places_is_matched_to_itself():
+def test_a_network_whose_neurons_are_permuted_is_aligned_to_itself():
     one = network(1)
-    shuffled = matched(network(2), one)
-    assert similarity(one, shuffled) < 0.7 * len(list(one.parameters()))
-    back = matched(one, shuffled)
+    permuted = align(network(2), one)
+    assert similarity(one, permuted) < 0.7 * len(list(one.parameters()))
+    back = align(one, permuted)
     for here, there in zip(one.parameters(), back.parameters(), strict=True):
         assert torch.equal(here, there)
 
 
-def test_the_ends_of_the_line_are_the_networks():
+def test_the_ends_of_an_interpolation_are_the_networks():
     one, two = network(1), network(2)
     before = deepcopy(one.state_dict())
-    assert predict(between(one, two, 0.0), TOKENS).tolist() == predict(one, TOKENS).tolist()
-    assert predict(between(one, two, 1.0), TOKENS) == pytest.approx(predict(two, TOKENS), abs=1e-6)
-    middle = between(one, two, 0.5).readout.weight
+    assert predict(interpolate(one, two, 0.0), TOKENS).tolist() == predict(one, TOKENS).tolist()
+    assert predict(interpolate(one, two, 1.0), TOKENS) == pytest.approx(
+        predict(two, TOKENS), abs=1e-6
+    )
+    middle = interpolate(one, two, 0.5).readout.weight
     assert torch.allclose(middle, (one.readout.weight + two.readout.weight) / 2)
     assert all(torch.equal(p, before[name]) for name, p in one.state_dict().items())

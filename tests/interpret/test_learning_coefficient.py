@@ -1,6 +1,6 @@
-import json
 import math
 from collections.abc import Callable
+from itertools import combinations, islice
 
 import numpy as np
 import pytest
@@ -19,11 +19,11 @@ from offpath.interpret.along_training import measure_learning_coefficients, tran
 from offpath.interpret.learning_coefficient import (
     Loss,
     estimate_learning_coefficient,
-    find_plateau,
     sweep,
 )
 from offpath.interpret.options import Sampling
-from offpath.run.folder import Run, read_result
+from offpath.results import LearningCoefficients, Point, read_result
+from offpath.run.folder import Run, create_run
 
 CPU = Compute(torch.device("cpu"), 1)
 
@@ -89,33 +89,33 @@ def test_the_quadrature_tends_to_the_known_coefficients_as_n_grows():
 @pytest.mark.parametrize("dimensions", [2, 10])
 def test_a_regular_minimum_has_half_its_dimension(dimensions: int):
     sampling = toy_sampling(examples=10_000, step_size=3e-5)
-    found = estimate_learning_coefficient(
+    estimate = estimate_learning_coefficient(
         potential(half_square), origin(dimensions), sampling, seed=0
     )
-    assert found.trusted, found.reasons
-    assert found.error < 0.03 * dimensions / 2
-    assert abs(found.estimate - dimensions / 2) < 3 * found.error
+    assert estimate.trusted, estimate.reasons
+    assert estimate.error < 0.03 * dimensions / 2
+    assert abs(estimate.estimate - dimensions / 2) < 3 * estimate.error
 
 
 @pytest.mark.parametrize(("step_size", "gamma"), [(2e-3, 1.0), (1e-3, 500.0), (5e-3, 0.0)])
 def test_a_quadratic_is_exact_in_step_size_and_localisation(step_size: float, gamma: float):
     sampling = toy_sampling(step_size=step_size, localisation=gamma)
-    found = estimate_learning_coefficient(potential(half_square), origin(10), sampling, seed=1)
+    estimate = estimate_learning_coefficient(potential(half_square), origin(10), sampling, seed=1)
     stiff = sampling.weight + gamma  # each parameter is a linear recursion, of this variance:
     variance = 1 / (stiff * (1 - step_size * stiff / 4))
-    assert found.error < 0.1
-    assert abs(found.estimate - 5 * sampling.weight * variance) < 3 * found.error
+    assert estimate.error < 0.1
+    assert abs(estimate.estimate - 5 * sampling.weight * variance) < 3 * estimate.error
 
 
 def test_a_quartic_direction_counts_a_quarter():
     sampling = toy_sampling(examples=10_000, step_size=3e-5, burn_in_steps=1000, draws=2000)
     quartic = potential(lambda w: w[:, 0] ** 4 + w[:, 1] ** 2)
-    found = estimate_learning_coefficient(quartic, origin(2), sampling, seed=0)
+    estimate = estimate_learning_coefficient(quartic, origin(2), sampling, seed=0)
     exact = sum(power_by_quadrature(power, sampling.weight, 1.0) for power in (2, 4))
     assert exact == pytest.approx(0.75, abs=0.005)  # what localisation takes at this n
-    assert found.trusted, found.reasons
-    assert found.error < 0.04
-    assert abs(found.estimate - exact) < 3 * found.error
+    assert estimate.trusted, estimate.reasons
+    assert estimate.error < 0.04
+    assert abs(estimate.estimate - exact) < 3 * estimate.error
 
 
 SLOW = pytest.mark.slow
@@ -124,16 +124,16 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     ("a", "b"), [(1, 2), pytest.param(1, 1, marks=SLOW), pytest.param(3, 1, marks=SLOW)]
 )
-def test_a_product_of_powers_is_what_quadrature_says(a: int, b: int):
+def test_a_product_of_powers_is_what_quadrature_gives(a: int, b: int):
     """Valleys that cross: few examples, or no step would be both stable there and long enough."""
     sampling = toy_sampling(examples=100, step_size=1e-3, localisation=2.0, chains=256,
                             burn_in_steps=1500, draws=1500)  # fmt: skip
     product = potential(lambda w: (w[:, 0] ** a * w[:, 1] ** b) ** 2)
-    found = estimate_learning_coefficient(product, origin(2), sampling, seed=0)
+    estimate = estimate_learning_coefficient(product, origin(2), sampling, seed=0)
     exact = product_by_quadrature(a, b, sampling.weight, 2.0)
-    assert found.trusted, found.reasons
-    assert found.error < 0.06 * exact
-    assert abs(found.estimate - exact) < 3 * found.error
+    assert estimate.trusted, estimate.reasons
+    assert estimate.error < 0.06 * exact
+    assert abs(estimate.estimate - exact) < 3 * estimate.error
 
 
 def reduced_rank_coefficient(inputs: int, hidden: int, outputs: int, rank: int) -> float:
@@ -205,7 +205,7 @@ def reduced_rank_by_integration(
 
 
 @pytest.mark.slow
-def test_reduced_rank_regression_is_what_theory_and_integration_say():
+def test_reduced_rank_regression_is_what_theory_and_integration_give():
     known = reduced_rank_coefficient(inputs=2, hidden=2, outputs=3, rank=1)
     assert known == 2.5
     loss, start, covariance = reduced_rank_problem(examples=200)
@@ -220,17 +220,17 @@ def test_reduced_rank_regression_is_what_theory_and_integration_say():
 
     sampling = toy_sampling(examples=200, batch_examples=50, chains=48, localisation=2.0,
                             step_size=5e-4, burn_in_steps=800, draws=800)  # fmt: skip
-    found = estimate_learning_coefficient(loss, start, sampling, seed=0)
+    estimate = estimate_learning_coefficient(loss, start, sampling, seed=0)
     exact, its_error = reduced_rank_by_integration(start, covariance, sampling.weight, 2.0)
-    assert found.trusted, found.reasons
-    assert math.hypot(found.error, its_error) < 0.1
-    assert abs(found.estimate - exact) < 3 * math.hypot(found.error, its_error)
+    assert estimate.trusted, estimate.reasons
+    assert math.hypot(estimate.error, its_error) < 0.1
+    assert abs(estimate.estimate - exact) < 3 * math.hypot(estimate.error, its_error)
 
 
 # Randomness and errors
 
 
-def test_seeds_differ_by_as_much_as_their_errors_say():
+def test_seeds_differ_by_as_much_as_their_errors_predict():
     """512 chains are 128 estimates from 4 chains each; then whole calls with other seeds."""
     sampling = toy_sampling(chains=512, draws=200, burn_in_steps=50, step_size=2e-3)
     quadratic = potential(half_square)
@@ -246,17 +246,16 @@ def test_seeds_differ_by_as_much_as_their_errors_say():
     assert np.mean([group.trusted for group in groups]) > 0.95
 
     few = sampling.model_copy(update={"chains": 16})
-    found = [estimate_learning_coefficient(quadratic, origin(4), few, seed) for seed in range(4)]
-    for number, one in enumerate(found):
-        for other in found[:number]:
-            assert 0 < abs(one.estimate - other.estimate) < 3 * math.hypot(one.error, other.error)
+    calls = [estimate_learning_coefficient(quadratic, origin(4), few, seed) for seed in range(4)]
+    for one, other in combinations(calls, 2):
+        assert 0 < abs(one.estimate - other.estimate) < 3 * math.hypot(one.error, other.error)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_a_chain_does_not_see_the_others():
     loss, start, _ = reduced_rank_problem(examples=200)
     few = toy_sampling(examples=200, batch_examples=20, chains=3, burn_in_steps=5, draws=40)
     one, again, other = (estimate_learning_coefficient(loss, start, few, s) for s in (7, 7, 8))
-    assert one.record() == again.record()
+    assert one.point("", "", None) == again.point("", "", None)
     assert np.array_equal(one.losses, again.losses)
     assert other.estimate != one.estimate
     more = few.model_copy(update={"chains": 5})
@@ -274,12 +273,14 @@ def test_the_baseline_is_the_loss_on_all_examples_and_the_noise_of_batches_cance
         return half_square(at["w"])[:, None] + noise[chosen]
 
     sampling = toy_sampling(examples=5000, chains=2, burn_in_steps=0, draws=40)
-    found = estimate_learning_coefficient(noisy, origin(3), sampling, seed=0)
+    estimate = estimate_learning_coefficient(noisy, origin(3), sampling, seed=0)
     plain = estimate_learning_coefficient(potential(half_square), origin(3), sampling, seed=0)
-    assert found.baseline_loss == pytest.approx(noise.mean().item())
-    assert found.estimate == pytest.approx(plain.estimate)
-    assert found.losses == pytest.approx(plain.losses + found.baseline_loss)
-    assert found.losses[:, 0] == pytest.approx(found.baseline_loss)  # the first draw is w* itself
+    assert estimate.baseline_loss == pytest.approx(noise.mean().item())
+    assert estimate.estimate == pytest.approx(plain.estimate)
+    assert estimate.losses == pytest.approx(plain.losses + estimate.baseline_loss)
+    assert estimate.losses[:, 0] == pytest.approx(
+        estimate.baseline_loss
+    )  # the first draw is w* itself
 
 
 def test_parameters_of_any_shape_walk_about_their_start():
@@ -291,56 +292,55 @@ def test_parameters_of_any_shape_walk_about_their_start():
         return ((at["scalar"] - 3).square() + table)[:, None].expand(chosen.shape)
 
     sampling = toy_sampling(step_size=1e-4)
-    found = estimate_learning_coefficient(loss, start, sampling, seed=0)
-    assert found.baseline_loss == 0
-    assert abs(found.estimate - 7 / 2) < 3 * found.error < 0.4
+    estimate = estimate_learning_coefficient(loss, start, sampling, seed=0)
+    assert estimate.baseline_loss == 0
+    assert abs(estimate.estimate - 7 / 2) < 3 * estimate.error < 0.4
 
 
 # Whether to believe it
 
 
-def test_a_start_that_is_no_minimum_is_told():
+def test_a_start_that_is_no_minimum_is_reported():
     off = {"w": torch.full((3,), 0.5, dtype=torch.float64)}
-    found = estimate_learning_coefficient(potential(half_square), off, toy_sampling(chains=4), 0)
-    assert found.estimate < 0
-    assert not found.trusted
-    assert "4 of 4 chains lie below the baseline" in found.reasons[0]
-    assert "the start is no minimum" in found.reasons[0]
+    estimate = estimate_learning_coefficient(potential(half_square), off, toy_sampling(chains=4), 0)
+    assert estimate.estimate < 0
+    assert not estimate.trusted
+    assert "4 of 4 chains lie below the baseline" in estimate.reasons[0]
+    assert "the start is no minimum" in estimate.reasons[0]
 
 
-def test_too_small_a_step_is_told_as_a_loss_that_still_rises():
+def test_too_small_a_step_is_reported_as_a_loss_that_still_rises():
     sampling = toy_sampling(chains=8, step_size=2e-6, burn_in_steps=0, draws=500)
-    found = estimate_learning_coefficient(potential(half_square), origin(50), sampling, seed=0)
-    assert any(reason.startswith("the loss still rises") for reason in found.reasons)
-    assert any(reason.startswith("chains disagree") for reason in found.reasons)
-    assert found.agreement > 1.1
-    assert found.slope > 3 * found.slope_error > 0
+    estimate = estimate_learning_coefficient(potential(half_square), origin(50), sampling, seed=0)
+    assert any(reason.startswith("the loss still rises") for reason in estimate.reasons)
+    assert any(reason.startswith("chains disagree") for reason in estimate.reasons)
+    assert estimate.agreement > 1.1
+    assert estimate.slope > 3 * estimate.slope_error > 0
 
 
-def test_a_falling_loss_is_told_too():
+def test_a_falling_loss_is_reported_too():
     """One parameter in a narrow shelf above a wide valley: the chains leave w* and sink."""
     values = -np.linspace(0, 1, 400) + np.random.default_rng(0).normal(0, 0.01, (4, 400)) + 2
-    found = module._judge(values, 0.0, toy_sampling())
-    assert any(reason.startswith("the loss still falls") for reason in found.reasons)
-    assert found.slope == pytest.approx(-toy_sampling().weight, rel=0.01)
+    estimate = module._judge(values, 0.0, toy_sampling())
+    assert any(reason.startswith("the loss still falls") for reason in estimate.reasons)
+    assert estimate.slope == pytest.approx(-toy_sampling().weight, rel=0.01)
 
 
 @pytest.mark.parametrize("draws", [25, 1000])  # the loss is still a number at the end, or not
-def test_a_chain_that_runs_off_is_told_and_written_as_null(draws: int):
+def test_a_chain_that_runs_off_is_reported_and_written_as_null(draws: int):
     sampling = toy_sampling(chains=2, step_size=0.5, burn_in_steps=0, draws=draws)
-    found = estimate_learning_coefficient(potential(half_square), origin(2), sampling, seed=0)
-    assert not found.trusted
-    assert "take steps smaller than 0.5" in found.reasons[0]
-    record = found.record()
-    assert record["estimate"] is record["error"] is record["agreement"] is None
-    assert record["chains"] == [None, None]
-    json.dumps(record, allow_nan=False)
+    estimate = estimate_learning_coefficient(potential(half_square), origin(2), sampling, seed=0)
+    assert not estimate.trusted
+    assert "take steps smaller than 0.5" in estimate.reasons[0]
+    point = estimate.point("w", "w", None)
+    assert point.estimate is point.error is point.agreement is None
+    assert point.chains == [None, None]
 
 
-def test_an_error_that_leaves_nothing_to_say_is_told():
+def test_an_error_that_leaves_nothing_to_say_is_reported():
     values = np.random.default_rng(0).normal(0.01, 1, (4, 100))
-    found = module._judge(values, 0.0, toy_sampling())
-    assert any(reason.startswith("the error") for reason in found.reasons)
+    estimate = module._judge(values, 0.0, toy_sampling())
+    assert any(reason.startswith("the error") for reason in estimate.reasons)
 
 
 def test_the_error_sees_what_a_chain_does_not():
@@ -359,31 +359,49 @@ def test_the_error_sees_what_a_chain_does_not():
 
 
 def test_a_sweep_finds_the_step_sizes_over_which_nothing_changes():
-    sampling = toy_sampling(chains=8, draws=600, burn_in_steps=150)
     sizes = [1e-6, 4e-4, 8e-4, 1.2e-2, 5e-2]  # too slow; good; good; biased by half; runs off
-    found = sweep(potential(half_square), origin(10), sampling, sizes[::-1], seed=1)
-    assert [p["step_size"] for p in found["points"]] == sizes
-    assert not found["points"][0]["trusted"]
-    assert found["points"][-1]["estimate"] is None
-    assert found["plateau"] == [4e-4, 8e-4]
-    assert abs(found["estimate"] - 5) < 3 * found["error"]
-    assert found["error"] == max(p["error"] for p in found["points"][1:3])
-    assert found["verdict"].startswith("plateau from step size 0.0004 to 0.0008: ")
+    points = []
+    for size in sizes[::-1]:
+        sampling = toy_sampling(chains=8, draws=600, burn_in_steps=150, step_size=size)
+        estimate = estimate_learning_coefficient(
+            potential(half_square), origin(10), sampling, seed=1
+        )
+        points.append(estimate.point("w", "w", None))
+    result = sweep(points)
+    assert result.checkpoint == "w"
+    assert [p.step_size for p in result.points] == sizes
+    assert not result.points[0].trusted
+    assert result.points[-1].estimate is None
+    assert result.plateau == (4e-4, 8e-4)
+    assert result.estimate is not None
+    assert result.error is not None
+    assert abs(result.estimate - 5) < 3 * result.error
+    assert result.error == max(p.error for p in result.points[1:3] if p.error)
+    assert result.verdict.startswith("plateau from step size 0.0004 to 0.0008: ")
 
 
-def test_without_two_neighbours_that_are_trusted_and_agree_there_is_no_plateau():
-    def point(step_size: float, estimate: float, trusted: bool = True) -> dict:
-        return {"step_size": step_size, "estimate": estimate, "error": 0.1, "trusted": trusted}
-
-    none = {"plateau": None, "estimate": None, "error": None,
-            "verdict": "no plateau: do not trust"}  # fmt: skip
-    assert find_plateau([]) == none
-    assert find_plateau([point(1, 5.0)]) == none
-    assert find_plateau([point(1, 5.0), point(2, 5.4), point(3, 5.8)]) == none
-    assert find_plateau([point(1, 5.0), point(2, 5.0, False), point(3, 5.0)]) == none
-    assert find_plateau([point(1, 9.0), point(2, 5.0), point(3, 5.2)])["plateau"] == [2, 3]
-    creeping = [point(k, 5 + 0.2 * k) for k in range(1, 6)]  # each close to the next, ends are not
-    assert find_plateau(creeping)["plateau"] == [1, 2]
+@pytest.mark.parametrize(
+    ("estimates", "plateau"),
+    [
+        ([5.0], None),
+        ([5.0, 5.4, 5.8], None),
+        ([5.0, None, 5.0], None),  # not trusted
+        ([9.0, 5.0, 5.2], (2, 3)),
+        ([5.2, 5.4, 5.6, 5.8, 6.0], (1, 2)),  # each close to the next, the ends are not
+    ],
+)
+def test_a_plateau_takes_two_neighbours_that_are_trusted_and_agree(estimates, plateau):
+    points = [
+        Point(checkpoint="w", network="w", step=None, step_size=size, baseline_loss=0,
+              estimate=estimate or 5.0, error=0.1, agreement=1, slope=0, slope_error=0, chains=[],
+              trusted=estimate is not None, reasons=[])
+        for size, estimate in enumerate(estimates, start=1)
+    ]  # fmt: skip
+    result = sweep(points)
+    assert result.plateau == plateau
+    if plateau is None:
+        assert result.estimate is result.error is None
+        assert result.verdict == "no plateau: do not trust"
 
 
 # Bad input
@@ -431,9 +449,9 @@ def test_the_loss_of_a_transformer_is_that_of_its_answers_in_their_order(tiny):
     }
     chosen = torch.tensor([[5, 3, 39, 3], [0, 8, 8, 21]])
     losses = transformer_loss(model, batch)(both, chosen)
-    for one, row, told in zip((model, other), chosen.numpy(), losses, strict=True):
+    for one, row, loss in zip((model, other), chosen.numpy(), losses, strict=True):
         expected = (predict(one, batch.tokens[row]) - batch.distance[row]) ** 2
-        assert told.numpy() == pytest.approx(expected, rel=1e-4)
+        assert loss.numpy() == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_read_out_of_a_transformer_has_the_coefficient_of_its_linear_regression(tiny):
@@ -468,22 +486,14 @@ def test_the_read_out_of_a_transformer_has_the_coefficient_of_its_linear_regress
     residual = features @ solution - labels
     assert slow.baseline_loss == pytest.approx((residual**2).mean())
     many = sampling.model_copy(update={"chains": 64, "burn_in_steps": 100, "draws": 800})
-    found = estimate_learning_coefficient(regression, start, many, seed=0)
+    estimate = estimate_learning_coefficient(regression, start, many, seed=0)
     curvature, axes = np.linalg.eigh(2 * many.weight * features.T @ features / 256)
     slopes = 2 * many.weight * residual[:, None] * features @ axes
     heat = 1 + many.step_size / 4 * (slopes**2).mean(0) / many.batch_examples
     stiff = curvature + many.localisation
     exact = (curvature / 2 * heat / (stiff * (1 - many.step_size * stiff / 4))).sum()
-    assert found.error < 0.03 * exact
-    assert abs(found.estimate - exact) < 3 * found.error
-
-
-@pytest.fixture
-def trained(run: Run) -> Run:
-    """A run with checkpoints whose weights are drawn, not trained: their numbers are not used."""
-    for seed, name in enumerate(("untrained", "pretrained-step8", "pretrained", "circuit")):
-        save_model(run, name, new_model(run.configuration.model_copy(update={"seed": seed})))
-    return run
+    assert estimate.error < 0.03 * exact
+    assert abs(estimate.estimate - exact) < 3 * estimate.error
 
 
 NAMES, SWEPT = ("untrained", "pretrained-step8", "circuit"), ("pretrained",)
@@ -491,80 +501,112 @@ BRIEF = Sampling(examples=64, batch_examples=8, chains=2, burn_in_steps=2, draws
 FACTORS = (1, 1e4)
 
 
-def measure(run: Run, stop_after: int = 100, sampling: Sampling = BRIEF, seed: int = 0) -> list:
-    records = []
-    for record in measure_learning_coefficients(
-        run, CPU, sampling, NAMES, SWEPT, seed, factors=FACTORS
-    ):
-        records.append(record)
-        if len(records) == stop_after:
-            break
-    return records
+@pytest.fixture(scope="module")
+def measured(tiny, tmp_path_factory) -> Run:
+    """A run with checkpoints whose weights are drawn, not trained, and its uninterrupted file."""
+    torch.set_num_threads(1)  # it comes before the fixture that does so for every test
+    run = create_run(tiny, tmp_path_factory.mktemp("runs"))
+    for seed, name in enumerate(("untrained", "pretrained-step8", "pretrained", "circuit")):
+        save_model(run, name, new_model(tiny.model_copy(update={"seed": seed})))
+    names = [*NAMES, "pretrained", "pretrained"]
+    assert measure(run) == [
+        {"stage": "llc", "step": step, "of": 5, "checkpoint": name}
+        for step, name in enumerate(names, start=1)
+    ]
+    return run
 
 
-def test_a_measurement_stopped_anywhere_ends_as_if_it_never_was(trained: Run, monkeypatch):
-    records = measure(trained)
-    assert all(r["stage"] == "llc" and r["of"] == 5 for r in records)
-    assert [r["step"] for r in records] == [1, 2, 3, 4, 5]
-    assert [r["checkpoint"] for r in records] == [*NAMES, "pretrained", "pretrained"]
-    undisturbed = trained.result("learning_coefficient").read_bytes()
-    trained.result("learning_coefficient").unlink()
+def measure(run: Run, stop_after: int = 100, seed: int = 0) -> list:
+    records = measure_learning_coefficients(run, CPU, BRIEF, NAMES, SWEPT, seed, FACTORS)
+    return list(islice(records, stop_after))
 
-    calls = []
+
+def test_a_measurement_stopped_anywhere_ends_as_if_it_never_was(measured: Run, monkeypatch):
+    path, calls = measured.result("learning_coefficient"), []
+    uninterrupted = path.read_bytes()
+    path.unlink()
 
     def counted(*arguments):
         calls.append(arguments)
         return estimate_learning_coefficient(*arguments)
 
     monkeypatch.setattr(stage, "estimate_learning_coefficient", counted)
-    for stop_after in (1, 3, 4):
-        measure(trained, stop_after)
-    measure(trained)
+    for stop_after in (1, 3, 4, 100):
+        measure(measured, stop_after)
     assert len(calls) == 5
-    assert trained.result("learning_coefficient").read_bytes() == undisturbed
+    assert path.read_bytes() == uninterrupted
+
+
+def test_other_options_do_not_overwrite_what_was_measured(measured: Run):
+    before = measured.result("learning_coefficient").read_bytes()
     with pytest.raises(InputError, match=r"other options \(seed 0, not 1\); give the same, or"):
-        measure(trained, seed=1)
-    assert trained.result("learning_coefficient").read_bytes() == undisturbed
+        measure(measured, seed=1)
+    more = BRIEF.model_copy(update={"chains": 3})
+    with pytest.raises(InputError, match=r"other options \(chains 2, not 3\); give the same, or"):
+        next(measure_learning_coefficients(measured, CPU, more, NAMES, SWEPT, 0, FACTORS))
+    assert measured.result("learning_coefficient").read_bytes() == before
 
 
-def test_the_result_has_what_the_report_reads(trained: Run, monkeypatch):
-    monkeypatch.setattr(stage, "MOST_IN_A_TRACE", 8)
-    measure(trained)
-    result = read_result(trained, "learning_coefficient")
-    assert result["examples"] == 64
-    assert result["sampling"] == BRIEF.model_dump()
-    assert [(p["checkpoint"], p["stage"], p["step"]) for p in result["points"]] == [
-        ("untrained", "pretrain", 0),
-        ("pretrained-step8", "pretrain", 8),
+def test_the_result_has_what_the_report_reads(measured: Run):
+    result = read_result(measured, LearningCoefficients)
+    assert result.examples == 64
+    assert result.sampling == BRIEF.model_dump()
+    assert [(p.checkpoint, p.network, p.step) for p in result.points] == [
+        ("untrained", "pretrained", 0),
+        ("pretrained-step8", "pretrained", 8),
         ("circuit", "circuit", None),
-        ("pretrained", "pretrain", 20),
+        ("pretrained", "pretrained", 20),
     ]
-    batch, sha256 = frozen(world("pretraining", trained.configuration.graphs), 0, 64)
-    assert result["examples_sha256"] == sha256
-    circuit = new_model(trained.configuration.model_copy(update={"seed": 3}))
-    point = result["points"][2]
+    batch, sha256 = frozen(world("pretraining", measured.configuration.graphs), 0, 64)
+    assert result.examples_sha256 == sha256
+    circuit = new_model(measured.configuration.model_copy(update={"seed": 3}))
+    point = result.points[2]
     loss = np.mean((predict(circuit, batch.tokens) - batch.distance) ** 2)
-    assert point["baseline_loss"] == pytest.approx(loss, rel=1e-5)
-    assert len(point["chains"]) == 2
-    assert np.mean(point["chains"]) == pytest.approx(point["estimate"])
-    (swept,) = result["sweeps"]
-    assert swept["checkpoint"] == "pretrained"
-    assert [p["step_size"] for p in swept["points"]] == pytest.approx([1e-5, 1e-1])
-    assert swept["points"][1]["estimate"] is None  # so large a step runs off
-    assert swept["plateau"] is swept["estimate"] is None
-    assert swept["verdict"] == "no plateau: do not trust"
-    assert [(t["checkpoint"], t["chain"]) for t in result["traces"]] == [
-        (name, chain) for name in (*NAMES, "pretrained", "pretrained") for chain in (1, 2)
-    ]
-    assert all(len(t["losses"]) == 7 for t in result["traces"])  # each third of 20
-    assert result["traces"][-1]["losses"][-1] is None
+    assert point.baseline_loss == pytest.approx(loss, rel=1e-5)
     start: Tensors = dict(circuit.named_parameters())
     again = estimate_learning_coefficient(transformer_loss(circuit, batch), start, BRIEF, seed=0)
-    assert result["traces"][4]["losses"] == again.losses[0, ::3].tolist()
+    assert point == again.point("circuit", "circuit", None)
+    assert np.mean(again.chains) == pytest.approx(again.estimate)
+    (swept,) = result.sweeps
+    assert swept.checkpoint == "pretrained"
+    assert [p.step_size for p in swept.points] == pytest.approx([1e-5, 1e-1])
+    assert swept.points[1].estimate is None  # so large a step runs off
+    assert swept.plateau is swept.estimate is None
+    assert swept.verdict == "no plateau: do not trust"
+    assert [(t.checkpoint, t.chain) for t in result.traces] == [
+        (name, chain) for name in (*NAMES, "pretrained", "pretrained") for chain in (1, 2)
+    ]
+    assert all(len(t.losses) == 20 for t in result.traces)
+    assert result.traces[-1].losses[-1] is None
+    assert result.traces[4].losses == again.losses[0].tolist()
 
 
-def test_a_missing_checkpoint_is_named_before_anything_is_measured(trained: Run):
-    stage = measure_learning_coefficients(trained, CPU, BRIEF, NAMES, ("finetuned",), 0)
+def test_of_a_long_chain_every_so_many_draws_are_traced(monkeypatch):
+    monkeypatch.setattr(stage, "MOST_IN_A_TRACE", 8)
+    few = toy_sampling(chains=2, burn_in_steps=0, draws=20)
+    estimate = estimate_learning_coefficient(potential(half_square), origin(2), few, seed=0)
+    traces = stage._traces(estimate.point("w", "w", None), estimate)
+    assert [trace.losses for trace in traces] == estimate.losses[:, ::3].tolist()  # each third
+
+
+def test_a_checkpoint_has_its_place_on_the_training_of_a_network(tiny):
+    places = {
+        "untrained": ("pretrained", 0),
+        "pretrained-step8": ("pretrained", 8),
+        "pretrained": ("pretrained", 20),
+        "finetuned": ("finetuned", 6),
+        "scratch": ("scratch", 6),
+        "circuit": ("circuit", None),
+        "circuit-finetuned": ("circuit-finetuned", 6),
+    }
+    for checkpoint, place in places.items():
+        assert stage._place(tiny, checkpoint) == place
+    imported = tiny.model_copy(update={"imported": 64 * "0"})
+    assert stage._place(imported, "pretrained") == ("pretrained", None)
+
+
+def test_a_missing_checkpoint_is_named_before_anything_is_measured(run: Run):
+    records = measure_learning_coefficients(run, CPU, BRIEF, (), ("finetuned",), 0)
     with pytest.raises(InputError, match="has no checkpoint 'finetuned' yet"):
-        next(stage)
-    assert not trained.result("learning_coefficient").exists()
+        next(records)
+    assert not run.result("learning_coefficient").exists()

@@ -21,6 +21,7 @@ from offpath.results import (
     Trace,
 )
 from offpath.slices import POOLED, SPLIT_STRATA, Slice
+from tests.report.stories import scores
 
 MATRICES = ("embedding.weight", "layers.0.linear1.weight", "layers.1.attention.out.weight")
 STEPS = [0, 10, 30, 100, 300, 600]
@@ -179,22 +180,9 @@ def _retention(rate: float, worlds: list[str]) -> Retention:
 
 
 def _cell(world: str, step: int, where: Slice, accuracy: float) -> StepCell:
+    place = {"world": world, "by": where.by, "slice": where.slice}
     mse = 12 * (1 - accuracy) ** 2 + 1e-9
-    return StepCell(
-        predictor="circuit",
-        step=step,
-        world=world,
-        by=where.by,
-        slice=where.slice,
-        count=900,
-        mse=mse,
-        mse_low=mse * 0.9,
-        mse_high=mse * 1.1,
-        accuracy=accuracy,
-        accuracy_low=max(0.0, accuracy - 0.02),
-        accuracy_high=min(1.0, accuracy + 0.01),
-        r2=1 - mse / 6,
-    )
+    return StepCell(predictor="circuit", step=step, **place, **scores(900, mse, accuracy))
 
 
 def coefficient(steps: int) -> LearningCoefficients:

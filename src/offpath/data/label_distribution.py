@@ -1,11 +1,11 @@
-"""The label distribution of every world, in exact fractions: what the generator is held to.
+"""The exact label distribution of a world, in fractions: what the generator is held to.
 
-Dynamic programming over the layers of a breadth-first search. A graph has n edges, each a pair of
-independent uniform endpoints. After some layers let f vertices be the frontier, u the vertices not
-yet reached, and r the edges of which it is only known that neither endpoint lies behind the
-frontier: each is uniform over the (f + u)^2 ordered pairs. Of these, f^2 stay inside the frontier,
-2 f u lead out of it, and u^2 wait for later. Counting sequences of pairs keeps everything in whole
-numbers.
+Known for WWZ24's law of edges alone: n edges, each a pair of independent uniform endpoints. Dynamic
+programming over the layers of a breadth-first search: after some layers let f vertices be the
+frontier, u the vertices not yet reached, and r the edges of which it is only known that neither
+endpoint lies behind the frontier. Each is uniform over the (f + u)^2 ordered pairs: f^2 of them
+stay inside the frontier, 2 f u lead out of it, and u^2 wait for later. Counting sequences of pairs
+keeps everything in whole numbers.
 """
 
 from fractions import Fraction
@@ -13,13 +13,52 @@ from functools import cache
 from itertools import product
 from math import comb
 
-from offpath.data.graphs import FIXED, ON_PATH
+from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
 from offpath.data.worlds import World
 
 
 @cache
+def label_distribution(world: World, vertices: int | None = None) -> tuple[Fraction, ...] | None:
+    """P(label) for the labels 0 to `max_vertices` of a world, or of its graphs with `vertices`
+    vertices; None if no formula is known for the world's law of edges or rule for the target.
+    """
+    if world.edge_law != UNIFORM_PAIRS or world.target_rule not in (FIXED, ON_PATH, UNIFORM):
+        return None
+    sizes = (
+        range(world.fewest_vertices, world.most_vertices + 1) if vertices is None else [vertices]
+    )
+    rows = [_labels(world, n) for n in sizes]
+    return tuple(sum(column, Fraction(0)) / len(rows) for column in zip(*rows, strict=True))
+
+
+def _labels(world: World, vertices: int) -> list[Fraction]:
+    """P(label) in the graphs of one size.
+
+    All vertices but 1 and 2 are alike, so that the distance to a uniform target is that to 2, and a
+    target on the path before 2 is uniform on 3..n.
+    """
+    weights = [Fraction(0)] * (world.graphs.max_vertices + 1)  # by label, up to a common factor
+    largest = min(world.largest_target, vertices)
+    for distance, probability in enumerate(distance_distribution(vertices)):
+        weight = probability * world.shares[distance]
+        if world.target_rule == FIXED:
+            weights[distance or -1] += weight
+        elif world.target_rule == ON_PATH:
+            allowed = Fraction(largest - 2, vertices - 2)
+            for i in range(1, distance + 1):
+                share = Fraction(2 * i, distance * (distance + 1))
+                weights[i] += weight * share * (1 if i == distance else allowed)
+        else:
+            present = Fraction(largest - 1, world.largest_target - 1)
+            weights[distance or -1] += weight * present
+            weights[-1] += weight * (1 - present)
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
+@cache
 def distance_distribution(vertices: int) -> tuple[Fraction, ...]:
-    """P(d(1, 2) = d) in a drawn graph of `vertices` vertices, for d = 1, 2, ...; entry 0: no path.
+    """P(d(1, 2) = d) under WWZ24's law of edges, for d = 1, 2, ...; entry 0: no path.
 
     >>> [str(p) for p in distance_distribution(2)]
     ['1/4', '3/4']
@@ -27,51 +66,6 @@ def distance_distribution(vertices: int) -> tuple[Fraction, ...]:
     counts = _sequences(1, vertices - 1, vertices)
     total = vertices ** (2 * vertices)
     return (Fraction(total - sum(counts), total), *(Fraction(c, total) for c in counts))
-
-
-@cache
-def label_distribution(world: World, vertices: int | None = None) -> tuple[Fraction, ...]:
-    """P(label) for the labels 0 to `max_vertices` of a world, or of its graphs with `vertices`
-    vertices.
-
-    All vertices but 1 and 2 are alike, so that the distance to a uniform target is that to 2, and a
-    target on the path before 2 is uniform on 3..n.
-    """
-    if vertices is None:
-        sizes = range(world.fewest_vertices, world.most_vertices + 1)
-        rows = [label_distribution(world, n) for n in sizes]
-        return tuple(sum(column, Fraction(0)) / len(rows) for column in zip(*rows, strict=True))
-    drawn = distance_distribution(vertices)
-    weights = [Fraction(0)] * (world.graphs.max_vertices + 1)  # by label, up to a common factor
-    for distance, probability in enumerate(drawn):
-        kept = probability * world.shares[distance]
-        if world.target_rule == FIXED:
-            weights[distance or -1] += kept
-        elif world.target_rule == ON_PATH:
-            nameable = Fraction(min(world.target_limit, vertices) - 2, vertices - 2)
-            for i in range(1, distance + 1):
-                share = Fraction(2 * i, distance * (distance + 1))
-                weights[i] += kept * share * (1 if i == distance else nameable)
-        else:
-            present = Fraction(min(world.target_limit, vertices) - 1, world.target_limit - 1)
-            weights[distance or -1] += kept * present
-            weights[-1] += kept * (1 - present)
-    total = sum(weights)
-    return tuple(weight / total for weight in weights)
-
-
-def mean_acceptance(world: World) -> Fraction:
-    """The share of drawn graphs that a world keeps, before it asks for a target.
-
-    Rejected graphs are redrawn with the same n, so that every n yields as many kept ones: this is
-    the harmonic mean of the shares of each n.
-    """
-    sizes = range(world.fewest_vertices, world.most_vertices + 1)
-    drawn_for_one = Fraction(0)
-    for n in sizes:
-        pairs = zip(distance_distribution(n), world.shares, strict=False)
-        drawn_for_one += 1 / sum((p * share for p, share in pairs), Fraction(0))
-    return len(sizes) / drawn_for_one
 
 
 @cache

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from offpath.configs import InputError
 from offpath.data.batches import Batch
-from offpath.data.worlds import STRATA, World
+from offpath.data.worlds import World
 from offpath.run.files import write_file
+from offpath.slices import STRATA
 
 ROWS_SHOWN = 1000
 
@@ -35,9 +36,11 @@ def show_examples(batch: Batch, world: World, start: int, console: Console) -> N
         hops = [
             str(d) if d < no_path else "none" for d in (batch.distance[i], batch.distance_to_2[i])
         ]
-        flags = ["unseen"] * bool(batch.unseen_name[i]) + ["isolated"] * bool(batch.isolated[i])
+        flags = ["unseen"] * bool(batch.unseen_id[i]) + ["isolated"] * bool(batch.isolated[i])
         place = [str(start + i), str(batch.vertices[i]), str(batch.tokens[i, -1, 0])]
-        table.add_row(*place, *hops, STRATA[batch.stratum[i]], "\n".join(flags), " ".join(edges))
+        table.add_row(
+            *place, *hops, STRATA[batch.stratum[i]].slice, "\n".join(flags), " ".join(edges)
+        )
     console.print(table)
     console.print(LEGEND, style="dim")
     if len(batch.distance) > ROWS_SHOWN:
@@ -62,7 +65,7 @@ def write_examples(batch: Batch, path: Path) -> None:
                 "'offpath[data]'; or write .npz"
             ) from error
         columns = batch._asdict() | {"tokens": batch.tokens.reshape(len(batch.tokens), -1).tolist()}
-        columns["stratum"] = np.array(STRATA)[batch.stratum]
+        columns["stratum"] = np.array([s.slice for s in STRATA])[batch.stratum]
         pyarrow.parquet.write_table(pyarrow.table(columns), content)
     else:
         raise InputError(f"--out must end in .npz or .parquet; got {path}")

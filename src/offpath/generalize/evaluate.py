@@ -94,7 +94,7 @@ def slices(
     Groups are the combinations of stratum, both flags, label and "larger than any graph of
     fine-tuning" that occur: every slice is a union.
     """
-    features = [batch.stratum, batch.unseen_name, batch.isolated, batch.distance]
+    features = [batch.stratum, batch.unseen_id, batch.isolated, batch.distance]
     features.append(batch.vertices > finetune_vertices)
     table = np.stack(features, axis=1).astype(np.int64)
     kinds, group_of = np.unique(table, axis=0, return_inverse=True)

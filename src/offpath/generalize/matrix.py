@@ -53,7 +53,7 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
         batch, sha256 = frozen(world, c.evaluate.seed, c.evaluate.examples, compute.threads)
         answers = {name: predict(model, batch.tokens) for name, model in models.items()}
         answers |= {name: rule.answers(batch) for name, rule in RULES.items()}
-        cells += _cells(answers, batch, world, c, compute)
+        cells += measure_cells(answers, batch, world, c, compute)
         predictions += [
             PredictionCounts(predictor=name, world=world.name, counts=_prediction_counts(a, batch))
             for name, a in answers.items()
@@ -81,7 +81,7 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
         write_result(run, study(c, matrix))
 
 
-def _cells(
+def measure_cells(
     answers: dict[str, Float[np.ndarray, " example"]],
     batch: Batch,
     world: World,

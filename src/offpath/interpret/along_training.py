@@ -1,12 +1,12 @@
-"""The learning coefficient of the networks of a run: set by hand, trained, and along training.
+"""The learning coefficient of the networks of a run: handcrafted, trained, and along training.
 
-In: checkpoints of a run. Out: `results/learning_coefficient.json`, whose fields
-`docs/run-folder.md` explains. All are measured on the loss of pre-training, on the same examples.
+In: checkpoints of a run. Out: `results/learning_coefficient.json`. All are measured on the loss of
+pre-training, on the same examples.
 """
 
 import math
-import re
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from offpath.compute import Compute
-from offpath.configs import InputError
+from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen
 from offpath.data.tokens import pack
 from offpath.data.worlds import world
@@ -24,15 +24,15 @@ from offpath.interpret.learning_coefficient import (
     Estimate,
     Loss,
     estimate_learning_coefficient,
-    find_plateau,
     finite,
-    with_step_size,
+    sweep,
 )
-from offpath.interpret.options import Sampling
+from offpath.interpret.options import Sampling, check_same, check_seed
+from offpath.networks import network
+from offpath.results import LearningCoefficients, Point, Trace, read_result, write_result
 from offpath.run.files import Record
-from offpath.run.folder import Run, read_result, write_result
+from offpath.run.folder import Run
 
-RESULT = "learning_coefficient"
 SWEEP_FACTORS = (1 / 4, 1 / 2, 1, 2, 4)
 """Step sizes of a sweep, as multiples of the one chosen."""
 MOST_IN_A_TRACE = 200
@@ -40,10 +40,10 @@ MOST_IN_A_TRACE = 200
 
 def checkpoints_along(run: Run) -> list[str]:
     """The checkpoints of a run that there are: along pre-training, its end, and the circuit."""
-    snapshots = run.folder.glob("checkpoints/pretrain-step*.safetensors")
-    told = [path.stem.removeprefix("pretrain-step") for path in snapshots]
-    steps = sorted(int(step) for step in told if step.isdecimal())
-    names = ["untrained", *(f"pretrain-step{step}" for step in steps), "pretrained", "circuit"]
+    stems = [path.stem for path in run.folder.glob("checkpoints/pretrained-step*.safetensors")]
+    steps = [stem.removeprefix("pretrained-step") for stem in stems]
+    snapshots = [f"pretrained-step{k}" for k in sorted(int(k) for k in steps if k.isdecimal())]
+    names = ["untrained", *snapshots, "pretrained", "circuit"]
     return [name for name in names if run.checkpoint(name).exists()]
 
 
@@ -61,24 +61,25 @@ def measure_learning_coefficients(
     Writes `results/learning_coefficient.json` after each estimate and yields a record. What the
     file holds already is kept; with other sampling or another seed it must be moved away.
     """
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed must be 0 to {2**63 - 1}; got {seed}")
-    wanted = [(name, sampling) for name in names]
-    wanted += [(n, with_step_size(sampling, sampling.step_size * f)) for n in sweep_names
-               for f in sorted(factors)]  # fmt: skip
-    wanted = list({(name, one.step_size): (name, one) for name, one in wanted}.values())
+    check_seed(seed)
+    sizes = [sampling.step_size * factor for factor in sorted(factors)]
+    wanted = [(name, sampling.step_size) for name in names]
+    wanted = dict.fromkeys([*wanted, *product(sweep_names, sizes)])
     models = {name: load_model(run, name, compute.device) for name, _ in wanted}
     data = world("pretraining", run.configuration.graphs)
     batch, sha256 = frozen(data, seed, sampling.examples, compute.threads)
-    head = {"examples": sampling.examples, "sampling": sampling.model_dump(), "seed": seed,
-            "world": data.name, "examples_sha256": sha256}  # fmt: skip
-    known = _known(run, head)
-    for number, (name, one) in enumerate(wanted, start=1):
-        if (name, one.step_size) not in known:
+    result = _result(run, LearningCoefficients(
+        examples=sampling.examples, sampling=sampling.model_dump(), seed=seed, world=data.name,
+        examples_sha256=sha256, points=[], sweeps=[], traces=[]
+    ))  # fmt: skip
+    for number, (name, step_size) in enumerate(wanted, start=1):
+        if (name, step_size) not in _points(result):
             loss, start = transformer_loss(models[name], batch), models[name].named_parameters()
-            found = estimate_learning_coefficient(loss, dict(start), one, seed)
-            known[name, one.step_size] = (_point(run, name, found), _traces(name, found))
-            write_result(run, RESULT, {**head, **_result(known, sampling.step_size)})
+            options = sampling.model_copy(update={"step_size": step_size})
+            estimate = estimate_learning_coefficient(loss, dict(start), options, seed)
+            point = estimate.point(name, *_place(run.configuration, name))
+            result = _with(result, point, _traces(point, estimate), sampling.step_size)
+            write_result(run, result)
         yield {"stage": "llc", "step": number, "of": len(wanted), "checkpoint": name}
 
 
@@ -101,64 +102,51 @@ def transformer_loss(model: Transformer, batch: Batch) -> Loss:
     return loss
 
 
-def _known(run: Run, head: Record) -> dict[tuple[str, float], tuple[Record, list[Record]]]:
-    """Points and traces of the result file, by checkpoint and step size.
-
-    An `InputError` if other options made them: nothing that took long is overwritten.
-    """
-    if not run.result(RESULT).exists():
-        return {}
-    there = read_result(run, RESULT)
-    for key, value in head.items():
-        if there.get(key) != value:
-            raise InputError(
-                f"{run.result(RESULT)} was measured with other options ({key} "
-                f"{there.get(key)}, not {value}); give the same, or move it away"
-            )
-    points = [*there["points"], *({"checkpoint": s["checkpoint"], **p}
-                                  for s in there["sweeps"] for p in s["points"])]  # fmt: skip
-    keys = {(p["checkpoint"], p["step_size"]): p for p in points}
-    return {
-        key: (p, [t for t in there["traces"] if (t["checkpoint"], t["step_size"]) == key])
-        for key, p in keys.items()
-    }
+def _result(run: Run, empty: LearningCoefficients) -> LearningCoefficients:
+    """What the result file holds, if the same options made it; `empty` where there is none."""
+    path = run.result(LearningCoefficients.file)
+    if not path.exists():
+        return empty
+    result = read_result(run, LearningCoefficients)
+    before, now = ({**one.sampling, "seed": one.seed} for one in (result, empty))
+    check_same(path, before, now)
+    check_same(path, result.model_dump(), empty.model_dump(include={"world", "examples_sha256"}))
+    return result
 
 
-def _result(known: dict, step_size: float) -> Record:
-    """What the file says: points at the step size chosen, sweeps where others were tried too."""
-    points = [p for p, _ in known.values()]
-    sweeps = []
-    for name in dict.fromkeys(p["checkpoint"] for p in points if p["step_size"] != step_size):
-        swept = sorted((p for p in points if p["checkpoint"] == name), key=lambda p: p["step_size"])
-        sweeps.append({"checkpoint": name, "points": swept, **find_plateau(swept)})
-    return {
-        "points": [p for p in points if p["step_size"] == step_size],
-        "sweeps": sweeps,
-        "traces": [trace for _, traces in known.values() for trace in traces],
-    }
+def _points(result: LearningCoefficients) -> dict[tuple[str, float], Point]:
+    """Every point, by checkpoint and step size."""
+    swept = (point for one in result.sweeps for point in one.points)
+    return {(point.checkpoint, point.step_size): point for point in (*result.points, *swept)}
 
 
-def _point(run: Run, name: str, found: Estimate) -> Record:
-    """An estimate with the place of its checkpoint in the run: stage, and steps done."""
-    c = run.configuration
-    places = {
-        "untrained": ("pretrain", 0),
-        "pretrained": ("pretrain", c.pretrain.steps),
-        "finetuned": ("finetune", c.finetune.steps),
-        "scratch": ("scratch", c.finetune.steps),
-    }
-    if c.imported:
-        del places["pretrained"]  # after how many steps is not known
-    snapshot = re.fullmatch(r"(\w+)-step(\d+)", name)
-    inside = (snapshot[1], int(snapshot[2])) if snapshot else (name, None)
-    stage, step = places.get(name, inside)
-    return {"checkpoint": name, "stage": stage, "step": step, **found.record()}
+def _with(
+    result: LearningCoefficients, point: Point, traces: list[Trace], step_size: float
+) -> LearningCoefficients:
+    """One more point: among those of the step size chosen, and in sweeps where there are others."""
+    points = [*_points(result).values(), point]
+    names = dict.fromkeys(p.checkpoint for p in points if p.step_size != step_size)
+    sweeps = [sweep([p for p in points if p.checkpoint == name]) for name in names]
+    points = [p for p in points if p.step_size == step_size]
+    traces = [*result.traces, *traces]
+    return result.model_copy(update={"points": points, "sweeps": sweeps, "traces": traces})
 
 
-def _traces(name: str, found: Estimate) -> list[Record]:
-    every = math.ceil(found.losses.shape[1] / MOST_IN_A_TRACE)
-    return [
-        {"checkpoint": name, "step_size": found.step_size, "chain": chain,
-         "losses": [finite(loss) for loss in losses[::every]]}
-        for chain, losses in enumerate(found.losses, start=1)
-    ]  # fmt: skip
+def _place(c: Configuration, checkpoint: str) -> tuple[str, int | None]:
+    """The network on whose training a checkpoint lies, and the steps done; None: not known."""
+    if checkpoint == "untrained":
+        return "pretrained", 0
+    name, _, step = checkpoint.partition("-step")
+    if step.isdecimal():
+        return name, int(step)
+    one = network(c, checkpoint)
+    if one is None or one.training is None or (c.imported and checkpoint == "pretrained"):
+        return checkpoint, None
+    return checkpoint, one.training.steps
+
+
+def _traces(point: Point, estimate: Estimate) -> list[Trace]:
+    every = math.ceil(estimate.losses.shape[1] / MOST_IN_A_TRACE)
+    traces = enumerate(estimate.losses[:, ::every], start=1)
+    return [Trace(checkpoint=point.checkpoint, step_size=point.step_size, chain=chain,
+                  losses=list(map(finite, losses))) for chain, losses in traces]  # fmt: skip

@@ -2,13 +2,14 @@
 
 In: the loss of each example as a function of parameters, and a point w*. Out: how singular w* is,
 n beta (mean loss over draws around w* - loss at w*), with its error and whether to believe it. d/2
-at a regular minimum of d parameters, less where it is degenerate. Costs one gradient a chain and
+at a regular minimum of d parameters, less where it is degenerate. Costs one gradient per chain and
 step. Lau, Furman, Wang, Murfet, Wei 2023 (arXiv 2308.12108); Welling, Teh 2011.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -17,8 +18,8 @@ from torch import Tensor
 
 from offpath.configs import InputError
 from offpath.fit.checkpoints import Tensors
-from offpath.interpret.options import Sampling
-from offpath.run.files import Record
+from offpath.interpret.options import Sampling, check_seed
+from offpath.results import Point, Sweep
 
 Loss = Callable[[Tensors, Tensor], Tensor]
 """Loss of each chosen example, (chain, example), under parameters whose first axis is the chain.
@@ -48,18 +49,15 @@ class Estimate:
 
     step_size: float
     baseline_loss: float
-    """Mean loss at w* over the whole dataset."""
     estimate: float
     error: float
     chains: list[float]
-    """The estimate of each chain."""
     agreement: float
     """Split R-hat of the losses (Vehtari et al. 2021, without ranks): 1 where chains agree."""
     slope: float
     """Rise of a line fitted to the losses, from first to last draw, in units of the estimate."""
     slope_error: float
     reasons: list[str]
-    """Why not to believe it, in words."""
     losses: Float64[np.ndarray, "chain draw"]
     """Batch losses, less what each batch has above the dataset at w*: noise that is known."""
 
@@ -68,15 +66,15 @@ class Estimate:
         """Whether nothing speaks against it."""
         return not self.reasons
 
-    def record(self) -> Record:
-        """All but the losses, as JSON takes it: null for what is not finite."""
+    def point(self, checkpoint: str, network: str, step: int | None) -> Point:
+        """All but the losses, as the result file holds it: None for what is not finite."""
         numbers = {
             name: finite(getattr(self, name))
-            for name in ("step_size", "baseline_loss", "estimate", "error", "agreement", "slope",
-                         "slope_error")
-        }  # fmt: skip
-        chains = [finite(chain) for chain in self.chains]
-        return {**numbers, "chains": chains, "trusted": self.trusted, "reasons": self.reasons}
+            for name in ("baseline_loss", "estimate", "error", "agreement", "slope", "slope_error")
+        }
+        return Point(checkpoint=checkpoint, network=network, step=step, step_size=self.step_size,
+                     **numbers, chains=list(map(finite, self.chains)), trusted=self.trusted,
+                     reasons=self.reasons)  # fmt: skip
 
 
 def estimate_learning_coefficient(
@@ -93,8 +91,7 @@ def estimate_learning_coefficient(
     >>> round(estimate_learning_coefficient(quadratic, where, few, seed=0).estimate, 1)
     2.0
     """
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed must be 0 to {2**63 - 1}; got {seed}")
+    check_seed(seed)
     if not start:
         raise InputError("start must hold at least 1 tensor; got 0")
     at_start = _losses_at_start(loss, start, sampling.examples)
@@ -102,32 +99,26 @@ def estimate_learning_coefficient(
     return _judge(excess, float(at_start.mean()), sampling)
 
 
-def sweep(
-    loss: Loss, start: Tensors, sampling: Sampling, step_sizes: Sequence[int | float], seed: int
-) -> Record:
-    """The estimate at each step size, as `points`, and what `find_plateau` makes of them."""
-    settings = [with_step_size(sampling, step_size) for step_size in sorted(step_sizes)]
-    points = [estimate_learning_coefficient(loss, start, s, seed).record() for s in settings]
-    return {"points": points, **find_plateau(points)}
+def sweep(points: Sequence[Point]) -> Sweep:
+    """The estimates at one checkpoint by step size, and the widest plateau among them.
 
-
-def find_plateau(points: Sequence[Record]) -> Record:
-    """The widest range of step sizes over which the estimate is trusted and does not move.
-
-    At least two neighbours, every pair within two standard errors. Its estimate is their mean; its
+    A plateau is a range of step sizes over which the estimate is trusted and does not move: at
+    least two neighbours, every pair within two standard errors. Its estimate is their mean; its
     error the largest of theirs, for a bias that neighbours share does not average out.
     """
-    runs = [points[i:j] for i in range(len(points)) for j in range(i + 2, len(points) + 1)]
-    flat = [run for run in runs if all(p["trusted"] for p in run) and _all_agree(run)]
-    if not flat:
-        verdict = "no plateau: do not trust"
-        return {"plateau": None, "estimate": None, "error": None, "verdict": verdict}
-    widest = max(flat, key=len)
-    low, high = widest[0]["step_size"], widest[-1]["step_size"]
-    estimate = math.fsum(p["estimate"] for p in widest) / len(widest)
-    error = max(p["error"] for p in widest)
-    verdict = f"plateau from step size {low:.3g} to {high:.3g}: {estimate:.3g} ± {error:.2g}"
-    return {"plateau": [low, high], "estimate": estimate, "error": error, "verdict": verdict}
+    points = sorted(points, key=lambda point: point.step_size)
+    ends = combinations(range(len(points) + 1), 2)
+    runs = (points[i:j] for i, j in ends if j - i > 1)
+    widest = max(filter(_is_flat, runs), key=len, default=[])
+    plateau = estimate = error = None
+    verdict = "no plateau: do not trust"
+    if widest:
+        estimates, errors = _numbers(widest)
+        plateau = low, high = widest[0].step_size, widest[-1].step_size
+        estimate, error = math.fsum(estimates) / len(widest), float(errors.max())
+        verdict = f"plateau from step size {low:.3g} to {high:.3g}: {estimate:.3g} ± {error:.2g}"
+    return Sweep(checkpoint=points[0].checkpoint, points=points, plateau=plateau,
+                 estimate=estimate, error=error, verdict=verdict)  # fmt: skip
 
 
 def _losses_at_start(loss: Loss, start: Tensors, examples: int) -> Float64[Tensor, " example"]:
@@ -241,17 +232,16 @@ def _split_r_hat(values: Float64[np.ndarray, "chain draw"]) -> float:
     return math.sqrt((half - 1) / half + between / within) if within > 0 else math.nan
 
 
-def _all_agree(points: Sequence[Record]) -> bool:
-    return all(
-        abs(p["estimate"] - q["estimate"]) <= 2 * math.hypot(p["error"], q["error"])
-        for i, p in enumerate(points)
-        for q in points[:i]
-    )
+def _is_flat(points: Sequence[Point]) -> bool:
+    estimates, errors = _numbers(points)
+    apart = np.abs(np.subtract.outer(estimates, estimates))
+    agree = apart <= 2 * np.hypot.outer(errors, errors)
+    return bool(agree.all()) and all(point.trusted for point in points)
 
 
-def with_step_size(sampling: Sampling, step_size: int | float) -> Sampling:
-    """The same sampling at another step size, checked anew."""
-    return Sampling(**{**sampling.model_dump(), "step_size": step_size})
+def _numbers(points: Sequence[Point]) -> Float64[np.ndarray, "2 point"]:
+    """Estimates and errors; NaN where they are None."""
+    return np.array([(point.estimate, point.error) for point in points], float).T
 
 
 def finite(number: int | float) -> float | None:

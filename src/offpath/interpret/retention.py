@@ -1,99 +1,98 @@
-"""Does a network that starts at the exact solution keep it, if it is tuned on a part of the world?
+"""Does a network that starts at the exact solution keep it, when fine-tuning shows only a part?
 
-In: a run with the checkpoint `circuit`. Out: it is fine-tuned as trained networks are, on shortest
-paths of small graphs alone, where it makes no error to begin with; and scores on the test matrix
-along the way and at the end.
+In: a run with the checkpoint `circuit`. Out: scores along its fine-tuning, which trains on shortest
+paths of small graphs alone, where the circuit makes no error to begin with.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from offpath.compute import Compute
+from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen, stream
-from offpath.data.worlds import World, world, worlds
-from offpath.fit.checkpoints import load_model, save_model
+from offpath.data.worlds import world, worlds
+from offpath.fit.checkpoints import load_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
-from offpath.generalize.evaluate import evaluate
+from offpath.generalize.matrix import measure_cells
 from offpath.interpret.options import Robustness
-from offpath.run.files import Record
+from offpath.networks import Network, network
+from offpath.results import Retention, StepCell
 from offpath.run.folder import Run
+from offpath.slices import ANY_TARGET
 
-COMPARED = {"pretrained": "pre-trained", "finetuned": "fine-tuned"}
-"""Trained networks to which lines are drawn."""
-
-ANY_TARGET = "test_e"
 POINTS = (1, 3, 10, 30, 100, 300)
-LARGEST_ANSWER = 1e12  # what an answer that is not finite is told as
-CELLS = ("pooled", "stratum", "name", "label")
+"""Steps after which the scores are measured; 0 and the last one too."""
+LARGEST_ANSWER = 1e12  # stands for an answer that is not finite
+SLICED_BY = ("pooled", "stratum", "vertex_id", "label")
 
 
-def measure_kept(run: Run, compute: Compute, options: Robustness) -> Iterator[Record]:
-    """For each try one record: rate, tuned_on, world, steps, cells, losses.
+def interventions(c: Configuration, options: Robustness) -> list[Network]:
+    """The circuit, fine-tuned: at the recipe's learning rate, at others, and on another world.
 
-    First the recipe's own fine-tuning; then the same at other rates; and last at the recipe's rate
-    on the pre-training distribution, where the circuit makes no error either: how much is lost
-    because only a part of the world is shown, and how much because Adam moves at all? Yields
-    nothing for the circuits over vertex tokens, which nobody trains.
+    The last is the control: at the recipe's rate on the pre-training distribution, where the
+    circuit makes no error either. How much is lost because only a part of the world is shown, and
+    how much because Adam moves at all? Empty without fine-tuning, and for circuits over vertex
+    tokens, which nothing trains.
     """
-    c = run.configuration
-    if c.circuit not in (None, "edge"):
-        return
-    own = c.finetune.learning_rate
-    tries = [(rate, "finetuning") for rate in (own, *options.kept_rates)]
-    for rate, name in dict.fromkeys([*tries, (own, "pretraining")]):
-        yield _tuned(run, compute, rate, world(name, c.graphs))
+    own = network(c, "circuit-finetuned")
+    if own is None or c.finetune is None or c.circuit != "edge":
+        return []
+    rates = dict.fromkeys((c.finetune.learning_rate, *options.retention_rates))
+    trainings = [c.finetune.model_copy(update={"learning_rate": rate}) for rate in rates]
+    return [*(own._replace(training=t) for t in trainings), own._replace(world="pretraining")]
 
 
-def _tuned(run: Run, compute: Compute, rate: float, where: World) -> Record:
-    c = run.configuration
-    own = where.name == "finetuning" and rate == c.finetune.learning_rate
-    training = c.finetune.model_copy(update={"learning_rate": rate})
+def measure_retention(run: Run, compute: Compute, options: Robustness) -> Iterator[Retention]:
+    """One record for each intervention; the first is measured on every distribution at its end."""
+    for number, intervention in enumerate(interventions(run.configuration, options)):
+        yield _retention(run, compute, intervention, at_end_on_all=number == 0)
+
+
+def _retention(run: Run, compute: Compute, one: Network, *, at_end_on_all: bool) -> Retention:
+    c, e, training = run.configuration, run.configuration.evaluate, one.training
+    assert one.world is not None, "training needs a distribution"
+    assert training is not None, "a network without training is not trained"
     model = load_model(run, "circuit", compute.device)
     steps = sorted({0, *(p for p in POINTS if p < training.steps), training.steps})
-    batches = stream(where, c.seed, training.batch_examples, threads=compute.threads)
-    names = worlds(c.graphs) if own else [ANY_TARGET]
-    sets = {name: _frozen(world(name, c.graphs), run, compute) for name in names}
-    cells = _cells(run, compute, model, 0, {ANY_TARGET: sets[ANY_TARGET]})
-    losses = []
+    batches = stream(
+        world(one.world, c.graphs), c.seed, training.batch_examples, threads=compute.threads
+    )
+    names = worlds(c.graphs) if at_end_on_all else [ANY_TARGET]
+    sets = {n: frozen(world(n, c.graphs), e.seed, e.examples, compute.threads)[0] for n in names}
+    along = {ANY_TARGET: sets[ANY_TARGET]}
+    cells, losses = _cells(run, compute, model, 0, along), []
     for step in train(model, make_optimizer(model, training), training, batches):
         if step.step in steps:
-            losses.append({"step": step.step, "loss": _finite(step.squared_errors.mean().item())})
-            end = own and step.step == training.steps
-            chosen = sets if end else {ANY_TARGET: sets[ANY_TARGET]}
-            cells += _cells(run, compute, model, step.step, chosen)
-    if own:
-        save_model(run, "circuit-finetuned", model)
-    told = {"rate": rate, "tuned_on": where.name, "world": ANY_TARGET}
-    return {**told, "steps": steps, "cells": cells, "losses": losses}
-
-
-def _frozen(where: World, run: Run, compute: Compute) -> Batch:
-    e = run.configuration.evaluate
-    return frozen(where, e.seed, e.examples, compute.threads)[0]
+            losses.append(
+                (step.step, bounded(step.squared_errors.mean().item(), LARGEST_ANSWER**2))
+            )
+            last = step.step == training.steps
+            cells += _cells(run, compute, model, step.step, sets if last else along)
+    return Retention(rate=training.learning_rate, finetuned_on=one.world, world=ANY_TARGET,
+                     steps=steps, cells=cells, losses=losses)  # fmt: skip
 
 
 def _cells(
     run: Run, compute: Compute, model: Transformer, step: int, sets: dict[str, Batch]
-) -> list[Record]:
+) -> list[StepCell]:
     """Cells as those of the test matrix, with the step."""
-    c, cells = run.configuration, []
+    c, rows = run.configuration, []
     for name, batch in sets.items():
-        said = np.nan_to_num(predict(model, batch.tokens).astype(float), nan=LARGEST_ANSWER)
-        (records,) = evaluate(
-            batch,
-            said[None].clip(-LARGEST_ANSWER, LARGEST_ANSWER),
-            finetune_vertices=c.graphs.finetune_vertices,
-            resamples=c.evaluate.bootstrap_resamples,
-            seed=c.evaluate.seed,
-            threads=compute.threads,
-        )
-        place = {"predictor": "circuit", "step": step, "world": name}
-        cells += [{**place, **record} for record in records if record["by"] in CELLS]
-    return cells
+        answers = np.nan_to_num(predict(model, batch.tokens).astype(float), nan=LARGEST_ANSWER)
+        circuit = {"circuit": answers.clip(-LARGEST_ANSWER, LARGEST_ANSWER)}
+        cells = measure_cells(circuit, batch, world(name, c.graphs), c, compute)
+        rows += [StepCell(step=step, **dict(cell)) for cell in cells if cell.by in SLICED_BY]
+    return rows
 
 
-def _finite(value: float) -> float:
-    return float(np.nan_to_num(min(value, LARGEST_ANSWER**2), nan=LARGEST_ANSWER**2))
+def bounded(value: float, largest: float) -> float:
+    """The value; the largest stands for one that is not finite or still larger.
+
+    >>> bounded(math.nan, 1e12)
+    1000000000000.0
+    """
+    return largest if math.isnan(value) else min(value, largest)

@@ -6,12 +6,12 @@ the title of its key. Out: Altair charts. Colours are names of the page's style 
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import altair as alt
 
-from offpath.report.parts import Key, colour
+from offpath.report.parts import SHAPES, Key, colour
 from offpath.slices import label_title
 
 Row = Mapping[str, Any]
@@ -109,26 +109,17 @@ def intervals(
     """
     flat = frame.y.kind == "N"
     value, channel, offset = (frame.x, "x", "yOffset") if flat else (frame.y, "y", "xOffset")
-    ends: dict[str, Any] = {
-        channel: _on(channel, value._replace(field="low")),
-        f"{channel}2": _on(f"{channel}2", "high"),
-    }
-    beside: dict[str, Any] = {offset: {"field": "series", "type": "nominal", "sort": None}}
-    base = _base(rows, frame).encode(**beside if "N" in (frame.x.kind, frame.y.kind) else {})
-    series, fill = _colour(keys), alt.Fill("series:N", scale=_scale(keys), legend=None)
-    hollow = alt.condition("datum.hollow === true", alt.value(colour("paper")), fill)
-    line = base.mark_line(strokeWidth=1.2, opacity=0.5, aria=False).encode(color=series)
-    return _boxed(
-        frame,
-        *_beneath(frame),
-        line if joined else None,
-        base.mark_rule(strokeWidth=2).encode(color=series, **ends),
-        base.mark_point(strokeWidth=1.6, size=46, opacity=1).encode(
-            stroke=alt.Stroke("series:N", scale=_scale(keys), legend=None),
-            fill=hollow,
-            shape=_shape(keys),
-        ),
-    )
+    ends = {channel: _on(value._replace(field="low")), f"{channel}2": {"field": "high"}}
+    beside: Any = {offset: {"field": "series", "type": "nominal", "sort": None}}
+    base = _base(rows, frame, **beside if "N" in (frame.x.kind, frame.y.kind) else {})
+    series = _colour(keys)
+    hollow = {"test": "datum.hollow === true", "value": colour("paper")}
+    line = _encoded(base, color=series).mark_line(strokeWidth=1.2, opacity=0.5, aria=False)
+    rule = _encoded(base, color=series, **ends).mark_rule(strokeWidth=2)
+    fill = {**series, "condition": hollow}
+    marks = _encoded(base, stroke=series, fill=fill, shape=_shape(keys))
+    marks = marks.mark_point(strokeWidth=1.6, size=46, opacity=1)
+    return _boxed(frame, *_beneath(frame), line if joined else None, rule, marks)
 
 
 def curves(
@@ -143,21 +134,16 @@ def curves(
 
     A row's `dash` is a shape of a key: line, dashed or dotted. `points` are drawn as marks.
     """
-    line: dict[str, Any] = (
-        {"detail": alt.Detail("line:N")} if any("line" in row for row in rows) else {}
-    )
+    more: dict[str, Any] = {"color": _colour(keys)}
+    if any("line" in row for row in rows):
+        more["detail"] = {"field": "line", "type": "nominal"}
     if any("dash" in row for row in rows):
-        scale = alt.Scale(domain=["line", *DASHES], range=[[1, 0], *DASHES.values()])
-        line["strokeDash"] = alt.StrokeDash("dash:N", scale=scale, legend=None)
-    marks = _base(points, frame).mark_point(filled=True, size=48, opacity=0.85)
-    return _boxed(
-        frame,
-        *_beneath(frame),
-        _base(rows, frame)
-        .mark_line(strokeWidth=width, strokeJoin="round", interpolate="linear", clip=True)
-        .encode(color=_colour(keys), **line),
-        marks.encode(color=_colour(keys), shape=_shape(keys)) if points else None,
-    )
+        scale = {"domain": ["line", *DASHES], "range": [[1, 0], *DASHES.values()]}
+        more["strokeDash"] = {"field": "dash", "type": "nominal", "scale": scale, "legend": None}
+    line = _base(rows, frame, **more).mark_line(strokeWidth=width, strokeJoin="round", clip=True)
+    marks = _base(points, frame, color=_colour(keys), shape=_shape(keys))
+    marks = marks.mark_point(filled=True, size=48, opacity=0.85)
+    return _boxed(frame, *_beneath(frame), line, marks if points else None)
 
 
 def bars(
@@ -167,18 +153,17 @@ def bars(
 
     Bars of the same name stand side by side by the field `beside`.
     """
-    base = _base(rows, frame)
-    if beside:
-        air = alt.Scale(paddingInner=0.12)
-        base = base.encode(yOffset=alt.YOffset(f"{beside}:N", sort=None, scale=air))
+    air = {"sort": None, "scale": {"paddingInner": 0.12}}
+    offset: Any = {"yOffset": {"field": beside, "type": "nominal", **air}} if beside else {}
+    base = _base(rows, frame, **offset)
     until = {"x2": frame.x.until, "y2": frame.y.until}
-    ends: dict[str, Any] = {
-        channel: _on(channel, field) for channel, field in until.items() if field
-    }
-    bar = base.mark_bar(stroke=colour("paper"), strokeWidth=1).encode(color=_colour(keys), **ends)
-    ticks = base.mark_tick(thickness=2, color=colour("ink"))
+    ends: Any = {channel: {"field": field} for channel, field in until.items() if field}
+    bar = _encoded(base, color=_colour(keys), **ends)
+    ticks = _encoded(base, y=_on(frame.y._replace(field=tick)))
     return _boxed(
-        frame, bar, ticks.encode(y=_on("y", frame.y._replace(field=tick))) if tick else None
+        frame,
+        bar.mark_bar(stroke=colour("paper"), strokeWidth=1),
+        ticks.mark_tick(thickness=2, color=colour("ink")) if tick else None,
     )
 
 
@@ -189,39 +174,30 @@ def density(
 
     The dashed diagonal is where y is x. A title of a row may have several lines.
     """
-    header: dict[str, Any] = {
-        "title": None,
-        "labelFontSize": 12,
-        "labelFontWeight": "bold",
-        "labelPadding": 4,
-    }
-    lines = alt.Header(**header, labelExpr="split(datum.label, '\\n')")
+    words: dict[str, Any] = {"labelFontSize": 12, "labelFontWeight": "bold", "labelPadding": 4}
+    lines = alt.Header(title=None, labelExpr="split(datum.label, '\\n')", **words)
+    heads = alt.Header(title=None, **words)
     strength = alt.Scale(type="sqrt", domain=[0, 1], range=[0, 1])
-    bins = (
-        alt.Chart()
-        .mark_rect(fill=colour("density"), aria=False)  # thousands: the chart's own words must do
-        .encode(
-            x=_on("x", frame.x),
-            x2=_on("x2", frame.x.until),
-            y=_on("y", frame.y),
-            y2=_on("y2", frame.y.until),
-            opacity=alt.Opacity("share:Q", legend=None, scale=strength),
-            tooltip=_tooltip(frame.words),
-        )
+    x, y = frame.x, frame.y
+    bins = _encoded(alt.Chart(), x=_on(x), x2={"field": x.until}, y=_on(y), y2={"field": y.until})
+    bins = bins.encode(
+        opacity=alt.Opacity("share:Q", legend=None, scale=strength), tooltip=_tooltip(frame.words)
     )
-    ends = (min(row[frame.x.field] for row in rows), max(row[frame.x.until] for row in rows))
-    diagonal = (
-        alt.Chart(alt.Data(values=[{"at": end} for end in ends]))
-        .mark_line(strokeWidth=1, strokeDash=[3, 2], color=colour("muted"), aria=False)
-        .encode(x=_on("x", frame.x._replace(field="at")), y=_on("y", frame.y._replace(field="at")))
-    )
+    ends = (min(row[x.field] for row in rows), max(row[x.until] for row in rows))
+    diagonal = _encoded(
+        alt.Chart(alt.Data(values=[{"at": end} for end in ends])),
+        x=_on(x._replace(field="at")),
+        y=_on(y._replace(field="at")),
+    ).mark_line(strokeWidth=1, strokeDash=[3, 2], color=colour("muted"), aria=False)
+    # thousands of bins: the chart's own words must do
+    rects = bins.mark_rect(fill=colour("density"), aria=False)
+    panel = alt.LayerChart(layer=[rects, diagonal])
     return (
-        alt.LayerChart(layer=[bins, diagonal])
-        .properties(width=frame.height, height=frame.height)
+        panel.properties(width=frame.height, height=frame.height)
         .facet(
             data=alt.Data(values=Rows(rows)),
             row=alt.Row("row:N", sort=list(down), header=lines),
-            column=alt.Column("column:N", sort=list(across), header=alt.Header(**header)),
+            column=alt.Column("column:N", sort=list(across), header=heads),
             spacing=10,
         )
         .properties(description=frame.name)
@@ -237,25 +213,26 @@ def graph(
     that word beside it. The axes of the frame are not shown.
     """
     spans = {"x": [-0.12, 1.12], "y": [-0.24, 1.24]}  # with room for words beyond a vertex
-    hidden = [Axis(f, scale={"domain": d, "nice": False}, axis=None) for f, d in spans.items()]
-    frame = frame._replace(x=hidden[0], y=hidden[1])
-    base, roles = _base(vertices, frame), [row for row in vertices if row["role"]]
+    x, y = (Axis(f, scale={"domain": d, "nice": False}, axis=None) for f, d in spans.items())
+    frame = frame._replace(x=x, y=y)
+    lines = _base(edges, frame._replace(words={}), x2={"field": "x2"}, y2={"field": "y2"})
+    circles = _base(vertices, frame, color=_colour(keys)).mark_circle(size=440, opacity=1)
+    roles = [row for row in vertices if row["role"]]
+    rings = _base(roles, frame).mark_point(size=760, strokeWidth=2, color=colour("ink"), aria=False)
+    ink = {"field": "ink", "type": "nominal", "scale": None}
+    names = _base(vertices, frame, text={"field": "vertex"}, color=ink)
     words = [
-        _base([row], frame)
-        .mark_text(dy=-22 if row["y"] > 0.5 else 23, fontSize=11, color=colour("muted"), aria=False)
-        .encode(text=alt.Text("role:N"))
+        _base([row], frame, text={"field": "role"}).mark_text(
+            dy=-22 if row["y"] > 0.5 else 23, fontSize=11, color=colour("muted"), aria=False
+        )
         for row in roles
     ]
     return _boxed(
         frame,
-        _base(edges, frame._replace(words={}))
-        .mark_rule(color=colour("edge"), strokeWidth=1.6, aria=False)
-        .encode(x2=_on("x2", "x2"), y2=_on("y2", "y2")),
-        base.mark_circle(size=440, opacity=1).encode(color=_colour(keys)),
-        _base(roles, frame).mark_point(size=760, strokeWidth=2, color=colour("ink"), aria=False),
-        base.mark_text(fontSize=12, fontWeight="bold", aria=False).encode(
-            text=alt.Text("vertex:N"), color=alt.Color("ink:N", scale=None)
-        ),
+        lines.mark_rule(color=colour("edge"), strokeWidth=1.6, aria=False),
+        circles,
+        rings,
+        names.mark_text(fontSize=12, fontWeight="bold", aria=False),
         *words,
     ).resolve_scale(color="independent")
 
@@ -280,6 +257,7 @@ class Rows:
     _schema: ClassVar[dict[str, Any]] = {"type": "array"}
 
     def __init__(self, rows: Iterable[Row]) -> None:
+        """Keep the rows."""
         self._rows = [dict(row) for row in rows]
 
     def to_dict(self) -> list[dict[str, Any]]:
@@ -287,39 +265,39 @@ class Rows:
         return self._rows
 
 
-def _base(rows: Sequence[Row], frame: Frame) -> alt.Chart:
-    """A chart of rows with both axes, and nothing drawn yet."""
-    base = alt.Chart(alt.Data(values=Rows(rows))).encode(x=_on("x", frame.x), y=_on("y", frame.y))
-    return base.encode(tooltip=_tooltip(frame.words)) if frame.words else base
+def _base(rows: Sequence[Row], frame: Frame, **encodings: dict[str, Any]) -> alt.Chart:
+    """A chart of rows with both axes and other encodings, and no mark yet."""
+    chart = alt.Chart(alt.Data(values=Rows(rows)))
+    chart = chart.encode(tooltip=_tooltip(frame.words)) if frame.words else chart
+    return _encoded(chart, x=_on(frame.x), y=_on(frame.y), **encodings)
 
 
-def _on(channel: str, axis: Axis | str) -> Any:
-    """An axis on x or y; a field on x2 or y2, which have no axis of their own."""
-    if isinstance(axis, str):
-        return {"x2": alt.X2, "y2": alt.Y2}[channel](f"{axis}:Q")
-    along: Any = {"x": alt.X, "y": alt.Y}[channel]
-    look = None if axis.axis is None else alt.Axis(**axis.axis)
-    order = {"sort": None} if axis.kind == "N" else {}
-    scale = alt.Scale(**axis.scale)
-    return along(f"{axis.field}:{axis.kind}", title=axis.title, scale=scale, axis=look, **order)
+def _encoded(chart: alt.Chart, **encodings: dict[str, Any]) -> alt.Chart:
+    """A chart with encodings in Vega-Lite's words; Altair alone would parse them, slowly."""
+    classes = {name: getattr(alt, f"{name[0].upper()}{name[1:]}") for name in encodings}
+    return chart.encode(**{name: classes[name](**look) for name, look in encodings.items()})
 
 
-def _beneath(frame: Frame) -> list[alt.Chart]:
+def _on(axis: Axis) -> dict[str, Any]:
+    """An axis as the encoding of x or y."""
+    kind = {"type": "quantitative"} if axis.kind == "Q" else {"type": "nominal", "sort": None}
+    look = {"title": axis.title, "scale": axis.scale, "axis": axis.axis}
+    return {"field": axis.field, **kind, **look}
+
+
+def _beneath(frame: Frame) -> Iterator[alt.Chart]:
     """The shaded band and the line across, where the frame has them."""
-    charts = []
     if frame.band:
-        low, high = frame.band
-        row = {frame.x.field: low, "until": high}
-        base = alt.Chart(alt.Data(values=Rows([row]))).encode(x=_on("x", frame.x))
-        shade = base.mark_rect(color=colour("estimate"), opacity=0.14, aria=False)
-        charts.append(shade.encode(x2=_on("x2", "until")))
+        row = {frame.x.field: frame.band[0], "until": frame.band[1]}
+        shade = alt.Chart(alt.Data(values=Rows([row])))
+        shade = _encoded(shade, x=_on(frame.x), x2={"field": "until"})
+        yield shade.mark_rect(color=colour("estimate"), opacity=0.14, aria=False)
     if frame.level:
         value, key = frame.level
-        base = alt.Chart(alt.Data(values=Rows([{frame.y.field: value}])))
+        line = alt.Chart(alt.Data(values=Rows([{frame.y.field: value}])))
         dash = DASHES.get(key.shape, [1, 0])
-        line = base.mark_rule(color=key.colour, strokeDash=dash, strokeWidth=1.5)
-        charts.append(line.encode(y=_on("y", frame.y)))
-    return charts
+        line = _encoded(line, y=_on(frame.y))
+        yield line.mark_rule(color=key.colour, strokeDash=dash, strokeWidth=1.5)
 
 
 def _boxed(frame: Frame, *charts: alt.Chart | None) -> alt.LayerChart:
@@ -332,19 +310,18 @@ def _boxed(frame: Frame, *charts: alt.Chart | None) -> alt.LayerChart:
     )
 
 
-def _scale(keys: Sequence[Key]) -> alt.Scale:
-    return alt.Scale(domain=[key.title for key in keys], range=[key.colour for key in keys])
+def _colour(keys: Sequence[Key]) -> dict[str, Any]:
+    return _series(keys, [key.colour for key in keys])
 
 
-def _colour(keys: Sequence[Key]) -> alt.Color:
-    return alt.Color("series:N", scale=_scale(keys), legend=None)
-
-
-def _shape(keys: Sequence[Key]) -> alt.Shape:
+def _shape(keys: Sequence[Key]) -> dict[str, Any]:
     """A shape of its own for each series: colour is never the only difference."""
-    shapes = ["circle" if key.shape in ("line", "ring", *DASHES) else key.shape for key in keys]
-    scale = alt.Scale(domain=[key.title for key in keys], range=shapes)
-    return alt.Shape("series:N", scale=scale, legend=None)
+    return _series(keys, [key.shape if key.shape in SHAPES else SHAPES[0] for key in keys])
+
+
+def _series(keys: Sequence[Key], looks: list[str]) -> dict[str, Any]:
+    scale = {"domain": [key.title for key in keys], "range": looks}
+    return {"field": "series", "type": "nominal", "scale": scale, "legend": None}
 
 
 def _tooltip(words: Mapping[str, str]) -> list[alt.Tooltip]:

@@ -68,7 +68,7 @@ def _states_figure(story: Story, circuit: CircuitResult) -> Figure:
             Chart(
                 _states_chart(circuit, state),
                 f"Layer {state.layer}",
-                paragraph(sentence(state.text), reached(circuit, state)),
+                paragraph(state.text and f"{state.text}.", reached(circuit, state)),
             )
             for state in circuit.states
         ],

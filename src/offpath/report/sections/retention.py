@@ -26,17 +26,14 @@ HEIGHT = 110
 Cells = Mapping[Slice, Cell]
 
 
-def retention_figures(story: Story, retentions: Sequence[Retention]) -> list[Figure]:
+def figures(story: Story, retentions: Sequence[Retention]) -> list[Figure]:
     """Accuracy along fine-tuning, before and after it, and at other learning rates."""
-    trained = trained_cells(story)
-    figures = [
-        _path_figure(story, retentions[0], trained),
-        _ends_figure(story, retentions[0], trained),
-    ]
-    return [*figures, _rates_figure(story, retentions)] if retentions[1:] else figures
+    own, trained = retentions[0], trained_cells(story)
+    first = [_path_figure(story, own, trained), _ends_figure(story, own, trained)]
+    return [*first, _rates_figure(story, retentions)] if retentions[1:] else first
 
 
-def retention_sentence(retention: Retention) -> str:
+def change_sentence(retention: Retention) -> str:
     """What fine-tuning did to a network that started at the exact solution, as a sentence."""
     last = max(retention.steps)
     changes = _changes(step_cells(retention, last), step_cells(retention, 0), shares=True)
@@ -50,9 +47,10 @@ def retention_sentence(retention: Retention) -> str:
     )
 
 
-def comparison_sentence(retention: Retention, trained: Cells) -> str:
+def comparison_sentence(story: Story, retention: Retention) -> str:
     """Where that network ends above and below the one that was trained all the way."""
-    changes = _changes(step_cells(retention, max(retention.steps)), trained, shares=False)
+    after = step_cells(retention, max(retention.steps))
+    changes = _changes(after, trained_cells(story), shares=False)
     clauses = [f"{level} it for {_all(parts)}" for level, parts in changes.items() if parts]
     if not clauses:
         return ""

@@ -7,29 +7,11 @@ between the solutions.
 from collections.abc import Sequence
 from statistics import median
 
-from offpath.report.marks import (
-    Axis,
-    Frame,
-    curves,
-    loss_axis,
-    share_axis,
-    thinned,
-)
+from offpath.report.marks import Axis, Frame, curves, loss_axis, share_axis, thinned
 from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, colour, text_table
-from offpath.report.sections.retention import (
-    comparison_sentence,
-    retention_figures,
-    retention_sentence,
-    trained_cells,
-)
-from offpath.report.words import (
-    paragraph,
-    percent,
-    percent_interval,
-    setting,
-    significant,
-)
-from offpath.results import Graded, Matrix, Perturbed, Robustness
+from offpath.report.sections import retention
+from offpath.report.words import paragraph, percent, percent_interval, setting, significant
+from offpath.results import Graded, Matrix, Robustness
 
 NOT_FINITE = 1e30  # stands for a loss that is not finite
 LIMITS = (1e-3, 1e-1)  # losses below which a network counts as back, where the file has none
@@ -37,7 +19,11 @@ ENDINGS = ("recovered", "partly", "lost")
 """Colours of how a perturbed network ended: below the first loss, below the second, above both."""
 BEFORE = Key("before retraining", colour("lost"), "square")
 AFTER = Key("after retraining", colour("recovered"), "circle")
-EXACT = Key("before anything was done", colour("circuit"), "dotted")
+EXACT = Key("before any noise", colour("circuit"), "dotted")
+ALIGNED = {
+    True: Key("after permutation alignment", colour("muted")),
+    False: Key("without alignment", colour("muted"), "dashed"),
+}
 MOST_STEPS = 80  # points of one thin line
 
 
@@ -47,19 +33,19 @@ def section(story: Story) -> Section:
     anchor, title = "robustness", "How robust the solutions are"
     if result is None:
         return Section(anchor, title, missing=story.missing(Robustness))
-    own = result.retention[0] if result.retention else None
-    figures = [
-        *(retention_figures(story, result.retention) if own else ()),
-        *([_perturbed_figure(story, result)] if result.perturbed else ()),
-        *([_basin_figure(story, result)] if result.graded else ()),
-        *([_interpolation_figure(story, result)] if result.interpolations else ()),
-    ]
-    text = paragraph(
+    text = (
         "Does training stay at the exact solution once it is there, and does it come back when "
-        "the weights are perturbed?",
-        comparison_sentence(own, trained_cells(story)) if own else "",
+        "the weights are perturbed?"
     )
-    return Section(anchor, title, text, figures, statement=retention_sentence(own) if own else "")
+    figures, statement = [], ""
+    if result.retention:
+        figures += retention.figures(story, result.retention)
+        statement = retention.change_sentence(result.retention[0])
+        text = paragraph(text, retention.comparison_sentence(story, result.retention[0]))
+    figures += [_perturbed_figure(story, result)] if result.perturbed else []
+    figures += [_basin_figure(story, result)] if result.graded else []
+    figures += [_interpolation_figure(story, result)] if result.interpolations else []
+    return Section(anchor, title, text, figures, statement=statement)
 
 
 def ending(loss: float, limits: Sequence[float]) -> str:
@@ -82,51 +68,43 @@ def _perturbed_figure(story: Story, result: Robustness) -> Figure:
     choices = {one.choice for one in result.perturbed}
     harmless = {one.choice for one in result.perturbed if one.loss_perturbed < limits[0]}
     diverged = sum(one.loss_after >= NOT_FINITE for one in result.perturbed)
-    text = paragraph(
+    text = (
         "One weight matrix, chosen at random, is replaced by noise of standard deviation 1, and "
         f"all weights are trained again: {len(choices)} choices, each a line, at every learning "
         f"rate. The dotted line is the loss before ({significant(result.exact_loss)}). The table "
-        "gives the share that came back, with 95 % intervals (Wilson).",
-        f"In {len(harmless)} of the choices the noise alone left the loss below "
-        f"{setting(limits[0])}: they had nothing to come back from, and count all the same."
-        if harmless
-        else "",
-        f"{diverged} ended at a loss that is not finite." if diverged else "",
+        "gives the share that came back, with 95 % intervals (Wilson)."
     )
+    if harmless:
+        text += (
+            f" In {len(harmless)} of the choices the noise alone left the loss below "
+            f"{setting(limits[0])}: they had nothing to come back from, and count all the same."
+        )
+    if diverged:
+        text += f" {diverged} ended at a loss that is not finite."
     titles = [ending(loss, limits) for loss in (0, *limits)]
     inks = (*ENDINGS[: len(limits)], ENDINGS[-1])
     keys = [Key(title, colour(ink)) for title, ink in zip(titles, inks, strict=True)]
+    rates = sorted({one.rate for one in result.perturbed})
     return Figure(
         "One matrix replaced, then retrained",
         text,
         _facts(story, result),
-        charts=[_perturbed_chart(result, rate, limits, keys) for rate in _rates(result.perturbed)],
+        charts=[_perturbed_chart(result, rate, limits, keys) for rate in rates],
         tables=[_recovered_table(result, limits)] if result.recovered else (),
         legend=[key._replace(title=f"ends {key.title}") for key in keys],
         layout="grid",
     )
 
 
-def _rates(perturbed: Sequence[Perturbed]) -> list[float]:
-    return sorted({one.rate for one in perturbed})
-
-
 def _perturbed_chart(
     result: Robustness, rate: float, limits: Sequence[float], keys: Sequence[Key]
 ) -> Chart:
     """Loss over the steps of retraining at one rate: a thin line for each choice of a matrix."""
-    rows = [
-        {
-            "series": ending(one.loss_after, limits),
-            "line": one.choice,
-            "matrix": one.matrix,
-            "step": step,
-            "loss": loss,
-        }
-        for one in result.perturbed
-        if one.rate == rate
-        for step, loss in thinned([p for p in one.curve if _drawn(p[1])], MOST_STEPS)
-    ]
+    rows = []
+    for one in (p for p in result.perturbed if p.rate == rate):
+        row = {"series": ending(one.loss_after, limits), "line": one.choice, "matrix": one.matrix}
+        curve = thinned([point for point in one.curve if _drawn(point[1])], MOST_STEPS)
+        rows += [{**row, "step": step, "loss": loss} for step, loss in curve]
     losses = [loss for one in result.perturbed for _, loss in one.curve if _drawn(loss)]
     frame = Frame(
         f"Loss while retraining at the rate {setting(rate)}",
@@ -134,48 +112,39 @@ def _perturbed_chart(
         Axis("step", "step", scale={"nice": False}, axis={"tickCount": 4}),
         loss_axis([*losses, result.exact_loss]),
         {"matrix": "matrix", "ends": "series"},
-        _exact(result),
+        (result.exact_loss, EXACT) if result.exact_loss else None,
     )
     return Chart(curves(rows, keys, frame, width=1.1), f"learning rate {setting(rate)}")
 
 
-def _exact(result: Robustness) -> tuple[float, Key] | None:
-    """The line at the loss of the circuit before anything was done to it."""
-    return (result.exact_loss, EXACT) if _drawn(result.exact_loss) else None
-
-
 def _recovered_table(result: Robustness, limits: Sequence[float]) -> Table:
     """The share that came back, by learning rate and by what counts as back."""
-    rows = []
-    for rate in sorted({row.rate for row in result.recovered}):
-        own = {row.below: row for row in result.recovered if row.rate == rate}
-        shares = [
-            f"{percent(own[limit].share)} ({percent_interval(own[limit].low, own[limit].high)})"
-            for limit in limits
-        ]
-        rows.append([setting(rate), str(own[limits[0]].count), *shares])
+    table: dict[float, list[str]] = {}
+    for row in sorted(result.recovered, key=lambda row: (row.rate, row.below)):
+        texts = table.setdefault(row.rate, [setting(row.rate), str(row.count)])
+        if row.below in limits:
+            texts.append(f"{percent(row.share)} ({percent_interval(row.low, row.high)})")
     heads = ["learning rate", "choices", *(f"ends below {setting(limit)}" for limit in limits)]
-    return text_table("Share that came back", heads, rows)
+    return text_table("Share that came back", heads, list(table.values()))
 
 
 def _basin_figure(story: Story, result: Robustness) -> Figure:
     losses = [loss for one in result.graded for loss in (one.loss_perturbed, one.loss_after)]
     lost = sum(not _drawn(loss) for loss in losses)
+    text = (
+        "Noise on all weights at once, relative to each weight (what is 0 stays 0) or to the "
+        "root mean square of its whole tensor: each draw is a mark, before and after "
+        "retraining; lines join the medians. The dotted line is the loss without noise "
+        f"({significant(result.exact_loss)})."
+    )
+    kinds = dict.fromkeys(one.relative_to for one in result.graded)
     return Figure(
         "How wide the basin is",
-        paragraph(
-            "Noise on all weights at once, relative to each weight (what is 0 stays 0) or to the "
-            "root mean square of its whole tensor: each draw is a mark, before and after "
-            "{steps} steps of retraining; lines join the medians. The dotted line is the loss "
-            "without noise ({exact}).".format(
-                **result.options, exact=significant(result.exact_loss)
-            ),
-            f"{lost} losses are not finite, or 0, and have no place here." if lost else "",
-        ),
+        text + (f" {lost} losses are not finite, or 0, and have no place here." if lost else ""),
         _facts(story, result),
         charts=[
             _basin_chart(result, [one for one in result.graded if one.relative_to == kind])
-            for kind in dict.fromkeys(one.relative_to for one in result.graded)
+            for kind in kinds
         ],
         legend=[BEFORE, AFTER],
     )
@@ -183,56 +152,41 @@ def _basin_figure(story: Story, result: Robustness) -> Figure:
 
 def _basin_chart(result: Robustness, graded: Sequence[Graded]) -> Chart:
     """Loss before and after retraining by relative noise, both logarithmic; lines are medians."""
-    rows = [
-        {"series": key.title, "noise": one.noise, "draw": one.draw, "loss": loss}
-        for key, losses in (
-            (BEFORE, [one.loss_perturbed for one in graded]),
-            (AFTER, [one.loss_after for one in graded]),
-        )
-        for one, loss in zip(graded, losses, strict=True)
-        if _drawn(loss)
-    ]
-    groups: dict[tuple[str, float], list[float]] = {}
-    for row in rows:
-        groups.setdefault((row["series"], row["noise"]), []).append(row["loss"])
-    medians = [
-        {"series": series, "noise": noise, "loss": median(losses)}
-        for (series, noise), losses in sorted(groups.items())
-    ]
+    rows, medians = [], []
+    noises = sorted({one.noise for one in graded})
+    for key in (BEFORE, AFTER):
+        for noise in noises:
+            losses = {}
+            for one in (one for one in graded if one.noise == noise):
+                losses[one.draw] = one.loss_perturbed if key is BEFORE else one.loss_after
+            losses = {draw: loss for draw, loss in losses.items() if _drawn(loss)}
+            place = {"series": key.title, "noise": noise}
+            rows += [{**place, "draw": draw, "loss": loss} for draw, loss in losses.items()]
+            medians += [{**place, "loss": median(losses.values())}] if losses else []
     scale = {"type": "log", "nice": False, "padding": 12}
-    look = {"values": sorted({one.noise for one in graded}), "format": "~g"}
     whole = "each weight" if graded[0].relative_to == "weight" else "the whole tensor"
+    look = {"values": noises, "format": "~g"}
     frame = Frame(
         f"Loss before and after retraining by noise relative to {whole}",
         300,
         Axis("noise", "relative noise on all weights", scale=scale, axis=look),
         loss_axis([*(row["loss"] for row in rows), result.exact_loss]),
         {"when": "series", "noise": "noise ~g", "draw": "draw", "loss": "loss .3g"},
-        _exact(result),
+        (result.exact_loss, EXACT) if result.exact_loss else None,
     )
     chart = curves(medians, [BEFORE, AFTER], frame, points=rows)
     return Chart(chart, f"relative to {whole}", f"learning rate {setting(graded[0].rate)}")
 
 
 def _interpolation_figure(story: Story, result: Robustness) -> Figure:
-    titles = dict.fromkeys((one.to, one.title) for one in result.interpolations)
-    keys = [Key(f"to {title}", colour(name)) for name, title in titles]
-    dashes = {True: "line", False: "dashed"}
-    words = {True: "after permutation alignment", False: "as they are"}
-    rows = [
-        {
-            "series": f"to {one.title}",
-            "dash": dashes[one.aligned],
-            "neurons": words[one.aligned],
-            "share": share,
-            "loss": loss,
-        }
-        for one in result.interpolations
-        for share, loss in one.points
-        if _drawn(loss)
-    ]
-    there = {one.aligned for one in result.interpolations}
-    look = [Key(words[k], colour("muted"), dashes[k]) for k in (True, False) if k in there]
+    titles = {one.to: one.title for one in result.interpolations}
+    keys = [Key(f"to {title}", colour(name)) for name, title in titles.items()]
+    rows = []
+    for one in result.interpolations:
+        look = ALIGNED[one.aligned]
+        row = {"series": f"to {one.title}", "dash": look.shape, "neurons": look.title}
+        points = (point for point in one.points if _drawn(point[1]))
+        rows += [{**row, "share": share, "loss": loss} for share, loss in points]
     frame = Frame(
         "Loss on the linear interpolation between networks",
         280,
@@ -244,25 +198,19 @@ def _interpolation_figure(story: Story, result: Robustness) -> Figure:
         "What lies between the solutions",
         "Mode connectivity: the loss on the linear interpolation from the weights of the "
         "handcrafted network to those of trained ones. A barrier between them means different "
-        "solutions; but the order of hidden units means nothing, so the interpolation is also "
-        "drawn after permutation alignment, which gives the units of one network the order of the "
-        "units of the other that are most similar.",
+        "solutions; but the order of hidden neurons means nothing, so the interpolation is also "
+        "drawn after permutation alignment, which orders the neurons of one network like the most "
+        "similar neurons of the other.",
         _facts(story, result) | {"Training data": story.training_data},
         charts=[Chart(curves(rows, keys, frame, width=1.8))],
-        legend=[*keys, *look],
+        legend=[*keys, *ALIGNED.values()],
     )
 
 
 def _facts(story: Story, result: Robustness) -> dict[str, str]:
     matrix = story.get(Matrix)
     titles = {row.world: row.title for row in matrix.worlds} if matrix else {}
-    world = titles.get(result.world, result.world)
-    return story.facts(
-        "handcrafted",
-        "{world}, {examples} examples".format(world=world, **result.options),
-        "MSE",
-        Robustness,
-        training="{world}: {steps} steps of {batch_examples} examples".format(
-            world=world, **result.options
-        ),
-    )
+    options = {**result.options, "world": titles.get(result.world, result.world)}
+    test_data = "{world}, {examples} examples".format_map(options)
+    training = "{world}: {steps} steps of {batch_examples} examples".format_map(options)
+    return story.facts("handcrafted", test_data, "MSE", Robustness, training=training)

@@ -76,7 +76,7 @@ def _published_figure(story: Story, study: Study) -> Figure:
 
 
 def _error(scores: Scores | None) -> Entry | None:
-    return Entry([significant(scores.mse), error_interval(scores)]) if scores else None
+    return Entry([significant(scores.mse), f"({error_interval(scores)})"]) if scores else None
 
 
 def _remeasured(quantity: StudyQuantity) -> str:
