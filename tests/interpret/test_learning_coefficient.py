@@ -387,6 +387,7 @@ def test_a_sweep_finds_the_step_sizes_over_which_nothing_changes():
         ([5.0, 5.4, 5.8], None),
         ([5.0, None, 5.0], None),  # not trusted
         ([9.0, 5.0, 5.2], (2, 3)),
+        ([5.0, 5.1, 9.0, 5.0, 5.1, 5.2], (4, 6)),  # the widest
         ([5.2, 5.4, 5.6, 5.8, 6.0], (1, 2)),  # each close to the next, the ends are not
     ],
 )
