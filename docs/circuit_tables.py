@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from docs.raw import accuracy, markdown, record, result
+from docs.raw import accuracy, markdown, record, records, result
 from offpath.results import CircuitResult, LearningCoefficients, Point, Retention, Robustness
 from offpath.run.files import Record
 from offpath.slices import ANY_TARGET, OFF_PATH, SPLIT_STRATA, Slice
@@ -52,11 +52,10 @@ def deletions_table() -> str:
 
 def tolerance_table() -> str:
     """Largest error of the edge circuit by tolerance, recipe and precision."""
-    records = record("edge-tolerance")
-    measured = {(r["recipe"], r["precision"], r["tolerance"]): r for r in records}
+    measured = {(r["recipe"], r["precision"], r["tolerance"]): r for r in records("edge-tolerance")}
     columns = [(r, p) for r in ("laptop", "paper") for p in ("float32", "float64")]
     rows = []
-    for tolerance in sorted({r["tolerance"] for r in records}, reverse=True):
+    for tolerance in sorted({place[2] for place in measured}, reverse=True):
         cells = [measured[recipe, precision, tolerance] for recipe, precision in columns]
         rows.append([f"{tolerance:.0e}", *map(_largest, cells)])
     return markdown(["tolerance", *(f"`{r}`, {p}" for r, p in columns)], rows)

@@ -16,6 +16,7 @@ from offpath.handcraft.edge_circuit import directions
 from offpath.recipes import paper
 from offpath.slices import ANY_TARGET, STRATA
 
+Picture = alt.LayerChart | alt.HConcatChart | alt.FacetChart
 INK = "#3a3a3a"
 GROUPS = {
     "name": "vertex id of the end, one in 15",
@@ -36,7 +37,7 @@ def main() -> None:
     save(edge_directions(), "directions")
 
 
-def set_up() -> alt.HConcatChart:
+def set_up() -> Picture:
     """One graph with every target in the colour of its stratum, and the graph without path to 2."""
     title = alt.TitleParams(
         "How far is vertex t from vertex 1? One question for each t",
@@ -56,7 +57,7 @@ def set_up() -> alt.HConcatChart:
     return alt.hconcat(*panels, spacing=36).properties(title=title)
 
 
-def _panel(cut: bool, words: str) -> alt.LayerChart:
+def _panel(cut: bool, words: str) -> Picture:
     """The graph of `docs/setup.py`, drawn."""
     graph = setup.graph(cut)
     edges = [
@@ -101,7 +102,7 @@ def _panel(cut: bool, words: str) -> alt.LayerChart:
     return alt.layer(*layers).properties(width=400, height=170, title=title)
 
 
-def accuracies() -> alt.LayerChart:
+def accuracies() -> Picture:
     """Accuracy of every trained network and seed, by stratum of test e."""
     shown = [
         (row.title, row.colour[0], matrix, row.predictor)
@@ -136,16 +137,16 @@ def accuracies() -> alt.LayerChart:
     bars = base.mark_rule(strokeWidth=1.5).encode(
         x=alt.X("low:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=percent), x2="high:Q"
     )
-    dots = base.mark_point(filled=True, size=42, opacity=0.85).encode(x="accuracy:Q")
+    dots = base.mark_point(filled=True, size=34, opacity=0.85).encode(x="accuracy:Q")
     title = alt.TitleParams(
         "Where does the skill hold? Accuracy, recipe laptop, one dot per seed",
         subtitle="test e: any target, 3 to 8 vertices; fine-tuned on the path, 3 to 5 vertices",
         anchor="start",
     )
-    return (bars + dots).properties(width=620, height={"step": 16}, title=title)
+    return (bars + dots).properties(width=620, height={"step": 10}, title=title)
 
 
-def edge_directions() -> alt.LayerChart:
+def edge_directions() -> Picture:
     """The 64 directions of the edge circuit in the recipe paper: a column for each half."""
     named = directions(paper().model, 15)
     rows = [
@@ -174,7 +175,7 @@ def edge_directions() -> alt.LayerChart:
     return (boxes + words).properties(width=640, height={"step": 18}, title=title)
 
 
-def save(picture: alt.LayerChart | alt.HConcatChart, name: str) -> None:
+def save(picture: Picture, name: str) -> None:
     """Write a picture in the style that all share."""
     styled = (
         picture.configure(background="white", padding=14, font="Helvetica, Arial, sans-serif")

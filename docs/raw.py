@@ -25,6 +25,11 @@ def record(name: str) -> Record:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
+def records(name: str) -> list[Record]:
+    """A raw file that is a list."""
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
 def accuracy(scores: Scores | None) -> str:
     """An accuracy with its 95 % interval; a dash where there are no examples."""
     if scores is None:
