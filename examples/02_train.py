@@ -1,6 +1,5 @@
 """Pre-train and fine-tune in a run folder, and watch the loss; a second call resumes."""
 
-from pathlib import Path
 from tempfile import mkdtemp
 
 from offpath.compute import compute
@@ -9,12 +8,11 @@ from offpath.handcraft.circuits import set_circuit
 from offpath.recipes import recipe
 from offpath.run.folder import create_run, working_on
 
-c = recipe("smoke")  # "laptop" learns the task
-c = c.model_copy(update={"graphs": c.graphs.model_copy(update={"finetune_vertices": 3})})
-run = create_run(c, Path(mkdtemp()) / "runs")  # every change of an option is checked
+configuration = recipe("smoke").change({"pretrain.steps": 60, "seed": 1})  # "laptop" learns it
+run = create_run(configuration, mkdtemp())
 machine = compute("cpu", threads=1)
 
-with working_on(run):
+with working_on(run):  # alone; each stage alone would hold it too
     set_circuit(run)  # fine-tuning starts from the handcrafted network too
     for stage in (pretrain, finetune):
         for line in stage(run, machine):

@@ -12,7 +12,7 @@ from torch import distributed
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from offpath.configs import InputError
+from offpath.errors import InputError, choice_fault
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 MICRO_BATCH_ON_CPU = 1024  # more is no faster there, and takes memory
@@ -25,13 +25,20 @@ class Compute:
     device: torch.device
     threads: int
     precision: str = "float32"
-    """Of matrix products in training: one of `PRECISIONS`; weights and optimizer state are float32
-    always."""
+    """Of matrix products in training, as the configuration has it: one of `PRECISIONS`."""
     micro_batch: int | None = None
     """Examples whose activations are held at a time in training; None: the whole batch."""
     rank: int = 0
     """Which of the processes that train together this is; the first alone writes files."""
     ranks: int = 1
+
+    def at(self, precision: str) -> "Compute":
+        """The same with the precision that a configuration asks for."""
+        if precision not in PRECISIONS:
+            raise InputError(choice_fault("precision", precision, PRECISIONS))
+        if precision == "tf32" and self.device.type == "cpu":
+            raise InputError("precision tf32 needs a GPU; on cpu choose float32 or bfloat16")
+        return replace(self, precision=precision)
 
     def autocast(self) -> AbstractContextManager:
         """A context in which matrix products of the forward pass are bfloat16, if asked for."""
@@ -55,7 +62,6 @@ class Compute:
 def compute(
     device: str = "auto",
     threads: int | None = None,
-    precision: str = "float32",
     micro_batch: int | None = None,
     *,
     join: bool = False,
@@ -80,16 +86,12 @@ def compute(
         raise InputError(f"device must be auto, cpu or cuda; got {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda needs a GPU that torch can see, and there is none; use cpu")
-    if precision not in PRECISIONS:
-        raise InputError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
-    if precision == "tf32" and device == "cpu":
-        raise InputError("precision tf32 needs a GPU; on cpu choose float32 or bfloat16")
     if micro_batch is None and device == "cpu":
         micro_batch = MICRO_BATCH_ON_CPU
     if micro_batch is not None and not 1 <= micro_batch <= 2**24:
         raise InputError(f"micro_batch must be 1 to {2**24}; got {micro_batch}")
     torch.set_num_threads(threads)
-    alone = Compute(torch.device(device), threads, precision, micro_batch)
+    alone = Compute(torch.device(device), threads, micro_batch=micro_batch)
     return _joined(alone, rank, ranks, local_rank, local_ranks) if join and ranks > 1 else alone
 
 

@@ -18,9 +18,10 @@ from offpath.networks import networks
 from offpath.report.page import write_report
 from offpath.results import CircuitResult, Labels, Matrix, Predictions
 from offpath.run.files import Record, write_file
-from offpath.run.folder import Run
+from offpath.run.folder import Run, holds_run
 
 
+@holds_run
 def experiment(run: Run, compute: Compute) -> Iterator[Record]:
     """Run all stages, yielding a record for each logged step; nothing happens until it is consumed.
 

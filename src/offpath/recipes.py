@@ -5,9 +5,9 @@ from offpath.configs import (
     Configuration,
     Evaluation,
     Graphs,
-    InputError,
     Training,
 )
+from offpath.errors import InputError, choice_fault
 
 
 def smoke() -> Configuration:
@@ -156,5 +156,5 @@ def recipe(name: str) -> Configuration:
     8
     """
     if name not in RECIPES:
-        raise InputError(f"recipe must be one of {', '.join(RECIPES)}; got {name!r}")
+        raise InputError(choice_fault("recipe", name, RECIPES))
     return RECIPES[name]()

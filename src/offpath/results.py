@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from offpath.configs import InputError
 from offpath.networks import Colour
 from offpath.run.files import read_json, write_json
-from offpath.run.folder import Run
+from offpath.run.folder import Run, working_on
+from offpath.run.provenance import note_made
 from offpath.slices import POOLED, Slice, distance_slice
 
 FORMAT = 2  # of the result files; the first had no number
@@ -431,7 +432,9 @@ R = TypeVar("R", bound=Result)
 def write_result(run: Run, result: Result) -> None:
     """Write a result file, with the name of the run that it belongs to."""
     head = {"run": run.configuration.run_name, "format": FORMAT}
-    write_json(run.result(result.file), {**head, **result.model_dump(mode="json")})
+    with working_on(run):
+        write_json(run.result(result.file), {**head, **result.model_dump(mode="json")})
+        note_made(run.folder, f"results/{result.file}.json")
 
 
 def read_result(run: Run, kind: type[R]) -> R:

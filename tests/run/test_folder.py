@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -8,20 +9,7 @@ import pytest
 
 from offpath.configs import Configuration, InputError
 from offpath.run.files import write_file
-from offpath.run.folder import (
-    Run,
-    create_run,
-    open_run,
-    read_result,
-    sessions,
-    working_on,
-    write_result,
-)
-from offpath.run.metrics import append_metrics, read_metrics, rewind_metrics
-
-
-def lines(*steps: int, stage: str = "pretrain") -> list[dict]:
-    return [{"stage": stage, "step": step, "loss": 1.0} for step in steps]
+from offpath.run.folder import Run, as_run, create_run, open_run, sessions, working_on
 
 
 def test_a_run_begun_before_is_found_again(run: Run, tiny: Configuration):
@@ -90,16 +78,6 @@ def test_a_second_process_on_the_same_folder_is_refused(run: Run):
         pass
 
 
-def test_each_session_is_noted_in_the_provenance(run: Run):
-    for _ in range(2):
-        with working_on(run):
-            pass
-    sessions = json.loads((run.folder / "provenance.json").read_text())["sessions"]
-    assert len(sessions) == 2
-    assert sessions[0]["packages"]["torch"]
-    assert sessions[0]["machine"]
-
-
 def test_the_leftover_of_a_killed_write_is_cleared_away(run: Run):
     (run.folder / "results" / "matrix.json.partial").write_text("half")
     with working_on(run):
@@ -120,112 +98,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_partial(run: Run, monkeyp
     assert not list(run.folder.rglob("*.partial"))
 
 
-def test_metrics_go_on_after_the_checkpoint_they_are_rewound_to(run: Run):
-    for record in [*lines(2, 4, 6), *lines(2, stage="finetune")]:
-        append_metrics(run, record)
-    said = rewind_metrics(run, "pretrain", 4)
-    assert said == "dropped lines of metrics, to be logged again: 1 after step 4"
-    assert read_metrics(run) == [*lines(2, 4), *lines(2, stage="finetune")]
-    assert rewind_metrics(run, "pretrain", 4) is None
-
-
-def test_a_line_cut_short_by_a_kill_is_dropped_and_said(run: Run):
-    append_metrics(run, lines(2)[0])
-    with open(run.metrics, "a") as file:
-        file.write('{"stage": "pretr')
-    assert read_metrics(run) == lines(2)
-    assert "1 that was cut short" in (rewind_metrics(run, "pretrain", 2) or "")
-    assert run.metrics.read_bytes().endswith(b"}\n")
-
-
-def test_a_damaged_line_of_metrics_is_named(run: Run):
-    append_metrics(run, {"stage": "pretrain", "step": 1, "loss": 0.1})
-    good = run.metrics.read_text()
-    plain = '{"stage": "pretrain", "step": 1, "loss": 0.1}'
-    changed = good.strip().replace("0.1", "0.2")
-    for bad in ('{"sta', "5", plain, changed, "", "[" * 10**5, "\0\0\0\0"):
-        run.metrics.write_text(f"{good}{bad}\n{good}")
-        with pytest.raises(InputError, match=r"damaged in line 2 .*delete that line"):
-            read_metrics(run)
-
-
-def test_what_is_kept_of_the_metrics_stays_as_it_was_written(run: Run):
-    append_metrics(run, lines(2)[0])
-    first = run.metrics.read_bytes().replace(b": ", b" :  ")  # the same, written otherwise
-    run.metrics.write_bytes(first)
-    append_metrics(run, lines(4)[0])
-    rewind_metrics(run, "pretrain", 2)
-    assert run.metrics.read_bytes() == first
-
-
-def test_lines_missing_before_the_last_checkpoint_are_named(run: Run):
-    append_metrics(run, lines(2)[0])
-    with pytest.raises(
-        InputError, match=r"lacks lines of pretrain up to step 4.*pretrained-resume"
-    ):
-        rewind_metrics(run, "pretrain", 4)
-    run.checkpoint("pretrained").write_bytes(b"")
-    with pytest.raises(InputError, match=r"ends at step 2, not 20; .*delete .*pretrained.safet"):
-        read_metrics(run)
-
-
-def test_missing_and_damaged_results_say_how_to_make_them(run: Run):
-    with pytest.raises(
-        InputError, match=r"matrix.json is missing; make it anew with `offpath evaluate"
-    ):
-        read_result(run, "matrix")
-    unsigned = json.dumps({"run": run.configuration.run_name, "cells": []})
-    for text in ("{", "{}", "[1]", "5", '"run"', "[" * 10**5, "\udcff", "9" * 5000, unsigned):
-        run.result("matrix").write_bytes(text.encode(errors="surrogateescape"))
-        with pytest.raises(
-            InputError, match=r"matrix.json is damaged.*delete it.*offpath evaluate"
-        ):
-            read_result(run, "matrix")
-    run.result("matrix").unlink()
-    run.result("matrix").mkdir()
-    with pytest.raises(InputError, match=r"matrix.json could not be read.*delete it"):
-        read_result(run, "matrix")
-    run.result("matrix").rmdir()
-    write_result(run, "matrix", {"cells": [0.1, {"1": None}]})
-    read = read_result(run, "matrix")
-    assert read == {"run": run.configuration.run_name, "cells": [0.1, {"1": None}]}
-
-
-def test_a_result_with_one_number_changed_is_refused(run: Run):
-    write_result(run, "matrix", {"accuracy": 0.5})
-    path = run.result("matrix")
-    path.write_text(path.read_text().replace("0.5", "0.9"))
-    with pytest.raises(InputError, match=r"matrix.json is damaged \(.*its SHA-256 is not the one"):
-        read_result(run, "matrix")
-
-
-def test_results_of_another_run_are_refused(run: Run, tiny: Configuration, tmp_path: Path):
-    other = create_run(tiny.model_copy(update={"seed": 5}), tmp_path / "others")
-    write_result(run, "matrix", {"cells": []})
-    other.result("matrix").write_bytes(run.result("matrix").read_bytes())
-    with pytest.raises(InputError, match=rf"belongs to another run, {run.configuration.run_name}"):
-        read_result(other, "matrix")
-
-
-@pytest.mark.parametrize("text", ["{", "{}", "[1]", "7", '{"sessions": []}'])
-def test_a_damaged_provenance_is_named_and_may_be_deleted(run: Run, text: str):
-    (run.folder / "provenance.json").write_text(text)
-    with pytest.raises(InputError, match=r"provenance.json is damaged.*delete it"), working_on(run):
-        pass
-    (run.folder / "provenance.json").unlink()
-    with working_on(run):
-        assert len(sessions(run)) == 1
-
-
-def test_a_configuration_made_without_checks_is_checked_before_anything_is_written(
-    tiny: Configuration, tmp_path: Path
-):
-    bad = tiny.model_copy(update={"graphs": tiny.graphs.model_copy(update={"max_vertices": 99})})
-    with pytest.raises(InputError, match="max_vertices must be 3 to 64; got 99"):
-        create_run(bad, tmp_path / "runs")
-    assert not (tmp_path / "runs").exists()
-
-
 def test_an_option_out_of_range_in_a_folder_is_named_with_its_file(run: Run):
     path = run.folder / "config.json"
     path.write_text(run.configuration.model_dump_json().replace('vertices":5', 'vertices":99'))
@@ -237,3 +109,43 @@ def test_two_processes_that_begin_the_same_run_both_find_it(tiny: Configuration,
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: create_run(tiny, tmp_path / "runs"), range(8)))
     assert all(run.configuration == tiny for run in found)
+
+
+def test_a_folder_may_be_given_as_text(tiny: Configuration, tmp_path: Path):
+    run = create_run(tiny, str(tmp_path))
+    assert open_run(str(run.folder)) == as_run(str(run.folder)) == as_run(run) == run
+
+
+def test_a_folder_that_this_process_holds_may_be_entered_again(run: Run):
+    with working_on(run):
+        with working_on(open_run(run.folder)):
+            pass
+        code = "import sys; from offpath.run.folder import *\nwith working_on(open_run(sys.argv[1])): pass"
+        other = [sys.executable, "-c", code, str(run.folder)]
+        said = subprocess.run(other, capture_output=True, text=True)
+        assert "is in use by another process" in said.stderr  # the outer hold is still there
+        assert len(sessions(run)) == 1
+    with working_on(run):
+        assert len(sessions(run)) == 2
+
+
+def test_a_folder_of_the_first_format_names_who_made_it_and_what_to_do(run: Run):
+    with working_on(run):
+        commit = sessions(run)[0]["commit"]
+    path = run.folder / "config.json"
+    text = run.configuration.model_dump_json().replace("finetune_vertices", "tune_vertices")
+    path.write_text(text)
+    made_by = (
+        rf"was made by offpath 0\.1\.0 \(commit {re.escape(str(commit))}\), .*; open it with that"
+    )
+    with pytest.raises(InputError, match=made_by):
+        open_run(run.folder)
+    (run.folder / "provenance.json").unlink()
+    with pytest.raises(InputError, match=r"was made by an earlier version of offpath, .*move it"):
+        open_run(run.folder)
+
+
+def test_a_path_that_is_a_folder_cannot_be_written_to(tmp_path: Path):
+    for path in (tmp_path, Path("/"), Path(".")):
+        with pytest.raises(InputError, match="is a folder; name a file in it"):
+            write_file(path, b"")

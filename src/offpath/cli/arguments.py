@@ -1,22 +1,13 @@
-"""What the verbs of the command line take: options as records, read from words by tyro.
+"""What the verbs of the command line take: one record of options per verb."""
 
-In: the words behind a verb. Out: a record of its options, or an `InputError` of one line.
-"""
-
-import contextlib
-import io
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import tyro
 from pydantic import BaseModel, ConfigDict
 
-from offpath.configs import Circuit, Configuration, Graphs, InputError
+from offpath.configs import Circuit, Configuration, Graphs
 from offpath.interpret.options import Robustness, Sampling
-from offpath.recipes import recipe
-
-T = TypeVar("T", bound=BaseModel)
 
 
 class Arguments(BaseModel):
@@ -25,7 +16,7 @@ class Arguments(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Machine(Arguments):
+class MachineOptions(Arguments):
     """Where to compute: changes speed, and results by rounding only."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -34,21 +25,23 @@ class Machine(Arguments):
     """CPU threads; None takes all cores."""
 
 
-class Trained(Machine):
+class TrainingMachineOptions(MachineOptions):
     """Where and how to train: changes speed and memory, and results by rounding only."""
 
     micro_batch: int | None = None
     """Examples of a batch held in memory at a time; None: all on a GPU, 1024 on a CPU."""
 
 
-class Chosen(Arguments):
-    """Options of every verb that begins from a recipe; --recipe sets the defaults of all others."""
+class RecipeOptions(Arguments):
+    """Options of every verb that begins from a recipe or a file, which set all other defaults."""
 
+    config: Path | None = None
+    """config.json of any run, or its folder: all other defaults, instead of those of --recipe."""
     configuration: Annotated[Configuration, tyro.conf.arg(name="")]
-    machine: Annotated[Trained, tyro.conf.arg(name="")] = Trained()
+    machine: Annotated[TrainingMachineOptions, tyro.conf.arg(name="")] = TrainingMachineOptions()
 
 
-class Experiment(Chosen):
+class RunOptions(RecipeOptions):
     """Options of the verbs that begin a run."""
 
     runs_folder: Path = Path("runs")
@@ -57,28 +50,28 @@ class Experiment(Chosen):
     """Start also what is forecast to take more than a day here."""
 
 
-class Folder(Arguments):
-    """Options of every verb that goes on from a run folder."""
+class FolderOptions(Arguments):
+    """Options of every verb that starts from a run folder."""
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of a run, as `offpath run`, `pretrain` or `import` named it."""
 
 
-class Begun(Folder):
-    """Options of the verbs that go on from a run folder and compute."""
+class MeasureOptions(FolderOptions):
+    """Options of the verbs that start from a run folder and compute."""
 
-    machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
+    machine: Annotated[MachineOptions, tyro.conf.arg(name="")] = MachineOptions()
 
 
-class Tuned(Folder):
+class FinetuneOptions(FolderOptions):
     """Options of `offpath finetune`."""
 
     variant: Literal["as-written", "as-reproduced"] | None = None
-    """The study's own fine-tuning, in a run folder beside unless the run's is the same."""
-    machine: Annotated[Trained, tyro.conf.arg(name="")] = Trained()
+    """The fine-tuning of WWZ24, in a run folder beside, unless the run's is the same."""
+    machine: Annotated[TrainingMachineOptions, tyro.conf.arg(name="")] = TrainingMachineOptions()
 
 
-class Sample(Arguments):
+class SampleOptions(Arguments):
     """Options of `offpath sample`."""
 
     world: tyro.conf.Positional[str] = "pretraining"
@@ -98,11 +91,20 @@ class Sample(Arguments):
     graphs: Graphs
 
 
-class ByHand(Arguments):
+class ListOptions(Arguments):
+    """Options of `offpath list`."""
+
+    folder: tyro.conf.Positional[Path] = Path("runs")
+    """Folder with run folders in it, or one of them."""
+    json_: Annotated[bool, tyro.conf.arg(name="json"), tyro.conf.FlagCreatePairsOff] = False
+    """Print JSON, for other programs."""
+
+
+class CircuitOptions(Arguments):
     """Options of `offpath circuit`."""
 
     circuit: tyro.conf.Positional[Circuit]
-    """wide: the study's, n layers; doubling: 2 ceil(log2 n) layers; edge: as those trained."""
+    """wide: that of WWZ24, n layers; doubling: 2 ceil(log2 n) layers; edge: as those trained."""
     vertices: int | None = None
     """Vertices of the largest graph; None takes the recipe's."""
     recipe: str = "laptop"
@@ -111,7 +113,7 @@ class ByHand(Arguments):
     """Folder below which each run gets its own."""
 
 
-class Verification(Arguments):
+class VerifyOptions(Arguments):
     """Options of `offpath verify`."""
 
     circuit: tyro.conf.Positional[Circuit]
@@ -124,38 +126,38 @@ class Verification(Arguments):
     """Seed of the random graphs and of the weights to delete."""
     out: Path | None = None
     """File to write all records to, as JSON."""
-    machine: Annotated[Machine, tyro.conf.arg(name="")] = Machine()
+    machine: Annotated[MachineOptions, tyro.conf.arg(name="")] = MachineOptions()
 
 
-class Comparison(Arguments):
+class CompareOptions(Arguments):
     """Options of `offpath compare`."""
 
     standard: tyro.conf.Positional[Literal["study"]]
-    """study: the eight figures that the study published."""
+    """study: the eight figures that WWZ24 published."""
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")]
     """Folders of finished runs, each once (at least one)."""
     out: Path | None = None
     """File to write everything to, as JSON."""
 
 
-class Import(Arguments):
+class ImportOptions(Arguments):
     """Options of `offpath import`."""
 
     weights: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="WEIGHTS")]
     """A state dict as torch.save wrote it, or a .safetensors; docs/weights.md shows its layout."""
     heads: int | None = None
-    """Attention heads of each layer, which no tensor tells; None: as the notes of the file say."""
+    """Attention heads of each layer, which no tensor shows; None: as in the notes of the file."""
     recipe: str = "paper"
-    """Recipe of everything but the sizes, which the weights tell."""
+    """Recipe of everything but the sizes, which the weights have."""
     norm: Literal["pre", "post"] | None = None
-    """Layer norm before each part, or after it; None: as the file's notes or the recipe say."""
+    """Layer norm before each part, or after it; None: as in the file's notes or the recipe."""
     seed: int = 0
     """Seed of the control's initial weights and of every training example."""
     runs_folder: Path = Path("runs")
     """Folder below which each run gets its own."""
 
 
-class Export(Folder):
+class ExportOptions(FolderOptions):
     """Options of `offpath export`."""
 
     out: Path
@@ -164,13 +166,13 @@ class Export(Folder):
     """Name of the checkpoint, such as pretrained or scratch."""
 
 
-class Disturbed(Begun):
+class RobustnessOptions(MeasureOptions):
     """Options of `offpath robustness`."""
 
     options: Annotated[Robustness, tyro.conf.arg(name="")] = Robustness()
 
 
-class Sampled(Begun):
+class CoefficientOptions(MeasureOptions):
     """Options of `offpath llc`."""
 
     checkpoints: tuple[str, ...] = ()
@@ -180,41 +182,3 @@ class Sampled(Begun):
     seed: int = 0
     """Seed of the examples and of the chains."""
     options: Annotated[Sampling, tyro.conf.arg(name="")] = Sampling()
-
-
-def parse(name: str, verb: object, words: list[str], default: T | type[T]) -> T:
-    """Arguments as `words` change the default; tyro's box of an error becomes one line."""
-    kind = default if isinstance(default, type) else type(default)
-    given = tyro.MISSING_NONPROP if isinstance(default, type) else default
-    prog, text = f"offpath {name}", verb.__doc__
-    box = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(box):
-            return tyro.cli(kind, args=words, default=given, prog=prog, description=text)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-    lines = [line.strip("│ ") for line in box.getvalue().splitlines()[1:]]
-    lines = ["" if set(line) <= set("├┤╭╮╰╯─-") else line for line in lines]
-    del lines[: next((i for i, line in enumerate(lines) if line), 0)]
-    ends = [i for i, line in enumerate(lines) if not line]
-    said = " ".join(lines[: ends[0] if ends else None])
-    raise InputError(f"{said.rstrip('.')}; see `offpath {name} --help`")
-
-
-def named_recipe(words: list[str]) -> Configuration:
-    """The recipe that `words` name, for it sets the defaults by which the rest is read."""
-    joined = " ".join(words).replace("--recipe=", "--recipe ").split()
-    named = [value for word, value in pairwise(joined) if word == "--recipe"]
-    if len(named) > 1:
-        raise InputError(f"--recipe must be given once; got {' and '.join(named)}")
-    return recipe(named[0] if named else "laptop")
-
-
-def check_sample(arguments: Sample) -> None:
-    """Hold graph sizes to what a configuration demands of them."""
-    base = recipe(arguments.recipe).model_dump()
-    Configuration.model_validate({**base, "graphs": arguments.graphs, "seed": arguments.seed})
-    for name, least, most in (("start", 0, 2**62), ("count", 1, 10**8)):
-        if not least <= getattr(arguments, name) <= most:
-            raise InputError(f"{name} must be {least} to {most}; got {getattr(arguments, name)}")

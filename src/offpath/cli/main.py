@@ -3,17 +3,27 @@
 Whatever the user got wrong ends as one line on the error stream and exit status 2.
 """
 
-import io
-import os
 import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import offpath
-from offpath.cli.stages import VERBS
-from offpath.configs import InputError
+from offpath.cli import circuits, stages
+from offpath.cli.parse import check_words, verb_name
+from offpath.cli.runs import list_runs
+from offpath.cli.streams import open_streams
+from offpath.cli.weights import export_weights, import_weights
+from offpath.errors import InputError, choice_fault
 
+VERBS = {
+    verb_name(verb): verb
+    for verb in (
+        *(stages.run_all, stages.sample, stages.pretrain, stages.finetune, stages.evaluate),
+        *(stages.report, list_runs, stages.compare, import_weights, export_weights),
+        *(stages.forecast, circuits.circuit, circuits.verify, circuits.robustness, circuits.llc),
+    )
+}
 EXAMPLES = """\
 examples
   offpath run                            the whole experiment, recipe laptop: minutes on 2 cores
@@ -21,25 +31,31 @@ examples
   offpath run --recipe smoke             every stage in seconds, to see that things work
   offpath forecast --recipe paper        what the study's own size would cost on this machine
   offpath sample test_e --count 5        five examples of a distribution
-  offpath verify edge                    is the network set by hand exact? Every small graph
-  offpath circuit wide --vertices 8      the study's, as a run of its own, with the folder it names:
+  offpath verify edge                    is the handcrafted network exact? Every small graph
+  offpath circuit wide --vertices 8      that of WWZ24, as a run; then, with the folder it names:
                                          evaluate RUN, robustness RUN, llc RUN, report RUN
   offpath pretrain                       the stages one by one, then with the folder it names:
                                          finetune RUN, evaluate RUN, report RUN
   offpath import spt.pth --heads 2       weights from elsewhere as the pre-trained ones of a run
-  offpath compare study RUN              its scores beside those that the study published
+  offpath run --config FILE --seed 2     the options in the config.json of a run, but for the seed
+  offpath list                           the runs in runs/, how far each is, its headline numbers
+  offpath compare study RUN              its scores beside those that WWZ24 published
 
-A run that was stopped goes on when the same command is given again.
-`offpath VERB --help` explains every option of a verb; `offpath --version` tells the version."""
+A run that was stopped resumes when the same command is given again. WWZ24 is the study by Wang,
+Westover, Zhao (2024). `offpath VERB --help` explains every option of a verb, `offpath --version`
+prints the version."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 2 unusable input, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows a ?
+    open_streams()
     try:
+        if sys.flags.optimize > 1:
+            raise InputError(
+                "Python strips docstrings (-OO or PYTHONOPTIMIZE=2), where offpath has its help; "
+                "unset that, or choose -O"
+            )
         if words[:1] == ["help"] and words[1:]:
             words = [words[1], "--help"]
         if not words or words[0] in ("-h", "--help", "help"):
@@ -47,16 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         elif words[0] in ("-V", "--version"):
             print(f"offpath {offpath.__version__}")
         elif words[0] in VERBS:
+            check_words(words[1:])
             VERBS[words[0]](words[1:])
         else:
-            raise InputError(
-                f"the verb must be one of {', '.join(VERBS)}; got {words[0]!r}; see offpath --help"
-            )
+            raise InputError(f"{choice_fault('the verb', words[0], VERBS)}; see `offpath --help`")
         sys.stdout.flush()
-    except BrokenPipeError:  # `offpath ... | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("offpath: interrupted; give the same command again to go on", file=sys.stderr)
+        print("offpath: interrupted; give the same command again to resume", file=sys.stderr)
         sys.exit(130)
     except (InputError, OSError, MemoryError, RuntimeError) as error:
         print(f"offpath: {_one_line(error)}", file=sys.stderr)

@@ -6,47 +6,42 @@ A verb imports its stage when it runs, so that `offpath --help` answers at once.
 import json
 import sys
 
-from offpath.cli.arguments import (
-    Chosen,
-    Comparison,
-    Folder,
-    Sample,
-    Tuned,
-    check_sample,
-    named_recipe,
-    parse,
-)
-from offpath.cli.circuits import circuit, llc, robustness, verify
+from rich.console import Console
+
+from offpath.cli import arguments as options
+from offpath.cli.parse import base_configuration, parse
 from offpath.cli.session import (
     begin,
     check_trains,
     compute_on,
-    go_on,
     holding,
+    resume,
+    show_forecast,
     show_matrix,
     show_progress,
 )
-from offpath.cli.weights import export_weights, import_weights
-from offpath.run.files import write_file
+from offpath.cli.tables import show_table
+from offpath.errors import InputError, outside
+from offpath.run.files import check_writable, write_file
 from offpath.run.folder import create_run, open_run, working_on
 
 
-def run(words: list[str]) -> None:
-    """Run the whole experiment of a recipe, or go on with it.
+def run_all(words: list[str]) -> None:
+    """Run the whole experiment of a recipe, or resume it.
 
     For example: offpath run --recipe laptop --seed 1 --pretrain.steps 5000
     """
-    begun, machine = begin("run", run, words)
+    run, compute = begin(run_all, words)
     from offpath.pipeline import experiment, is_done
 
-    with holding(begun, machine):
-        if is_done(begun):
-            print(f"{begun.folder} is done; only its report is made anew")
-        show_progress(begun, experiment(begun, machine))
-    if machine.rank:
+    with holding(run, compute):
+        if is_done(run):
+            print(f"{run.folder} is done; only its report is made anew")
+        show_progress(run, experiment(run, compute))
+    if compute.rank:
         return
-    show_matrix(begun)
-    print(f"report: {begun.report}")
+    show_matrix(run)
+    print(f"report: {run.report}")
 
 
 def sample(words: list[str]) -> None:
@@ -54,18 +49,28 @@ def sample(words: list[str]) -> None:
 
     For example: offpath sample test_e --count 100000 --out examples.parquet
     """
-    default = Sample(graphs=named_recipe(words).graphs)
-    arguments = parse("sample", sample, words, default)
-    check_sample(arguments)
-    from rich.console import Console
+    base = base_configuration(words)
+    a = parse(sample, words, options.SampleOptions(graphs=base.graphs))
+    base.model_copy(update={"graphs": a.graphs, "seed": a.seed})  # checks them
+    for name, least, most in (("start", 0, 2**62), ("count", 1, 10**8)):
+        for fault in outside(name, getattr(a, name), least, most):
+            raise InputError(fault)
+    from offpath.data.batches import draw
+    from offpath.data.show import HEADERS, LEGEND, check_format, example_rows, write_examples
+    from offpath.data.worlds import world
 
-    from offpath.data.show import show_examples, write_examples
-
-    if arguments.out is None:
-        show_examples(_draw(arguments), _world(arguments), arguments.start, Console())
-    else:
-        write_examples(_draw(arguments), arguments.out)
-        print(f"wrote {arguments.count} examples to {arguments.out}")
+    if a.out is not None:
+        check_format(a.out)
+    where = world(a.world, a.graphs)
+    batch = draw(where, a.seed, a.start, a.count, purpose=a.purpose)
+    if a.out is not None:
+        write_examples(batch, a.out)
+        print(f"wrote {a.count} examples to {a.out}")
+        return
+    rows = example_rows(batch, a.start)
+    show_table(HEADERS, rows, f"{where.title}: {where.description}", LEGEND, folds="edges")
+    if len(rows) < a.count:
+        print(f"and {a.count - len(rows)} more: --out writes them all to a file")
 
 
 def pretrain(words: list[str]) -> None:
@@ -73,12 +78,12 @@ def pretrain(words: list[str]) -> None:
 
     For example: offpath pretrain --model.layers 6
     """
-    begun, machine = begin("pretrain", pretrain, words, trains=True)
+    run, compute = begin(pretrain, words, trains=True)
     from offpath.fit.stages import pretrain as stage
 
-    with holding(begun, machine):
-        show_progress(begun, stage(begun, machine))
-    print(f"pre-trained; go on with `offpath finetune {begun.folder}`")
+    with holding(run, compute):
+        show_progress(run, stage(run, compute))
+    print(f"pre-trained; next: `offpath finetune {run.quoted}`")
 
 
 def finetune(words: list[str]) -> None:
@@ -86,47 +91,47 @@ def finetune(words: list[str]) -> None:
 
     For example: offpath finetune runs/paper-0123abcd-seed0 --variant as-written
     """
-    arguments, begun, machine = go_on("finetune", finetune, words, Tuned)
-    check_trains(begun.configuration)
+    arguments, given, compute = resume(finetune, words, options.FinetuneOptions)
+    check_trains(given.configuration)
     from offpath.fit.checkpoints import require
     from offpath.fit.stages import copy_pretraining, finetuned_otherwise
     from offpath.fit.stages import finetune as stage
     from offpath.handcraft.circuits import set_circuit
     from offpath.recipes import VARIANTS
 
-    given = begun
+    run = given
     if arguments.variant is not None:
-        begun = finetuned_otherwise(given, VARIANTS[arguments.variant]())
-        if machine.rank == 0 and begun != given:
+        run = finetuned_otherwise(given, VARIANTS[arguments.variant]())
+        if compute.rank == 0 and run != given:
             require(given, "pretrained")
-            create_run(begun.configuration, begun.folder.parent)
-        print(f"run folder: {begun.folder}")
-    with holding(begun, machine):
-        if machine.rank == 0:
-            if begun != given:
-                copy_pretraining(given, begun)
-            require(begun, "pretrained")
-            set_circuit(begun)
-        if begun.checkpoint("finetuned").exists() and begun.checkpoint("scratch").exists():
+            create_run(run.configuration, run.folder.parent)
+        print(f"run folder: {run.folder}")
+    with holding(run, compute):
+        if compute.rank == 0:
+            if run != given:
+                copy_pretraining(given, run)
+            require(run, "pretrained")
+            set_circuit(run)
+        if run.checkpoint("finetuned").exists() and run.checkpoint("scratch").exists():
             print("fine-tuned already: nothing is changed")
-        show_progress(begun, stage(begun, machine))
-    print(f"fine-tuned; go on with `offpath evaluate {begun.folder}`")
+        show_progress(run, stage(run, compute))
+    print(f"fine-tuned; next: `offpath evaluate {run.quoted}`")
 
 
 def evaluate(words: list[str]) -> None:
-    """Measure every checkpoint of a run on every distribution.
+    """Measure every network of a run on every distribution.
 
     For example: offpath evaluate runs/laptop-0123abcd-seed0 --threads 1
     """
-    _, begun, machine = go_on("evaluate", evaluate, words)
+    _, run, compute = resume(evaluate, words, options.MeasureOptions)
     from offpath.generalize.matrix import measure_matrix
     from offpath.handcraft.circuits import set_circuit
 
-    with working_on(begun):
-        set_circuit(begun)
-        show_progress(begun, measure_matrix(begun, machine))
-    show_matrix(begun)
-    print(f"measured; go on with `offpath report {begun.folder}`")
+    with working_on(run, compute):
+        set_circuit(run)
+        show_progress(run, measure_matrix(run, compute))
+    show_matrix(run)
+    print(f"measured; next: `offpath report {run.quoted}`")
 
 
 def report(words: list[str]) -> None:
@@ -134,76 +139,51 @@ def report(words: list[str]) -> None:
 
     For example: offpath report runs/laptop-0123abcd-seed0
     """
-    begun = open_run(parse("report", report, words, Folder).run)
+    run = open_run(parse(report, words, options.FolderOptions).run)
     from offpath.report.page import write_report
 
-    with working_on(begun):
-        print(f"report: {write_report(begun)}")
+    print(f"report: {write_report(run)}")
 
 
 def compare(words: list[str]) -> None:
-    """Set runs beside the study's published figures, pooled and by stratum.
+    """Set runs beside the published figures of WWZ24, pooled and by stratum.
 
     For example: offpath compare study runs/laptop-0123abcd-seed0 --out study.json
     """
-    arguments = parse("compare", compare, words, Comparison)
-    from rich.console import Console
-
-    from offpath.generalize.study import comparison
-    from offpath.report.study_tables import study_view
-
-    compared = comparison([open_run(folder) for folder in arguments.runs])
+    arguments = parse(compare, words, options.CompareOptions)
+    folders = [folder.resolve() for folder in arguments.runs]
+    if not folders or len({*folders}) < len(folders):
+        raise InputError(
+            "RUN must be given at least once, and each run once; name folders of finished runs"
+        )
     if arguments.out is not None:
-        text = json.dumps(compared, indent=1, allow_nan=False)
+        check_writable(arguments.out)
+    from offpath.report.terminal import study_view
+    from offpath.results import Study, read_result
+
+    runs = [open_run(folder) for folder in arguments.runs]
+    studies = [(run, read_result(run, Study)) for run in runs]
+    Console(highlight=False).print(study_view(studies))
+    if arguments.out is not None:
+        records = [
+            {"run": run.configuration.run_name, "folder": str(run.folder), **study.model_dump()}
+            for run, study in studies
+        ]
+        text = json.dumps({"runs": records}, indent=1, allow_nan=False)
         write_file(arguments.out, text.encode() + b"\n")
-    Console(highlight=False).print(study_view(compared))
-    if arguments.out is not None:
         print(f"wrote {arguments.out}")
 
 
 def forecast(words: list[str]) -> None:
-    """Tell what a recipe will cost here: operations, memory, time.
+    """Estimate what a recipe will cost here: operations, memory, time.
 
     For example: offpath forecast --recipe paper --threads 1
     """
-    arguments = parse("forecast", forecast, words, Chosen(configuration=named_recipe(words)))
+    default = options.RecipeOptions(configuration=base_configuration(words))
+    arguments = parse(forecast, words, default)
     check_trains(arguments.configuration)
-    from rich.console import Console
+    from offpath.fit.forecast import forecast as estimate
 
-    from offpath.fit.forecast import forecast as measure
-    from offpath.fit.forecast import forecast_table
-
-    machine = compute_on(arguments.machine)
+    compute = compute_on(arguments.machine).at(arguments.configuration.precision)
     print("timing a few steps; on a busy machine the forecast is too long", file=sys.stderr)
-    Console().print(forecast_table(measure(arguments.configuration, machine)))
-
-
-VERBS = {
-    "run": run,
-    "sample": sample,
-    "pretrain": pretrain,
-    "finetune": finetune,
-    "evaluate": evaluate,
-    "report": report,
-    "compare": compare,
-    "import": import_weights,
-    "export": export_weights,
-    "forecast": forecast,
-    "circuit": circuit,
-    "verify": verify,
-    "robustness": robustness,
-    "llc": llc,
-}
-
-
-def _world(arguments: Sample):
-    from offpath.data.worlds import world
-
-    return world(arguments.world, arguments.graphs)
-
-
-def _draw(arguments: Sample):
-    from offpath.data.batches import draw
-
-    a = arguments
-    return draw(_world(a), a.seed, a.start, a.count, purpose=a.purpose)
+    show_forecast(estimate(arguments.configuration, compute))

@@ -3,11 +3,12 @@
 A verb imports its stage when it runs, so that `offpath --help` answers at once.
 """
 
-from offpath.cli.arguments import Export, Import, parse
+from offpath.cli.arguments import ExportOptions, ImportOptions
+from offpath.cli.parse import parse
 from offpath.run.folder import open_run
 
-LEARNED = 0.5  # share of right answers: weights that are read as they were trained have more
-SUSPECT = ": are --heads and --norm right? No tensor tells them; remove the folder to try others"
+LEARNED = 0.5  # accuracy: weights that are read as they were trained have more
+SUSPECT = ": are --heads and --norm right? No tensor shows them; remove the folder to try others"
 
 
 def import_weights(words: list[str]) -> None:
@@ -15,7 +16,7 @@ def import_weights(words: list[str]) -> None:
 
     For example: offpath import weights.pth --heads 2
     """
-    arguments = parse("import", import_weights, words, Import)
+    arguments = parse(import_weights, words, ImportOptions)
     from offpath.fit.exchange.interop import import_weights as take
     from offpath.fit.transformer import parameter_count
     from offpath.recipes import recipe
@@ -36,14 +37,14 @@ def import_weights(words: list[str]) -> None:
         f"graphs of 3 to {run.configuration.graphs.max_vertices} vertices"
     )
     print(
-        f"right answers on pre-training questions: {imported.right:.1%}"
+        f"accuracy on pre-training questions: {imported.right:.1%}"
         + (SUSPECT if imported.right < LEARNED else "")
     )
     if imported.cast_from:
         print(f"cast from {' and '.join(imported.cast_from)} to float32")
     if imported.known:
         print(f"{run.folder} holds these very weights already; nothing was changed")
-    print(f"imported; go on with `offpath finetune {run.folder}`")
+    print(f"imported; next: `offpath finetune {run.quoted}`")
 
 
 def export_weights(words: list[str]) -> None:
@@ -51,7 +52,7 @@ def export_weights(words: list[str]) -> None:
 
     For example: offpath export runs/laptop-0123abcd-seed0 --checkpoint finetuned --out model.onnx
     """
-    arguments = parse("export", export_weights, words, Export)
+    arguments = parse(export_weights, words, ExportOptions)
     from offpath.fit.exchange.interop import export_weights as write
 
     what = write(open_run(arguments.run), arguments.checkpoint, arguments.out)

@@ -8,8 +8,9 @@ limit: 15 and 7 give those of WWZ24 (Wang, Westover, Zhao 2024).
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offpath.configs import Graphs, InputError
+from offpath.configs import Graphs
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
+from offpath.errors import InputError, choice_fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,5 +81,5 @@ def world(name: str, graphs: Graphs) -> World:
     """The distribution called `name`."""
     known = worlds(graphs)
     if name not in known:
-        raise InputError(f"world must be one of {', '.join(known)}; got {name!r}")
+        raise InputError(choice_fault("world", name, known))
     return known[name]

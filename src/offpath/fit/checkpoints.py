@@ -17,7 +17,8 @@ from offpath.fit.optimizer import load_state_tensors, state_tensors
 from offpath.fit.transformer import Transformer
 from offpath.networks import network
 from offpath.run.files import UNREADABLE, reason, write_file
-from offpath.run.folder import Run
+from offpath.run.folder import Run, as_run, working_on
+from offpath.run.provenance import note_made
 
 Tensors = dict[str, Tensor]
 
@@ -29,8 +30,9 @@ def new_model(configuration: Configuration) -> Transformer:
         return Transformer(configuration.model, configuration.graphs.max_vertices)
 
 
-def load_model(run: Run, name: str, device: torch.device) -> Transformer:
-    """The transformer with the weights called `name`."""
+def load_model(run: Run | Path | str, name: str, device: torch.device | str) -> Transformer:
+    """The transformer with the weights called `name`; a run may be given as its folder's path."""
+    run = as_run(run)
     require(run, name)
     c, path = run.configuration, run.checkpoint(name)
     tensors, notes = _read_own(run, path)
@@ -58,7 +60,10 @@ def save_model(run: Run, name: str, model: Transformer) -> None:
     """Write the weights of a model under a name, with its architecture."""
     about = model.architecture.model_dump_json()
     notes = {"run": run.configuration.run_name, "architecture": about}
-    write_tensors(run.checkpoint(name), model.state_dict(), notes)
+    with working_on(run):
+        write_tensors(run.checkpoint(name), model.state_dict(), notes)
+        if network(run.configuration, name) is not None:
+            note_made(run.folder, name)
 
 
 def save_progress(

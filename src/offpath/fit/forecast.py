@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from offpath.compute import Compute
 from offpath.configs import Configuration, Training
@@ -22,6 +20,7 @@ from offpath.fit.transformer import Transformer, parameter_count, predict
 from offpath.networks import networks
 from offpath.run.files import Record
 
+HEADERS = ("stage", "examples", "operations", "memory", "time")
 LARGEST_CALIBRATION = 1024  # examples per timed step
 TIMED_SECONDS = 2.0
 CALIBRATION_ANSWERS = 4096
@@ -58,17 +57,14 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     }
 
 
-def forecast_table(estimate: Record) -> Table:
-    """A forecast as a table for the terminal."""
-    where = f"{estimate['device']}, CPU threads: {estimate['threads']}"
-    title = f"{estimate['recipe']}: {estimate['parameters']:,} parameters; time on {where}"
-    table = Table("stage", "examples", "operations", "memory", "time", title=title, box=SIMPLE_HEAD)
-    for name, stage in estimate["stages"].items():
+def forecast_rows(cost: Record) -> list[list[str]]:
+    """A forecast as rows of text below `HEADERS`."""
+    rows = []
+    for name, stage in cost["stages"].items():
         operations = f"{stage['operations']:.2e}" if "operations" in stage else ""
         memory = f"{stage['memory_bytes'] / 2**20:,.0f} MiB" if "memory_bytes" in stage else ""
-        table.add_row(name, f"{stage['examples']:,}", operations, memory, span(stage["seconds"]))
-    table.add_row("all", "", "", "", span(estimate["seconds"]), style="bold")
-    return table
+        rows.append([name, f"{stage['examples']:,}", operations, memory, span(stage["seconds"])])
+    return [*rows, ["all", "", "", "", span(cost["seconds"])]]
 
 
 def span(seconds: float) -> str:

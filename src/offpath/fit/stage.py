@@ -26,10 +26,12 @@ from offpath.fit.parallel import check_same, from_first, share_optimizer_state, 
 from offpath.fit.transformer import Transformer
 from offpath.networks import Network
 from offpath.run.files import Record
-from offpath.run.folder import Run, discard_results
+from offpath.run.folder import Run, discard_results, holds_run
 from offpath.run.metrics import append_metrics, flush_metrics, rewind_metrics
+from offpath.run.provenance import note_made
 
 
+@holds_run
 def train_network(
     run: Run, compute: Compute, network: Network, snapshots: Sequence[int] = ()
 ) -> Iterator[Record]:
@@ -44,6 +46,7 @@ def train_network(
     training = network.training
     assert training is not None, "a network without training is not trained"
     writes, name = compute.rank == 0, network.name
+    compute = compute.at(run.configuration.precision)
     _check_processes(run, training, compute)
     if _is_trained(run, name, compute):
         return
@@ -61,9 +64,11 @@ def train_network(
         if writes and step % training.checkpoint_every_steps == 0 and step < training.steps:
             flush_metrics(run)
             save_progress(run, name, step, model, optimizer)
+            note_made(run.folder, name, (first + 1, step))
     if writes:
         flush_metrics(run)
         save_model(run, name, model)
+        note_made(run.folder, name, (first + 1, training.steps))
         run.checkpoint(f"{name}-resume").unlink(missing_ok=True)
 
 

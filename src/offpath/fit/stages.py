@@ -10,12 +10,13 @@ from offpath.fit.checkpoints import load_model, new_model, save_model
 from offpath.fit.stage import train_network
 from offpath.networks import networks
 from offpath.run.files import Record
-from offpath.run.folder import Run
+from offpath.run.folder import Run, holds_run
 from offpath.run.metrics import append_metrics, flush_metrics, read_metrics
 
 FIRST_SNAPSHOT, SNAPSHOTS = 10, 15
 
 
+@holds_run
 def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
     """Make the checkpoints `untrained` and `pretrained`, yielding each line of metrics.
 
@@ -33,6 +34,7 @@ def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
             yield from train_network(run, compute, network, snapshot_steps(c.pretrain.steps))
 
 
+@holds_run
 def finetune(run: Run, compute: Compute) -> Iterator[Record]:
     """Make every checkpoint that fine-tuning ends in, yielding each line of metrics."""
     for network in networks(run.configuration):

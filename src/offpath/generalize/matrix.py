@@ -33,12 +33,13 @@ from offpath.results import (
     write_result,
 )
 from offpath.run.files import Record
-from offpath.run.folder import Run
+from offpath.run.folder import Run, holds_run
 from offpath.slices import STRATA
 
 BIN_WIDTH = 0.25
 
 
+@holds_run
 def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
     """Evaluate all, write the results, and yield a record each time a distribution is done."""
     c = run.configuration

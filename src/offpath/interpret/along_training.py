@@ -31,7 +31,7 @@ from offpath.interpret.options import Sampling, check_same, check_seed
 from offpath.networks import network
 from offpath.results import LearningCoefficients, Point, Trace, read_result, write_result
 from offpath.run.files import Record
-from offpath.run.folder import Run
+from offpath.run.folder import Run, holds_run
 
 SWEEP_FACTORS = (1 / 4, 1 / 2, 1, 2, 4)
 """Step sizes of a sweep, as multiples of the one chosen."""
@@ -47,6 +47,7 @@ def checkpoints_along(run: Run) -> list[str]:
     return [name for name in names if run.checkpoint(name).exists()]
 
 
+@holds_run
 def measure_learning_coefficients(
     run: Run,
     compute: Compute,

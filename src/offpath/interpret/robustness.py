@@ -31,7 +31,7 @@ from offpath.interpret.retention import bounded, interventions, measure_retentio
 from offpath.networks import Network, networks
 from offpath.recipes import recipe
 from offpath.run.files import Record
-from offpath.run.folder import Run
+from offpath.run.folder import Run, holds_run
 
 BOUNDS = (1e-3, 1e-1)
 """A network has recovered if its loss is below."""
@@ -54,6 +54,7 @@ class Setting(NamedTuple):
     circuit: Transformer
 
 
+@holds_run
 def measure_robustness(run: Run, compute: Compute, options: Robustness) -> Iterator[Record]:
     """Measure every part that is not there yet, and yield a record after each network."""
     c = run.configuration

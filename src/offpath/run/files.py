@@ -20,10 +20,7 @@ UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, Re
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or, whatever happens, as it was before."""
-    if not path.parent.is_dir():
-        raise InputError(
-            f"{path} cannot be written: there is no folder {path.parent}; make it first"
-        )
+    check_writable(path)
     partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         with open(partial, "wb") as file:
@@ -38,6 +35,21 @@ def write_file(path: Path, content: bytes) -> None:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path that no file can be written to; asked before long work begins, too."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{path} cannot be written: there is no folder {path.parent}; make it first"
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(
+            f"{path} cannot be written: {path.parent} is not open to writing; permit it, or "
+            "choose another folder"
+        )
 
 
 def write_json(path: Path, record: Record, indent: int = 1) -> None:

@@ -6,7 +6,6 @@ tools load. `docs/weights.md` shows layout and formats.
 
 import io
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,9 +13,10 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from offpath.configs import Architecture, Configuration, InputError
+from offpath.configs import Architecture, Configuration
 from offpath.data.batches import frozen
 from offpath.data.worlds import world
+from offpath.errors import InputError, choice_fault
 from offpath.fit.checkpoints import (
     Tensors,
     checksum,
@@ -28,14 +28,13 @@ from offpath.fit.checkpoints import (
 from offpath.fit.exchange.layout import fitted, published
 from offpath.fit.exchange.weight_files import read_weights
 from offpath.fit.transformer import Transformer, predict
+from offpath.run.extras import need
 from offpath.run.files import write_file
 from offpath.run.folder import Run, create_run, working_on
 
 Norm = Literal["pre", "post"]
 TRIED_EXAMPLES = 2048
 SUFFIXES = (".pth", ".pt", ".safetensors", ".onnx")
-EXTRAS = {"onnx": ("onnx", "onnxruntime", "onnxscript"), "hub": ("huggingface_hub",)}
-"""Packages of each extra that an export needs."""
 
 
 class Imported(NamedTuple):
@@ -104,10 +103,7 @@ def export_weights(run: Run, name: str, path: Path) -> str:
     made = {file.stem for file in run.folder.glob("checkpoints/*.safetensors")}
     made = sorted(stem for stem in made if not stem.endswith("-resume"))
     if name not in made:
-        raise InputError(
-            f"--checkpoint must be one that {run.folder} holds: {', '.join(made) or 'none yet'}; "
-            f"got {name!r}"
-        )
+        raise InputError(choice_fault("--checkpoint", name, made or ["none yet"]))
     model = load_model(run, name, torch.device("cpu")).eval()
     about = {"run": run.configuration.run_name, "checkpoint": name}
     if suffix in (".pth", ".pt"):
@@ -120,7 +116,7 @@ def export_weights(run: Run, name: str, path: Path) -> str:
         write_tensors(path, published(model), about | {"heads": str(a.heads), "norm": a.norm})
         return "tensors of nn.TransformerEncoder's layout, with heads and norm in their notes"
     if suffix == ".onnx":
-        _need("onnx")
+        need("onnx", "writing .onnx")
         from offpath.fit.exchange.onnx_graph import onnx_graph
 
         content, difference = onnx_graph(model, about)
@@ -129,7 +125,7 @@ def export_weights(run: Run, name: str, path: Path) -> str:
             "a graph from tokens (example, token, 2) to distances; onnxruntime's answers differ "
             f"from torch's by at most {difference:.1e}, in batches of other sizes and lengths too"
         )
-    _need("hub")
+    need("hub", "writing a folder for the hub")
     from offpath.fit.exchange.hub import write_hub_folder
 
     write_hub_folder(model, path)
@@ -186,13 +182,4 @@ def _must_be_the_same(run: Run, tensors: Tensors) -> None:
         raise InputError(
             f"{run.checkpoint('pretrained')} holds other weights than those imported, and stays as "
             "it is; move the folder away, or choose another --runs-folder"
-        )
-
-
-def _need(extra: str) -> None:
-    """Ask for the extra that a format needs, if a package of it is not there."""
-    if lacking := [package for package in EXTRAS[extra] if find_spec(package) is None]:
-        raise InputError(
-            f"this format needs the extra `{extra}` ({', '.join(lacking)} is not installed): "
-            f"pip install -c constraints.txt -e '.[{extra}]'"
         )

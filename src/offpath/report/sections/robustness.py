@@ -81,7 +81,7 @@ def _perturbed_figure(story: Story, result: Robustness) -> Figure:
         )
     if diverged:
         text += f" {diverged} ended at a loss that is not finite."
-    titles = [ending(loss, limits) for loss in (0, *limits)]
+    titles = [ending(loss, limits) for loss in (0.0, *limits)]
     inks = (*ENDINGS[: len(limits)], ENDINGS[-1])
     keys = [Key(title, colour(ink)) for title, ink in zip(titles, inks, strict=True)]
     rates = sorted({one.rate for one in result.perturbed})
