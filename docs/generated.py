@@ -16,8 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from docs import circuit_tables, network_tables, setup, speed_tables
 from docs.fields import fields_page
 from docs.raw import markdown
-from offpath.cli.main import overview
-from offpath.cli.stages import VERBS
+from offpath.cli.main import VERBS, overview
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
