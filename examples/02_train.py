@@ -1,4 +1,4 @@
-"""Pre-train and fine-tune in a run folder, and watch the loss; a second call resumes it."""
+"""Pre-train and fine-tune in a run folder, and watch the loss; a second call resumes."""
 
 from tempfile import mkdtemp
 
@@ -13,12 +13,10 @@ run = create_run(configuration, mkdtemp())
 machine = compute("cpu", threads=1)
 
 with working_on(run):  # alone; each stage alone would hold it too
-    for line in pretrain(run, machine):
-        if line["step"] % 10 == 0:
-            print(f"{line['network']:<12} step {line['step']:>3}  loss {line['loss']:.3f}")
-    set_circuit(run)  # is fine-tuned as well
-    for line in finetune(run, machine):
-        if line["step"] % 10 == 0:
-            print(f"{line['network']:<12} step {line['step']:>3}  loss {line['loss']:.3f}")
+    set_circuit(run)  # fine-tuning starts from the handcrafted network too
+    for stage in (pretrain, finetune):
+        for line in stage(run, machine):
+            if line["step"] % 10 == 0:
+                print(f"{line['network']:<18} step {line['step']:>3}  loss {line['loss']:.3f}")
 
 print("weights:", sorted(path.name for path in run.folder.glob("checkpoints/*")))

@@ -1,4 +1,4 @@
-"""Run the whole experiment and read the test matrix as records."""
+"""Run the whole experiment and read the test matrix as typed records."""
 
 from tempfile import mkdtemp
 
@@ -7,15 +7,15 @@ from offpath.pipeline import experiment
 from offpath.recipes import recipe
 from offpath.results import Matrix, read_result
 from offpath.run.folder import create_run
-from offpath.slices import SEEN, UNSEEN
+from offpath.slices import ANY_TARGET, OFF_PATH, SEEN, UNSEEN
 
 run = create_run(recipe("smoke"), mkdtemp())  # "laptop" takes minutes
 for _ in experiment(run, compute("cpu", threads=1)):
     pass
 
 matrix = read_result(run, Matrix)
-for name in ("pretrained", "finetuned"):
-    for where in (SEEN, UNSEEN):
-        if cell := matrix.cell(name, "test_e", where):
-            print(f"{name:<11} {where.title:<16} accuracy {cell.accuracy:.1%}")
+for row in matrix.predictors:
+    for where in (SEEN, UNSEEN, OFF_PATH[0]):
+        if cell := matrix.cell(row.predictor, ANY_TARGET, where):
+            print(f"{row.predictor:<18} {where.title:<16} accuracy {cell.accuracy:.1%}")
 print("report:", run.report)

@@ -35,7 +35,7 @@ for _ in train(
     c.training("pretrain"),
     stream(pretraining, 0, 64),
 ):
-    pass  # forty steps: not yet at a minimum, and the verdict says so
+    pass  # forty steps: not yet at a minimum, as the verdict reports
 estimate = estimate_learning_coefficient(
     transformer_loss(model, batch), dict(model.named_parameters()), few, seed=0
 )
