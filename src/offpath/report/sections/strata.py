@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 
 from offpath.report.marks import DISTANCES, GROUPS, Axis, Frame, Row, intervals, share_axis
-from offpath.report.parts import Chart, Figure, Key, Section, Story, predictor_keys
+from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, predictor_keys
 from offpath.report.sections.matrix import slice_table
 from offpath.report.words import accuracy_interval
 from offpath.results import Matrix, Scores
@@ -26,28 +26,27 @@ def section(story: Story) -> Section:
     anchor, title = "strata", "By stratum and by distance"
     if matrix is None:
         return Section(anchor, title, missing=story.missing(Matrix))
-    distances = matrix.distances()
-    worlds = [world.world for world in matrix.worlds if world.world != ANY_TARGET]
+    slices, distances = (*SPLIT_STRATA, *ISOLATION), matrix.distances()
     facts = story.facts(
         story.everyone,
         "test e, then the other distributions (folded)",
         "accuracy, MSE, R² against the best constant of the same cell",
         Matrix,
     )
-    slices = (*SPLIT_STRATA, *ISOLATION)
+    by_slice, by_label = _tables(matrix, slices), _tables(matrix, distances)
     by_stratum = Figure(
         "By stratum",
         "The last two columns cut the same examples another way: does any edge touch the target?",
         facts,
-        tables=[slice_table(matrix, ANY_TARGET, slices)],
-        more_tables=[slice_table(matrix, world, slices) for world in worlds],
+        tables=by_slice[:1],
+        more_tables=by_slice[1:],
     )
     by_distance = Figure(
         "By true distance",
         "Within one distance there is no constant to compare with, so R² is left out.",
         facts | {"Metric": "accuracy, MSE"},
-        tables=[slice_table(matrix, ANY_TARGET, distances)],
-        more_tables=[slice_table(matrix, world, distances) for world in worlds],
+        tables=by_label[:1],
+        more_tables=by_label[1:],
     )
     keys = predictor_keys(matrix, [*compared(story), *["circuit"] * story.trains])
     chart = Figure(
@@ -62,6 +61,12 @@ def section(story: Story) -> Section:
     if not story.trains:
         text = "The strata are those by which trained networks are judged:"
     return Section(anchor, title, text, [by_stratum, chart, by_distance], terms=terms)
+
+
+def _tables(matrix: Matrix, slices: Sequence[Slice]) -> list[Table]:
+    """Test e, then the other distributions."""
+    worlds = sorted((row.world for row in matrix.worlds), key=lambda world: world != ANY_TARGET)
+    return [slice_table(matrix, world, slices) for world in worlds]
 
 
 def compared(story: Story) -> list[str]:
