@@ -197,7 +197,7 @@ def _trace_chart(traces: Sequence[Trace]) -> alt.LayerChart:
     x = Axis("place", "share of the chain", scale={"nice": False}, axis=percents)
     y = Axis("loss", scale={"zero": False}, axis={"tickCount": 3, "format": ".3~g"})
     frame = Frame(f"Loss along {len(traces)} chains", 100, x, y, {"chain": "line"})
-    return curves(rows, TRUST[:1], frame, width=1)
+    return curves(rows, TRUST[:1], frame, width=1.0)
 
 
 def _chart(
