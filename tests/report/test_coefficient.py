@@ -52,7 +52,7 @@ def test_an_estimate_far_below_the_others_does_not_flatten_them(result: Learning
     far = changed(result.points[1], estimate=-9000.0, trusted=False)
     points = [result.points[0], far, *result.points[2:]]
     found = figure(shown(changed(result, points=points)), ALONG)
-    assert "1 that are not trusted lie beyond the axis" in found.text
+    assert "1 estimates that are not trusted lie beyond the axis" in found.text
     scale = found.charts[1].chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]
     assert scale["clamp"]
     assert scale["domain"][0] >= -1000
@@ -72,12 +72,6 @@ def test_a_plateau_is_shaded_and_a_sweep_without_one_warns(result: LearningCoeff
     assert [len(band) for band in bands] == [1, 0]
     assert (bands[0][0]["size"], bands[0][0]["until"]) == (9e-7, 8.1e-6)
     assert charts[1].text == "No plateau: do not trust."
-
-
-def test_the_warning_is_added_to_a_verdict_that_lacks_it(result: LearningCoefficients):
-    sweep = changed(result.sweeps[1], verdict="2 of 7 step sizes are trusted")
-    (chart,) = figure(shown(changed(result, sweeps=[sweep])), SAMPLER).charts
-    assert chart.text == "No plateau: do not trust; 2 of 7 step sizes are trusted."
 
 
 def test_chains_have_a_panel_for_each_network_at_its_own_step_size(result: LearningCoefficients):

@@ -81,7 +81,7 @@ def test_vertex_ids_on_the_path_stay_together_where_they_are_not_known():
     quantities = [joined if q.quantity == joined.quantity else q for q in one.quantities]
     shown = section(story_of(changed(one, quantities=quantities)))
     (table,) = figure(shown, STRATA_FIGURE).tables
-    assert [column.title for column in table.columns][:3] == ["figure", "trained", ON_PATH.title]
+    assert table.columns[:3] == ["figure", "trained", ON_PATH.title]
     assert [entry is None for entry in table.rows[3].entries][:3] == [False, False, True]
 
 

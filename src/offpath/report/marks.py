@@ -56,7 +56,7 @@ class Frame(NamedTuple):
     """A shaded part of x."""
 
 
-def share_axis(field: str, title: str | None = "accuracy", ticks: int = 6, **axis: Any) -> Axis:
+def share_axis(field: str, title: str | None = "accuracy", ticks: int = 6, **axis: object) -> Axis:
     """Shares from 0 to 1, in per cent."""
     scale = {"domain": [0, 1]}
     return Axis(field, title, scale=scale, axis={"format": "~%", "tickCount": ticks, **axis})
@@ -88,16 +88,16 @@ DISTANCES = {
 }
 
 
-def label_colours(max_vertices: int) -> dict[str, str]:
+def label_keys(max_vertices: int) -> list[Key]:
     """A colour for each true distance, from near to far, and a grey for "no path"."""
-    colours = {}
+    keys = []
     for label in range(1, max_vertices):
         place = 2 * (label - 1) / max(1, max_vertices - 2)  # 0 near, 1 middle, 2 far
         ends = ("middle", "near") if place <= 1 else ("far", "middle")
         share = round(100 * (place if place <= 1 else place - 1))
         mixed = f"color-mix(in oklch, {colour(ends[0])} {share}%, {colour(ends[1])})"
-        colours[label_title(label, max_vertices)] = mixed
-    return {**colours, label_title(max_vertices, max_vertices): colour("no_path")}
+        keys.append(Key(label_title(label, max_vertices), mixed))
+    return [*keys, Key(label_title(max_vertices, max_vertices), colour("no_path"))]
 
 
 def intervals(

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from offpath.networks import Colour
 from offpath.recipes import VARIANTS
-from offpath.report.parts import Section, Story, property_name, slice_name, story
+from offpath.report.parts import Section, Story, property_name, story
 from offpath.report.sections import sections
 from offpath.results import Labels, Matrix
 from offpath.run.files import write_file
@@ -61,7 +61,7 @@ def page(story: Story) -> str:
     )
 
 
-def script(value: Any) -> Markup:
+def script(value: object) -> Markup:
     """JSON that can stand inside a <script> element: no "<" is left in it.
 
     >>> script({"a": "</script>"})
@@ -75,7 +75,7 @@ def _colours(story: Story) -> dict[str, Colour]:
     matrix = story.get(Matrix)
     predictors = {row.predictor: row.colour for row in matrix.predictors} if matrix else {}
     named = {**{network.name: network.colour for network in story.networks}, **predictors}
-    strata = {slice_name(where): where.colour for where in (*SPLIT_STRATA, ON_PATH)}
+    strata = {f"slice-{where.slice}": where.colour for where in (*SPLIT_STRATA, ON_PATH)}
     return {property_name(name): pair for name, pair in {**named, **strata}.items()}
 
 

@@ -11,15 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import altair as alt
 
 from offpath.networks import Network, networks
-from offpath.report.words import (
-    NO_BREAK,
-    accuracy_interval,
-    error_interval,
-    percent,
-    r_squared,
-    significant,
-    thousands,
-)
+from offpath.report import words
 from offpath.results import RESULTS, Matrix, Result, Scores, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
@@ -44,13 +36,8 @@ def property_name(name: str) -> str:
 
 
 def slice_colour(where: Slice) -> str:
-    """The style sheet's colour of a stratum."""
-    return colour(slice_name(where))
-
-
-def slice_name(where: Slice) -> str:
-    """The name of a stratum's colour, apart from those of networks."""
-    return f"slice-{where.slice}"
+    """The style sheet's colour of a stratum, apart from those of networks."""
+    return colour(f"slice-{where.slice}")
 
 
 class Key(NamedTuple):
@@ -82,13 +69,6 @@ class Entry(NamedTuple):
     """Whether each line is a small box of its own on the page."""
 
 
-class Column(NamedTuple):
-    """The head of a column, and a line beneath it."""
-
-    title: str
-    note: str = ""
-
-
 class TableRow(NamedTuple):
     """A row; a gap parts those of different groups."""
 
@@ -104,8 +84,8 @@ class Table:
     """A table for the page or the terminal."""
 
     title: str
-    columns: Sequence[Column]
-    """The first is that of the titles of the rows."""
+    columns: Sequence[str]
+    """Heads, with a second line or without; the first is that of the titles of the rows."""
     rows: Sequence[TableRow]
     look: str = "plain"
     """plain, narrow (words wrap on a small screen), or heat (coloured by share)."""
@@ -276,7 +256,7 @@ def text_table(
         )
         for first, *texts in rows
     ]
-    return Table(title, [Column(column) for column in columns], body)
+    return Table(title, columns, body)
 
 
 def predictor_keys(matrix: Matrix, names: Sequence[str]) -> dict[str, Key]:
@@ -291,11 +271,12 @@ def score_entry(scores: Scores | None, *more: str) -> Entry | None:
     """Accuracy, which colours it, squared error with interval, R2, and more lines."""
     if scores is None:
         return None
-    accuracy, mse, r2 = percent(scores.accuracy), significant(scores.mse), r_squared(scores.r2)
-    lines = [accuracy, f"MSE{NO_BREAK}{mse}", error_interval(scores)]
-    lines += [f"R²{NO_BREAK}{r2}"] if scores.r2 is not None else []
+    accuracy, mse = words.percent(scores.accuracy), words.significant(scores.mse)
+    ends, r2 = words.error_interval(scores), words.r_squared(scores.r2)
+    lines = [accuracy, f"MSE{words.NO_BREAK}{mse}", ends]
+    lines += [f"R²{words.NO_BREAK}{r2}"] if scores.r2 is not None else []
     hover = (
-        f"accuracy {accuracy} ({accuracy_interval(scores)}), MSE {mse} ({error_interval(scores)}), "
-        f"R² {r2}, {thousands(scores.count)} examples"
+        f"accuracy {accuracy} ({words.accuracy_interval(scores)}), MSE {mse} ({ends}), "
+        f"R² {r2}, {words.thousands(scores.count)} examples"
     )
     return Entry([*lines, *more], scores.accuracy, hover)

@@ -110,7 +110,7 @@ def mixture_sentence(study: Study) -> str:
     )
 
 
-def difference(option: str, here: Any, there: Any) -> str:
+def difference(option: str, here: object, there: object) -> str:
     """An option that is not that of WWZ24, its numbers without digits that mean nothing."""
     texts = [setting(v) if isinstance(v, float) else str(v) for v in (here, there)]
     return f"{option} {texts[0]}, not {texts[1]}"

@@ -15,38 +15,25 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from offpath.report.parts import Column, Entry, Table, TableRow
+from offpath.report import study_words, words
+from offpath.report.parts import Entry, Table, TableRow
 from offpath.report.sections.matrix import slice_table, world_table
-from offpath.report.study_words import (
-    hidden_sentences,
-    mixture_sentence,
-    origin_sentences,
-    stratum,
-)
-from offpath.report.words import (
-    accuracy_interval,
-    error_interval,
-    percent,
-    r_squared,
-    significant,
-)
 from offpath.results import Cell, Matrix, Scores, Study, read_result
 from offpath.run.folder import Run
 from offpath.slices import ANY_TARGET, SPLIT_STRATA
 
 LONGEST_TITLE = {"heat": 13, "plain": 18}  # columns of a terminal, by the look of a table
 LONGEST_PIECE = 11  # of a column's head
-SOFT = "\N{SOFT HYPHEN}"
 NOTHING = Entry(["–"])
 
 
 def run_view(run: Run) -> RenderableType:
     """The test matrix of a run, pooled and by stratum."""
     matrix, name = read_result(run, Matrix), run.configuration.run_name
-    by_stratum = slice_table(matrix, ANY_TARGET, SPLIT_STRATA, _accuracy_entry)
+    by_stratum = slice_table(matrix, ANY_TARGET, SPLIT_STRATA, accuracy_entry)
     return Group(
         Text(f"{name}: accuracy, MSE, its 95 % interval"),
-        View(world_table(matrix, _error_entry)),
+        View(world_table(matrix, error_entry)),
         Text(f"\n{name}: accuracy on test e, its 95 % interval, by stratum"),
         View(by_stratum),
     )
@@ -61,7 +48,7 @@ def study_view(studies: Sequence[tuple[Run, Study]]) -> RenderableType:
     ]
     named = dict(zip(names, (study for _, study in studies), strict=True))
     head = Text("Mean squared errors; of the runs with 95 % intervals")
-    mixture = Sentence(mixture_sentence(studies[0][1]))
+    mixture = Sentence(study_words.mixture_sentence(studies[0][1]))
     return Group(head, View(_quantities(named)), mixture, *_each_run(named))
 
 
@@ -75,7 +62,7 @@ class View(NamedTuple):
         width = options.max_width
         for breaks in (False, True):
             places = range(len(self.table.columns))
-            columns = [_Drawn.of(self.table, place, breaks) for place in places]
+            columns = [_drawn(self.table, place, breaks) for place in places]
             if sum(column.width + 1 for column in columns) <= width + 1:
                 break
         titles, *columns = columns
@@ -105,22 +92,19 @@ class _Drawn(NamedTuple):
     entries: list[Text]
     width: int
 
-    @classmethod
-    def of(cls, table: Table, place: int, breaks: bool) -> "_Drawn":
-        """The titles of the rows at place 0, then the columns; `breaks` parts intervals."""
-        column = table.columns[place]
-        if place == 0:
-            longest = LONGEST_TITLE.get(table.look, LONGEST_TITLE["plain"])
-            entries = [Text(folded(row.title, longest)) for row in table.rows]
-        else:
-            heat = table.look == "heat"
-            entries = [_text(row.entries[place - 1] or NOTHING, breaks, heat) for row in table.rows]
-        widest = max((len(line) for text in entries for line in text.plain.split("\n")), default=0)
-        title = "" if place == 0 else column.title
-        pieces = [min(len(piece), LONGEST_PIECE) for piece in _pieces(title)]
-        width = max(widest, len(column.note), *pieces)
-        head = "\n".join(filter(None, [folded(title, width), column.note]))
-        return cls(head, entries, width)
+
+def _drawn(table: Table, place: int, breaks: bool) -> _Drawn:
+    """The titles of the rows at place 0, then the columns; `breaks` parts intervals."""
+    title, _, note = table.columns[place].partition("\n") if place else ("", "", "")
+    if place:
+        entries = [_text(row.entries[place - 1] or NOTHING, table, breaks) for row in table.rows]
+    else:
+        longest = LONGEST_TITLE.get(table.look, LONGEST_TITLE["plain"])
+        entries = [Text(folded(row.title, longest)) for row in table.rows]
+    lines = [len(line) for text in entries for line in text.plain.split("\n")]
+    pieces = [min(len(piece.rstrip()), LONGEST_PIECE) for piece in _pieces(title)]
+    width = max([*lines, *pieces, len(note)])
+    return _Drawn("\n".join(filter(None, [folded(title, width), note])), entries, width)
 
 
 def _rich_table(table: Table, columns: Sequence[_Drawn]) -> RichTable:
@@ -137,46 +121,46 @@ def _rich_table(table: Table, columns: Sequence[_Drawn]) -> RichTable:
     return made
 
 
-def _text(entry: Entry, breaks: bool, heat: bool) -> Text:
+def _text(entry: Entry, table: Table, breaks: bool) -> Text:
     """The lines of an entry, intervals dim; the first of a heat table stands out."""
     parts = []
     for line in entry.lines:
         interval = re.fullmatch(r"(\S+–)(\S+)", line)
         shown = "\n".join(interval.groups()) if interval and breaks else line
-        style = "bold" if heat and not parts else ""
+        style = "bold" if table.look == "heat" and not parts else ""
         parts.append(Text(shown, style="dim" if interval or line == "–" else style))
     return Text("\n").join(parts)
 
 
 def folded(text: str, width: int) -> str:
-    """A text in lines of at most `width` letters, broken behind a space, -, _, / or soft hyphen.
+    """A text in lines of at most `width` letters, broken behind a space, -, _ or /.
 
     >>> folded("laptop-a6e9c2c6-seed0", 10)
     'laptop-\\na6e9c2c6-\\nseed0'
-    >>> folded("on path, unseen", 8)
-    'on path,\\nunseen'
     """
     lines = [""]
     for piece in _pieces(text):
-        for start in range(0, len(piece), width):
-            part = piece[start : start + width]
-            fits = len((lines[-1] + part).replace(SOFT, "").rstrip()) <= width - part.endswith(SOFT)
+        for part in (piece[start : start + width] for start in range(0, len(piece), width)):
+            fits = len((lines[-1] + part).rstrip()) <= width
             lines = [*lines[:-1], lines[-1] + part] if fits else [*lines, part]
-    ends = [f"{line[:-1]}-" if line.endswith(SOFT) else line.rstrip() for line in lines]
-    return "\n".join(line.replace(SOFT, "") for line in ends)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _pieces(text: str) -> list[str]:
     """The parts of a text between which a line may break; an indentation belongs to the first."""
-    return re.findall(rf"^ *[^-_/ {SOFT}]*[-_/ {SOFT}]?|[^-_/ {SOFT}]+[-_/ {SOFT}]?|[-_/ ]", text)
+    return re.findall(r"(?:^ +)?[^-_/ ]+[-_/ ]?|[-_/ ]", text)
 
 
-def _error_entry(cell: Cell | None) -> Entry | None:
-    return cell and Entry([percent(cell.accuracy), significant(cell.mse), error_interval(cell)])
+def error_entry(cell: Cell | None) -> Entry | None:
+    """Accuracy, squared error and its interval."""
+    return cell and Entry(
+        [words.percent(cell.accuracy), words.significant(cell.mse), words.error_interval(cell)]
+    )
 
 
-def _accuracy_entry(cell: Cell | None) -> Entry | None:
-    return cell and Entry([percent(cell.accuracy), accuracy_interval(cell)])
+def accuracy_entry(cell: Cell | None) -> Entry | None:
+    """Accuracy and its interval."""
+    return cell and Entry([words.percent(cell.accuracy), words.accuracy_interval(cell)])
 
 
 def _quantities(studies: dict[str, Study]) -> Table:
@@ -187,24 +171,24 @@ def _quantities(studies: dict[str, Study]) -> Table:
         again = [f"{mse} {way}".strip() for way, mse in quantity.remeasured.items()]
         runs = [_error(study.quantities[place].pooled) for study in studies.values()]
         rows.append(TableRow(quantity.title, [Entry([quantity.published]), Entry(again), *runs]))
-    heads = [Column(""), Column("published"), Column("re-measured on the published weights")]
-    return Table("WWZ24", [*heads, *map(Column, studies)], rows)
+    heads = ["", "published", "re-measured on the published weights", *studies]
+    return Table("WWZ24", heads, rows)
 
 
 def _error(scores: Scores | None) -> Entry | None:
-    return scores and Entry([significant(scores.mse), error_interval(scores)])
+    return scores and Entry([words.significant(scores.mse), words.error_interval(scores)])
 
 
 def _each_run(studies: dict[str, Study]) -> Iterator[RenderableType]:
     shown: dict[tuple[str, ...], str] = {}
     for name, study in studies.items():
         yield Padding(Text(name, style="bold", overflow="fold"), (1, 0, 0, 0))
-        origin = tuple(origin_sentences(study, named=True))
+        origin = tuple(study_words.origin_sentences(study, named=True))
         first = shown.setdefault(origin, name)
         origin = origin if first == name else (f"The same configuration as {first}.",)
-        for sentence in (*origin, *hidden_sentences(study)):
+        for sentence in (*origin, *study_words.hidden_sentences(study)):
             yield Padding(Sentence(sentence), (0, 0, 0, 2))
-        yield Text("\nBy stratum: shares of examples and squared error; 95 % intervals")
+        yield Text("\nBy stratum: share of examples, share of squared error, scores")
         yield View(_strata(study))
 
 
@@ -217,20 +201,20 @@ def _strata(study: Study) -> Table:
             rows.append(TableRow(title, _scores(quantity.pooled, 1.0, 1.0), title))
         for part in quantity.strata:
             entries = _scores(part, part.share_of_examples, part.share_of_error)
-            rows.append(TableRow(f"  {stratum(part).title}", entries, title))
+            rows.append(TableRow(f"  {study_words.stratum(part).title}", entries, title))
     interval = "95 % interval"
-    scores = (f"exam{SOFT}ples %", "error %", "MSE", interval, f"accu{SOFT}racy %", interval, "R²")
-    return Table("By stratum", [Column(head) for head in ("", *scores)], rows)
+    heads = ["", "share %", "error %", "MSE", interval, "acc. %", interval, "R²"]
+    return Table("By stratum", heads, rows)
 
 
 def _scores(scores: Scores, examples: float, error: float | None) -> list[Entry]:
     texts = (
         f"{100 * examples:.1f}",
         "–" if error is None else f"{100 * error:.1f}",
-        significant(scores.mse),
-        error_interval(scores),
+        words.significant(scores.mse),
+        words.error_interval(scores),
         f"{100 * scores.accuracy:.1f}",
-        accuracy_interval(scores),
-        r_squared(scores.r2),
+        words.accuracy_interval(scores),
+        words.r_squared(scores.r2),
     )
     return [Entry([text]) for text in texts]

@@ -1,19 +1,9 @@
 """The first section: where the skill still holds, computed from the test matrix."""
 
+from offpath.report import words
 from offpath.report.marks import intervals
 from offpath.report.parts import Card, Chart, Figure, Section, Story, predictor_keys
 from offpath.report.sections.strata import accuracy_rows, compared, strata_frame
-from offpath.report.words import (
-    LEVELS,
-    NO_BREAK,
-    accuracy_interval,
-    circuit_sentences,
-    listed,
-    paragraph,
-    percent,
-    relation,
-    thousands,
-)
 from offpath.results import Cell, Matrix
 from offpath.slices import ANY_TARGET, HEADLINE, SPLIT_STRATA, Slice
 
@@ -45,14 +35,14 @@ def section(story: Story) -> Section:
     text = "All numbers are on test e, where the target may be any vertex."
     if not story.trains:
         text = f"{text} Nothing was trained in this run: its weights are handcrafted."
-        return Section(anchor, title, text, [figure], statement=circuit_sentences(matrix))
+        return Section(anchor, title, text, [figure], statement=words.circuit_sentences(matrix))
     text = (
         f"{text} One predictor is called above or below another only if their "
         "95 % intervals do not overlap."
     )
     shown = cards(matrix, [name for name in keys if name != FINETUNED])
     gaps = () if shown else story.untrained() or [story.gap(Matrix)]  # or measured before
-    statement = paragraph(_warning(matrix), headline(matrix))
+    statement = words.paragraph(_warning(matrix), headline(matrix))
     return Section(anchor, title, text, [figure], gaps, shown, statement)
 
 
@@ -61,19 +51,19 @@ def headline(matrix: Matrix) -> str:
 
     Empty without a fine-tuned and a pre-trained network.
     """
-    changes: dict[str, list[str]] = {level: [] for level in LEVELS}
+    changes: dict[str, list[str]] = {level: [] for level in words.LEVELS}
     for where in HEADLINE:
         before, after = (matrix.cell(n, ANY_TARGET, where) for n in ("pretrained", FINETUNED))
         if before and after:
-            step = f"{percent(before.accuracy)} to {percent(after.accuracy)}"
-            changes[relation(after, before)].append(f"{where.phrase} ({step})")
-    words = (
+            step = f"{words.percent(before.accuracy)} to {words.percent(after.accuracy)}"
+            changes[words.relation(after, before)].append(f"{where.phrase} ({step})")
+    starts = (
         "Fine-tuning raised the accuracy for",
         "Fine-tuning lowered it for",
         "Fine-tuning made no clear difference for",
     )
-    pairs = zip(words, changes.values(), strict=True)
-    return " ".join(f"{text} {listed(parts)}." for text, parts in pairs if parts)
+    pairs = zip(starts, changes.values(), strict=True)
+    return " ".join(f"{text} {words.listed(parts)}." for text, parts in pairs if parts)
 
 
 def cards(matrix: Matrix, others: list[str]) -> list[Card]:
@@ -88,24 +78,24 @@ def cards(matrix: Matrix, others: list[str]) -> list[Card]:
 def _card(matrix: Matrix, where: Slice, cell: Cell, names: list[str]) -> Card:
     titles = {row.predictor: row.title for row in matrix.predictors}
     others = {titles[n]: c for n in names if (c := matrix.cell(n, ANY_TARGET, where))}
-    levels: dict[str, list[str]] = {level: [] for level in LEVELS}
+    levels: dict[str, list[str]] = {level: [] for level in words.LEVELS}
     for title, other in others.items():
-        levels[relation(cell, other)].append(title)
+        levels[words.relation(cell, other)].append(title)
     verdicts = [
-        f"{level} {'every comparison' if len(group) == len(others) > 1 else listed(group)}"
+        f"{level} {'every comparison' if len(group) == len(others) > 1 else words.listed(group)}"
         for level, group in levels.items()
         if group
     ]
     return Card(
         where.title,
-        percent(cell.accuracy),
+        words.percent(cell.accuracy),
         (
             "accuracy when fine-tuned",
-            f"95{NO_BREAK}% interval {accuracy_interval(cell)}",
-            f"n {thousands(cell.count)}",
+            f"95{words.NO_BREAK}% interval {words.accuracy_interval(cell)}",
+            f"n {words.thousands(cell.count)}",
         ),
         where.meaning,
-        [(t, percent(c.accuracy), accuracy_interval(c)) for t, c in others.items()],
+        [(t, words.percent(c.accuracy), words.accuracy_interval(c)) for t, c in others.items()],
         "; ".join(verdicts),
     )
 
@@ -115,7 +105,7 @@ def _warning(matrix: Matrix) -> str:
     cell = matrix.cell("pretrained", "pretraining")
     if cell is None or cell.accuracy >= LEARNED:
         return ""
-    share = f"only {percent(cell.accuracy)}" if cell.accuracy else "none"
+    share = f"only {words.percent(cell.accuracy)}" if cell.accuracy else "none"
     return (
         f"This network did not learn its first task: {share} of its answers on the pre-training "
         "distribution are correct, so the rest means little."

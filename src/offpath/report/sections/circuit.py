@@ -1,11 +1,10 @@
 """The section on the handcrafted network: how it finds the distance, and how exact it is."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import altair as alt
 
-from offpath.report.marks import Axis, Frame, curves, graph, loss_axis
+from offpath.report.marks import Axis, Frame, Row, curves, graph, loss_axis
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour, text_table
 from offpath.report.words import circuit_sentences, paragraph, percent, sentence, significant
 from offpath.results import CircuitResult, Matrix, State
@@ -19,7 +18,6 @@ STATES = {
 }
 """Whether a vertex is reached from vertex 1 and from the target, and how it is drawn."""
 REACHED = 0.5  # an activation above this means yes
-HERE = Axis("x")  # the mark sets both axes of a graph itself
 
 
 def section(story: Story) -> Section:
@@ -57,46 +55,38 @@ def _states_figure(story: Story, circuit: CircuitResult) -> Figure:
     drawn = circuit.graph
     truth = label_title(drawn.distance, story.run.configuration.graphs.max_vertices)
     answer = f"{circuit.answer:.4f}".replace("-", "−")
-    rows = [row for state in circuit.states for row in _vertices(circuit, state)]
+    rows = [_vertices(circuit, state) for state in circuit.states]
+    there = {row["series"] for one in rows for row in one}
+    charts = []
+    for state, vertices in zip(circuit.states, rows, strict=True):
+        text = paragraph(state.text and f"{state.text}.", reached(circuit, state))
+        charts.append(Chart(_graph(circuit, state, vertices), f"Layer {state.layer}", text))
     return Figure(
         "The search, layer by layer",
         f"One graph, and the question how far vertex {drawn.target} is from vertex 1. The "
         f"colours are the network’s own activations. The true distance is {truth}; the network "
         f"predicts {answer}.",
         _facts(story, circuit, f"one graph of {drawn.vertices} vertices", "activations above 0.5"),
-        charts=[
-            Chart(
-                _states_chart(circuit, state),
-                f"Layer {state.layer}",
-                paragraph(state.text and f"{state.text}.", reached(circuit, state)),
-            )
-            for state in circuit.states
-        ],
-        legend=[key for key in STATES.values() if key.title in {row["series"] for row in rows}],
+        charts=charts,
+        legend=[key for key in STATES.values() if key.title in there],
         layout="grid",
     )
 
 
-def _states_chart(circuit: CircuitResult, state: State) -> alt.LayerChart:
+def _graph(circuit: CircuitResult, state: State, vertices: Sequence[Row]) -> alt.LayerChart:
     """The graph, its vertices coloured by what one layer knows of them."""
-    places = circuit.graph.positions
-    ends = [(*places[a - 1], *places[b - 1]) for a, b in circuit.graph.edges]
-    words = {
-        "vertex": "vertex",
-        "state": "series",
-        "activation: from 1": "from_source .4f",
-        "from the target": "from_target .4f",
-    }
+    edges = []
+    for a, b in circuit.graph.edges:
+        (x, y), (x2, y2) = circuit.graph.positions[a - 1], circuit.graph.positions[b - 1]
+        edges.append({"x": x, "y": y, "x2": x2, "y2": y2})
+    levels = {"activation: from 1": "from_source .4f", "from the target": "from_target .4f"}
+    words = {"vertex": "vertex", "state": "series", **levels}
     name = f"Layer {state.layer} of the handcrafted network: {reached(circuit, state)}"
-    return graph(
-        _vertices(circuit, state),
-        [dict(zip(("x", "y", "x2", "y2"), end, strict=True)) for end in ends],
-        list(STATES.values()),
-        Frame(name, 230, HERE, HERE, words),
-    )
+    frame = Frame(name, 230, Axis("x"), Axis("y"), words)
+    return graph(vertices, edges, list(STATES.values()), frame)
 
 
-def _vertices(circuit: CircuitResult, state: State) -> list[Mapping[str, Any]]:
+def _vertices(circuit: CircuitResult, state: State) -> list[Row]:
     """For each vertex its place, two activations, what they mean, and its part in the question."""
     roles = {1: "start", circuit.graph.target: "target"}
     levels = zip(state.from_source, state.from_target, circuit.graph.positions, strict=True)
@@ -111,56 +101,41 @@ def _vertices(circuit: CircuitResult, state: State) -> list[Mapping[str, Any]]:
 
 
 def _sizes_figure(story: Story, circuit: CircuitResult) -> Figure:
-    heads = ("vertices", "constants", "MSE", "largest error", "accuracy")
-    texts = [
-        (
-            str(row.vertices),
-            row.constants,
-            significant(row.mse),
-            significant(row.largest_error),
-            percent(row.accuracy),
-        )
-        for row in circuit.sizes
-    ]
+    texts, rows = [], []
+    for row in circuit.sizes:
+        mse, largest = significant(row.mse), significant(row.largest_error)
+        texts.append((str(row.vertices), row.constants, mse, largest, percent(row.accuracy)))
+        words = {"largest": largest, "accuracy": row.accuracy}
+        point = {"series": row.constants, "vertices": row.vertices, "loss": row.mse, **words}
+        rows += [point] if row.mse > 0 else []
     kinds = dict.fromkeys(row.constants for row in circuit.sizes)
     marks = (("circuit", "circle"), ("study", "square"))
     keys = [Key(kind, colour(n), shape) for kind, (n, shape) in zip(kinds, marks, strict=False)]
+    ticks = {"values": sorted({row.vertices for row in circuit.sizes}), "format": "d"}
+    frame = Frame(
+        "Error of the handcrafted network by number of vertices",
+        260,
+        Axis("vertices", "vertices of the largest graph", scale={"zero": False}, axis=ticks),
+        loss_axis(),
+        {
+            "constants": "series",
+            "vertices": "vertices",
+            "MSE": "loss .2e",
+            "largest error": "largest",
+            "accuracy": "accuracy .1%",
+        },
+    )
+    heads = ("vertices", "constants", "MSE", "largest error", "accuracy")
     return Figure(
         "How exact it is in larger graphs",
         "The same construction for graphs of every size, with constants that follow from the size "
         "and the wanted tolerance, and with those of WWZ24, which do not. An error of exactly "
         "0 has no place on the axis; the table has it.",
         _facts(story, circuit, "random graphs of each size, target 2", "MSE"),
-        charts=[Chart(_sizes_chart(circuit, keys))],
+        charts=[Chart(curves(rows, keys, frame, points=rows))],
         tables=[text_table("Error by number of vertices", heads, texts)],
         legend=keys,
     )
-
-
-def _sizes_chart(circuit: CircuitResult, keys: list[Key]) -> alt.LayerChart:
-    """Error on a logarithmic axis by number of vertices, a line for each choice of constants."""
-    rows = [
-        {
-            "series": row.constants,
-            "vertices": row.vertices,
-            "loss": row.mse,
-            "largest": significant(row.largest_error),
-            "accuracy": row.accuracy,
-        }
-        for row in circuit.sizes
-        if row.mse > 0
-    ]
-    ticks = {"values": sorted({row.vertices for row in circuit.sizes}), "format": "d"}
-    x = Axis("vertices", "vertices of the largest graph", scale={"zero": False}, axis=ticks)
-    words = {
-        "constants": "series",
-        "vertices": "vertices",
-        "MSE": "loss .2e",
-        "largest error": "largest",
-        "accuracy": "accuracy .1%",
-    }
-    name = "Error of the handcrafted network by number of vertices"
-    return curves(rows, keys, Frame(name, 260, x, loss_axis(), words), points=rows)
 
 
 def _directions_figure(story: Story, circuit: CircuitResult) -> Figure:

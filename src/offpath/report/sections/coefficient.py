@@ -29,7 +29,6 @@ TRUST = (
     Key("trusted", colour("estimate"), "circle"),
     Key("not trusted", colour("estimate"), "ring"),
 )
-WARNING = "no plateau: do not trust"
 MOST_LOSSES = 80  # points of one chain: what a small panel can show
 
 
@@ -102,13 +101,13 @@ def _path_figure(story: Story, path: Sequence[Point]) -> Figure:
     text = (
         "Above, the loss by true distance, a sudden fall of which is a phase change; below, the "
         "learning coefficient of snapshots from the same steps, with standard errors. Both share "
-        "one logarithmic axis."
+        "one logarithmic axis of steps."
     )
     if unseen := len(path) - len(rows):
         text += f" {unseen} estimates are not finite and left out."
     if span := estimate_span(rows):
         beyond = sum(not span[0] <= row["estimate"] <= span[1] for row in rows)
-        text += f" {beyond} that are not trusted lie beyond the axis, and are drawn at its edge."
+        text += f" {beyond} estimates that are not trusted lie beyond the axis, drawn at its edge."
     chart = _chart("Learning coefficient over the steps of pre-training", 190, x, rows)
     charts = []
     if lines:
@@ -156,14 +155,12 @@ def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
 
 
 def _sweep_chart(story: Story, sweep: Sweep) -> Chart:
-    """The coefficient by step size of the sampler; never without a warning if no plateau."""
+    """The coefficient by step size of the sampler, the plateau shaded."""
     rows, title = estimate_rows(story, sweep.points), network_title(story, sweep.checkpoint)
     scale = {"type": "log", "nice": False, "padding": 10}
     x = Axis("size", "step size of the sampler", scale=scale, axis=LOG_AXIS)
     name = f"Learning coefficient of {title} by step size"
-    warned = sweep.plateau or "no plateau" in sweep.verdict
-    verdict = sweep.verdict if warned else f"{WARNING}; {sweep.verdict}"
-    return Chart(_chart(name, 170, x, rows, sweep.plateau), title, sentence(verdict))
+    return Chart(_chart(name, 170, x, rows, sweep.plateau), title, sentence(sweep.verdict))
 
 
 def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:

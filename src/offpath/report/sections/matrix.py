@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from offpath.report.parts import Column, Entry, Figure, Section, Story, Table, TableRow, score_entry
+from offpath.report.parts import Entry, Figure, Section, Story, Table, TableRow, score_entry
 from offpath.report.words import thousands
 from offpath.results import Cell, Labels, Matrix, Predictor
 from offpath.slices import POOLED, Slice
@@ -73,5 +73,5 @@ def _table(
         )
         for row in ordered(matrix)
     ]
-    heads = [Column(name, f"n {thousands(matrix.count(w, where))}") for name, w, where in places]
-    return Table(title, [Column("predictor"), *heads], rows, "heat")
+    heads = [f"{name}\nn {thousands(matrix.count(w, where))}" for name, w, where in places]
+    return Table(title, ["predictor", *heads], rows, "heat")

@@ -5,7 +5,6 @@ import altair as alt
 from offpath.report.marks import Axis, Frame, bars, share_axis
 from offpath.report.parts import (
     Chart,
-    Column,
     Entry,
     Figure,
     Key,
@@ -24,7 +23,7 @@ from offpath.report.study_words import (
     origin_sentences,
     stratum,
 )
-from offpath.report.words import error_interval, percent, significant
+from offpath.report.words import NO_BREAK, error_interval, percent, significant
 from offpath.results import Scores, Study, StudyQuantity, StudyStratum
 from offpath.slices import ON_PATH, SPLIT_STRATA, Slice
 
@@ -54,17 +53,17 @@ def section(story: Story) -> Section:
 def _published_figure(story: Story, study: Study) -> Figure:
     heads = ("mean squared error", "published", "this run and its interval", "re-measured")
     rows = [
-        TableRow(
-            quantity.title,
-            [Entry([quantity.published]), _error(quantity.pooled), Entry([_remeasured(quantity)])],
-        )
-        for quantity in study.quantities
+        TableRow(q.title, [Entry([q.published]), _error(q.pooled), Entry([_remeasured(q)])])
+        for q in study.quantities
     ]
     title = "Published, measured here and re-measured"
-    tables = [Table(title, [Column(head) for head in heads], rows, "narrow")]
-    if study.differences:
+    tables = [Table(title, heads, rows, "narrow")]
+    parts: dict[str, list[str]] = {}
+    for option, values in study.differences.items():
+        parts.setdefault(option.split(".")[0], []).append(difference(option, *values))
+    if parts:
         heads = ("part", "options of this run, not those of WWZ24")
-        tables.append(text_table("Where the configuration differs", heads, _differences(study)))
+        tables.append(text_table("Where the configuration differs", heads, list(parts.items())))
     return Figure(
         "Published, this run, and re-measured",
         "Re-measured on the weights that WWZ24 published: as written is fine-tuning at the "
@@ -82,15 +81,7 @@ def _error(scores: Scores | None) -> Entry | None:
 def _remeasured(quantity: StudyQuantity) -> str:
     """What the published weights score again; a line breaks between two ways alone."""
     ways = (f"{score} {way}".strip() for way, score in quantity.remeasured.items())
-    return " / ".join(text.replace(" ", "\N{NO-BREAK SPACE}") for text in ways)
-
-
-def _differences(study: Study) -> list[tuple[str, list[str]]]:
-    """The options that differ, by part of the configuration."""
-    parts: dict[str, list[str]] = {}
-    for option, values in study.differences.items():
-        parts.setdefault(option.split(".")[0], []).append(difference(option, *values))
-    return list(parts.items())
+    return " / ".join(text.replace(" ", NO_BREAK) for text in ways)
 
 
 def _strata_figure(story: Story, study: Study) -> Figure:
@@ -143,7 +134,7 @@ def _strata_table(study: Study, slices: list[Slice]) -> Table:
         parts = {stratum(part): part for part in quantity.strata}
         cells = [_stratum_entry(parts[where]) if where in parts else None for where in slices]
         rows += [TableRow(quantity.title, cells)] if parts else []
-    columns = [Column(title) for title in ("figure", *(where.title for where in slices))]
+    columns = ["figure", *(where.title for where in slices)]
     return Table("The figures by stratum", columns, rows, "heat")
 
 

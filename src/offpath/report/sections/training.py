@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import altair as alt
 
 from offpath.networks import Network
-from offpath.report.marks import IN_LINE, STEPS, Axis, Frame, curves, label_colours, loss_axis
+from offpath.report.marks import IN_LINE, STEPS, Axis, Frame, curves, label_keys, loss_axis
 from offpath.report.parts import Chart, Figure, Key, Logged, Section, Story, colour
 from offpath.report.words import listed
 from offpath.slices import label_title
@@ -97,11 +97,6 @@ def _finetuning_figure(story: Story, trained: Sequence[Network]) -> Figure:
 def network_keys(networks: Sequence[Network]) -> list[Key]:
     """The series of a chart by network."""
     return [Key(network.title, colour(network.name)) for network in networks]
-
-
-def label_keys(max_vertices: int) -> list[Key]:
-    """The series of a chart by true distance."""
-    return [Key(title, ink) for title, ink in label_colours(max_vertices).items()]
 
 
 def distance_loss_chart(
