@@ -789,7 +789,7 @@ def test_an_imported_run_goes_through_all_verbs(tmp_path: Path, monkeypatch, cap
         "4,521 parameters: width 16, layers 2, heads 2, feed-forward 32, norm post without a final "
         "one; graphs of 3 to 5 vertices\n"
         "accuracy on pre-training questions: 0.0%: are --heads and --norm right? No tensor "
-        "tells them; remove the folder to try others\n"
+        "shows them; remove the folder to try others\n"
         "cast from float16 to float32\n"
         f"imported; next: `offpath finetune runs/{folder.name}`\n"
     )
