@@ -2,7 +2,6 @@ from functools import partial
 
 import pytest
 import torch
-from offpath.run.folder import Run
 from torch.optim import SGD, Adagrad, Adam, RMSprop
 
 from offpath.compute import Compute
@@ -11,6 +10,7 @@ from offpath.fit.checkpoints import load_progress, new_model, save_progress
 from offpath.fit.optimizer import learning_rate, make_optimizer, state_tensors
 from offpath.fit.transformer import Transformer
 from offpath.recipes import laptop, paper
+from offpath.run.folder import Run
 
 
 def test_the_laptops_rate_warms_up_holds_and_falls_to_one_percent():

@@ -116,8 +116,8 @@ def test_hooks_on_layers_and_their_attention_fire_in_every_pass(
         forward(model, tokens)
         assert fired == expected
         fired.clear()
-    training = c.training("pretrain")
-    next(train(model, make_optimizer(model, training), training, [batch(c)]))
+    training = configuration.training("pretrain")
+    next(train(model, make_optimizer(model, training), training, [batch(configuration)]))
     assert fired == expected
 
 
