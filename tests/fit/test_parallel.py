@@ -102,8 +102,8 @@ def test_two_processes_equal_one(whole: Run, halves: Run, tmp_path: Path):
     two = started([*TWO, "-m", "offpath", "pretrain", *OPTIONS], tmp_path)
     said, errors = two.communicate()
     assert two.returncode == 0, errors
-    assert "goes on from step 10" in said  # with the optimizer state of the first process
-    assert said.count("go on with `offpath finetune") == 1  # the first process alone speaks
+    assert "resumes from step 10" in said  # with the optimizer state of the first process
+    assert said.count("next: `offpath finetune") == 1  # the first process alone speaks
     run = the_run(tmp_path)
     assert weights(run) == weights(halves)  # bit by bit: a + b is b + a
     np.testing.assert_allclose(losses(run), losses(halves), atol=1e-12, rtol=0)
@@ -125,7 +125,7 @@ def test_a_killed_process_is_started_again_and_the_weights_are_the_same(tmp_path
         os.kill(_process_of(rank, folder), signal.SIGKILL)
         said, errors = both.communicate()
         assert both.returncode == 0, errors
-        assert "goes on from step" in said
+        assert "resumes from step" in said
         assert first < STEPS
         assert weights(the_run(folder)) == weights(expected)
         assert losses(the_run(folder)) == pytest.approx(losses(expected), rel=1e-12)
