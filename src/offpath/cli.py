@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows a ?
+    status = 0
     try:
         if words[:1] == ["help"] and words[1:]:
             words = [words[1], "--help"]
@@ -57,11 +58,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("offpath: interrupted; give the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+        status = 130
     except (InputError, OSError, MemoryError, RuntimeError) as error:
         print(f"offpath: {_one_line(error)}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(0)
+        status = 2
+    _end_joined(status)
+    sys.exit(status)
+
+
+def _end_joined(status: int) -> None:
+    """End at once where other processes would wait for this one (torch is loaded where they do)."""
+    if "offpath.compute" in sys.modules:
+        from offpath.compute import end_joined
+
+        end_joined(status)
 
 
 def _one_line(error: Exception) -> str:

@@ -42,8 +42,6 @@ def run(words: list[str]) -> None:
         if is_done(begun):
             print(f"{begun.folder} is done; only its report is made anew")
         show_progress(begun, experiment(begun, machine))
-    if machine.rank:
-        return
     show_matrix(begun)
     print(f"report: {begun.report}")
 
