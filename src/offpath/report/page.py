@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import altair
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -23,6 +22,8 @@ from offpath.run.files import write_file
 from offpath.run.folder import Run, sessions, working_on
 from offpath.run.provenance import note_made
 from offpath.slices import ON_PATH, SPLIT_STRATA
+
+VEGA_LITE = "6.4"  # the version in which charts are written
 
 
 def write_report(run: Run) -> Path:
@@ -100,7 +101,7 @@ def _options(run: Run) -> dict[str, dict[str, Any]]:
 def _specifications(contents: list[Section]) -> dict[str, dict[str, Any]]:
     """Every chart by its place, as the template counts them: section, figure, chart."""
     return {
-        f"{section.anchor}-{i}-{j}": chart.chart.to_dict(validate=False)
+        f"{section.anchor}-{i}-{j}": chart.chart
         for section in contents
         for i, figure in enumerate(section.figures, start=1)
         for j, chart in enumerate(figure.charts, start=1)
@@ -109,6 +110,5 @@ def _specifications(contents: list[Section]) -> dict[str, dict[str, Any]]:
 
 @cache
 def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed in one script, in the version that Altair writes for."""
-    version = ".".join(altair.SCHEMA_VERSION.split(".")[:2])
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version)
+    """Vega, Vega-Lite and vega-embed in one script."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-import altair as alt
-
 from offpath.networks import Network, networks
 from offpath.report import words
 from offpath.results import RESULTS, Matrix, Result, Scores, read_result
@@ -18,6 +16,7 @@ from offpath.run.metrics import read_metrics
 from offpath.slices import Slice
 
 R = TypeVar("R", bound=Result)
+Spec = dict[str, Any]
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
 
 
@@ -52,7 +51,8 @@ class Key(NamedTuple):
 class Chart(NamedTuple):
     """A chart with its own title and a line beneath it, which may be empty."""
 
-    chart: alt.TopLevelMixin
+    chart: Spec
+    """In Vega-Lite."""
     title: str = ""
     text: str = ""
 
@@ -131,14 +131,14 @@ class Card(NamedTuple):
 class Section:
     """A heading of the table of contents and what stands under it; an empty one is not shown."""
 
-    anchor: str
-    title: str
     text: str = ""
     figures: Sequence[Figure] = ()
     missing: Sequence[Missing] = ()
     cards: Sequence[Card] = ()
     statement: str = ""
     terms: Sequence[tuple[str, str]] = ()
+    anchor: str = ""
+    title: str = ""
 
     @property
     def empty(self) -> bool:

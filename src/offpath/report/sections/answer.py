@@ -11,12 +11,8 @@ FINETUNED = "finetuned"
 LEARNED = 0.9  # accuracy on the pre-training distribution: below, generalization is no question
 
 
-def section(story: Story) -> Section:
+def section(story: Story, matrix: Matrix) -> Section:
     """The accuracy beyond what fine-tuning shows, beside what it must be compared with."""
-    matrix = story.get(Matrix)
-    anchor, title = "answer", "The answer in short"
-    if matrix is None:
-        return Section(anchor, title, missing=story.missing(Matrix))
     keys = predictor_keys(matrix, compared(story))
     rows = accuracy_rows(matrix, ANY_TARGET, HEADLINE if story.trains else SPLIT_STRATA, keys)
     figure = Figure(
@@ -35,7 +31,7 @@ def section(story: Story) -> Section:
     text = "All numbers are on test e, where the target may be any vertex."
     if not story.trains:
         text = f"{text} Nothing was trained in this run: its weights are handcrafted."
-        return Section(anchor, title, text, [figure], statement=words.circuit_sentences(matrix))
+        return Section(text, [figure], statement=words.circuit_sentences(matrix))
     text = (
         f"{text} One predictor is called above or below another only if their "
         "95 % intervals do not overlap."
@@ -43,7 +39,7 @@ def section(story: Story) -> Section:
     answer_cards = cards(matrix, [name for name in keys if name != FINETUNED])
     gaps = () if answer_cards else story.untrained() or [story.gap(Matrix)]  # or measured before
     statement = words.paragraph(_warning(matrix), headline(matrix))
-    return Section(anchor, title, text, [figure], gaps, answer_cards, statement)
+    return Section(text, [figure], gaps, answer_cards, statement)
 
 
 def headline(matrix: Matrix) -> str:

@@ -6,21 +6,19 @@ estimate that is not finite has no place on an axis and is left out.
 
 from collections.abc import Sequence
 
-import altair as alt
-
 from offpath.networks import network
 from offpath.report.marks import (
     IN_LINE,
     LOG_AXIS,
-    Axis,
     Frame,
     Row,
+    axis,
     curves,
     intervals,
     log_step_axis,
     thinned,
 )
-from offpath.report.parts import Chart, Figure, Key, Section, Story, colour, text_table
+from offpath.report.parts import Chart, Figure, Key, Section, Spec, Story, colour, text_table
 from offpath.report.sections.training import distance_loss_chart, label_keys
 from offpath.report.words import sentence, setting, significant, thousands
 from offpath.results import LearningCoefficients, Point, Sweep, Trace
@@ -32,12 +30,8 @@ TRUST = (
 MOST_LOSSES = 80  # points of one chain: what a small panel can show
 
 
-def section(story: Story) -> Section:
+def section(story: Story, result: LearningCoefficients) -> Section:
     """The learning coefficient along pre-training and of single networks, and which to trust."""
-    result = story.get(LearningCoefficients)
-    anchor, title = "coefficient", "The learning coefficient"
-    if result is None:
-        return Section(anchor, title, missing=story.missing(LearningCoefficients))
     path = [p for p in result.points if p.network == "pretrained" and p.step]
     single = [p for p in result.points if p not in path or "-step" not in p.checkpoint]
     figures = [_path_figure(story, path)] if estimate_rows(story, path) else []
@@ -50,7 +44,7 @@ def section(story: Story) -> Section:
         "estimated by sampling weights near the solution (stochastic gradient Langevin dynamics), "
         "which can fail; an estimate that did not pass its checks is marked as not trusted."
     )
-    return Section(anchor, title, text, figures)
+    return Section(text, figures)
 
 
 def network_title(story: Story, checkpoint: str) -> str:
@@ -158,7 +152,7 @@ def _sweep_chart(story: Story, sweep: Sweep) -> Chart:
     rows = estimate_rows(story, sweep.points, "step_size")
     title = network_title(story, sweep.checkpoint)
     scale = {"type": "log", "nice": False, "padding": 10}
-    x = Axis("step_size", "step size of the sampler", scale=scale, axis=LOG_AXIS)
+    x = axis("step_size", "step size of the sampler", scale, **LOG_AXIS)
     name = f"Learning coefficient of {title} by step size"
     return Chart(_chart(name, 170, x, rows, sweep.plateau), title, sentence(sweep.verdict))
 
@@ -183,7 +177,7 @@ def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:
     )
 
 
-def _trace_chart(traces: Sequence[Trace]) -> alt.LayerChart:
+def _trace_chart(traces: Sequence[Trace]) -> Spec:
     """The loss along each chain of the sampler."""
     rows = []
     for trace in traces:
@@ -191,20 +185,20 @@ def _trace_chart(traces: Sequence[Trace]) -> alt.LayerChart:
         points = thinned(list(enumerate(trace.losses)), MOST_LOSSES)
         rows += [{**row, "place": i / max(1, end), "loss": x} for i, x in points if x is not None]
     percents = {"tickCount": 3, "format": "~%", "labelFlush": True}
-    x = Axis("place", "share of the chain", scale={"nice": False}, axis=percents)
-    y = Axis("loss", scale={"zero": False}, axis={"tickCount": 3, "format": ".3~g"})
+    x = axis("place", "share of the chain", {"nice": False}, **percents)
+    y = axis("loss", None, {"zero": False}, tickCount=3, format=".3~g")
     frame = Frame(f"Loss along {len(traces)} chains", 100, x, y, {"chain": "line"})
     return curves(rows, TRUST[:1], frame, width=1.0)
 
 
 def _chart(
-    name: str, height: int, x: Axis, rows: Sequence[Row], band: tuple[float, float] | None = None
-) -> alt.LayerChart:
+    name: str, height: int, x: Spec, rows: Sequence[Row], band: tuple[float, float] | None = None
+) -> Spec:
     """Estimates with error bars: filled if trusted, hollow if not."""
     span = estimate_span(rows)
     scale = {"domain": list(span), "clamp": True} if span else {"zero": False}
     look = {"tickCount": 4, "format": ".4~r", **IN_LINE}
-    y = Axis("estimate", "learning coefficient", scale=scale, axis=look)
+    y = axis("estimate", "learning coefficient", scale, **look)
     words = {"network": "network", "estimate": "text", "trusted": "trust"}
     return intervals(rows, TRUST[:1], Frame(name, height, x, y, words, band=band), joined=True)
 

@@ -1,21 +1,15 @@
 """The section on the data: true distances of the evaluation sets, drawn and exact."""
 
-import altair as alt
-
-from offpath.report.marks import DISTANCES, Axis, Frame, bars
-from offpath.report.parts import Chart, Figure, Key, Section, Story, colour
+from offpath.report.marks import DISTANCES, Frame, axis, bars, name_axis
+from offpath.report.parts import Chart, Figure, Key, Section, Spec, Story, colour
 from offpath.results import Labels, LabelWorld
 from offpath.slices import label_title
 
 DRAWN = Key("drawn", colour("bar"), "square")
 
 
-def section(story: Story) -> Section:
+def section(story: Story, labels: Labels) -> Section:
     """How far the targets of every distribution lie from vertex 1."""
-    labels = story.get(Labels)
-    anchor, title = "data", "The data"
-    if labels is None:
-        return Section(anchor, title, missing=story.missing(Labels))
     figure = Figure(
         f"True distances of the {len(labels.worlds)} distributions",
         "Bars: share of the frozen evaluation set. Ticks: the exact probability, computed in "
@@ -29,10 +23,10 @@ def section(story: Story) -> Section:
         layout="grid",
     )
     text = "How far the target lies from vertex 1, in training and in every test."
-    return Section(anchor, title, text, [figure])
+    return Section(text, [figure])
 
 
-def _chart(world: LabelWorld, max_vertices: int) -> alt.LayerChart:
+def _chart(world: LabelWorld, max_vertices: int) -> Spec:
     rows = [
         {
             "series": DRAWN.title,
@@ -46,8 +40,8 @@ def _chart(world: LabelWorld, max_vertices: int) -> alt.LayerChart:
     frame = Frame(
         f"Share of each true distance in {world.title}, with exact probabilities",
         130,
-        Axis("label", kind="N", axis=DISTANCES),
-        Axis("share", axis={"format": "~%", "tickCount": 4}),
+        name_axis("label", **DISTANCES),
+        axis("share", format="~%", tickCount=4),
         {
             "true distance": "label",
             "drawn": "drawn",

@@ -12,12 +12,9 @@ KINDS = ("trained", "handcrafted", "rule")
 Write = Callable[[Cell | None], Entry | None]
 
 
-def section(story: Story) -> Section:
+def section(story: Story, matrix: Matrix) -> Section:
     """Every predictor on every distribution, pooled."""
-    anchor, title = "matrix", "The test matrix"
-    matrix, labels = story.get(Matrix), story.get(Labels)
-    if matrix is None:
-        return Section(anchor, title, missing=story.missing(Matrix))
+    labels = story.get(Labels)
     resamples = thousands(matrix.bootstrap_resamples)
     figure = Figure(
         "Every predictor on every distribution",
@@ -38,7 +35,7 @@ def section(story: Story) -> Section:
         "not have. Read this table together with the next section."
     )
     terms = [(world.title, world.description) for world in labels.worlds] if labels else []
-    return Section(anchor, title, text, [figure], terms=terms)
+    return Section(text, [figure], terms=terms)
 
 
 def ordered(matrix: Matrix) -> list[Predictor]:

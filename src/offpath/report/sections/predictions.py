@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from offpath.report.marks import Axis, Frame, density
+from offpath.report.marks import Frame, axis, density
 from offpath.report.parts import Chart, Figure, Section, Story
 from offpath.report.sections.matrix import ordered
 from offpath.results import Matrix, PredictionCounts, Predictions
@@ -16,12 +16,8 @@ FAINTEST = 0.002  # share of a true distance below which a bin cannot be seen
 PANEL = 124
 
 
-def section(story: Story) -> Section:
+def section(story: Story, matrix: Matrix, predictions: Predictions) -> Section:
     """What each predictor answers for each true distance, on each distribution."""
-    anchor, title = "predictions", "What the networks predict"
-    matrix, predictions = story.get(Matrix), story.get(Predictions)
-    if matrix is None or predictions is None:
-        return Section(anchor, title, missing=story.missing(Matrix, Predictions))
     titles = {row.predictor: _wrapped(row.title) for row in ordered(matrix)}
     worlds = {world.world: world.title for world in matrix.worlds}
     rows = [
@@ -47,7 +43,7 @@ def section(story: Story) -> Section:
         charts=[Chart(density(rows, list(titles.values()), list(worlds.values()), frame))],
         layout="wide",
     )
-    return Section(anchor, title, "Predictors down, distributions across.", [figure])
+    return Section("Predictors down, distributions across.", [figure])
 
 
 def _bins(
@@ -75,16 +71,15 @@ def _bins(
 
 def _frame(predictions: Predictions, largest: int) -> Frame:
     step = 2 if largest < 10 else 4  # few labels, so that "no path" has room beside them
-    axis = {"values": [*range(1, largest - step // 2, step), largest], "labelOverlap": False}
+    look = {"values": [*range(1, largest - step // 2, step), largest], "labelOverlap": False}
     words = f"datum.value == {largest} ? ['no', 'path'] : datum.label"
     across = {"domain": [0.4, largest + 0.6], "nice": False}
     up = {"domain": [predictions.lowest, predictions.highest], "nice": False}
-    x_axis = {**axis, "labelExpr": words}
     return Frame(
         "Two-dimensional histograms of true distance by predicted value",
         PANEL,
-        Axis("left", "true distance", until="right", scale=across, axis=x_axis),
-        Axis("low", "prediction", until="high", scale=up, axis=axis),
+        axis("left", "true distance", across, **{**look, "labelExpr": words}),
+        axis("low", "prediction", up, **look),
         {
             "true distance": "truth",
             "prediction from": "low",

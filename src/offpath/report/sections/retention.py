@@ -6,12 +6,10 @@ one accuracy counts as above another where their 95 % intervals do not overlap.
 
 from collections.abc import Mapping, Sequence
 
-import altair as alt
-
 from offpath.networks import network
 from offpath.report import marks
-from offpath.report.marks import Axis, Frame, curves, intervals, loss_axis, share_axis
-from offpath.report.parts import SHAPES, Chart, Figure, Key, Story, colour, text_table
+from offpath.report.marks import Frame, axis, curves, intervals, loss_axis, share_axis
+from offpath.report.parts import SHAPES, Chart, Figure, Key, Spec, Story, colour, text_table
 from offpath.report.sections.strata import ACCURACY_WORDS, accuracy_row, strata_frame
 from offpath.report.words import LEVELS, listed, percent, relation, setting, thousands
 from offpath.results import Cell, Matrix, Retention, Robustness
@@ -112,7 +110,7 @@ def _path_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
     )
 
 
-def _path_chart(where: Slice, cells: Mapping[int, Cell], trained: Cell | None) -> alt.LayerChart:
+def _path_chart(where: Slice, cells: Mapping[int, Cell], trained: Cell | None) -> Spec:
     """Accuracy on one stratum over the steps; the dashed line is the trained network."""
     rows = [{"step": s, **accuracy_row(START.title, where, c)} for s, c in cells.items()]
     frame = Frame(
@@ -126,11 +124,11 @@ def _path_chart(where: Slice, cells: Mapping[int, Cell], trained: Cell | None) -
     return intervals(rows, [START], frame, joined=True)
 
 
-def _steps(steps: Sequence[int]) -> Axis:
+def _steps(steps: Sequence[int]) -> Spec:
     """Steps from 0, the later ones closer together."""
     scale = {"type": "symlog", "constant": 10, "domain": [0, max(steps)], "nice": False}
     look = {"values": list(steps), "format": "d", "grid": False, **marks.GREEDY}
-    return Axis("step", scale=scale, axis=look)
+    return axis("step", None, scale, **look)
 
 
 def _ends_figure(story: Story, retention: Retention, trained: Cells) -> Figure:

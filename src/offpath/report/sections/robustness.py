@@ -7,7 +7,7 @@ between the solutions.
 from collections.abc import Sequence
 from statistics import median
 
-from offpath.report.marks import Axis, Frame, curves, loss_axis, share_axis, thinned
+from offpath.report.marks import Frame, axis, curves, loss_axis, share_axis, step_axis, thinned
 from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, colour, text_table
 from offpath.report.sections import retention
 from offpath.report.words import paragraph, percent, percent_interval, setting, significant
@@ -27,12 +27,8 @@ ALIGNED = {
 MOST_STEPS = 80  # points of one thin line
 
 
-def section(story: Story) -> Section:
+def section(story: Story, result: Robustness) -> Section:
     """What becomes of the exact solution under fine-tuning, noise and retraining."""
-    result = story.get(Robustness)
-    anchor, title = "robustness", "How robust the solutions are"
-    if result is None:
-        return Section(anchor, title, missing=story.missing(Robustness))
     text = (
         "Does training stay at the exact solution once it is there, and does it come back when "
         "the weights are perturbed?"
@@ -45,7 +41,7 @@ def section(story: Story) -> Section:
     figures += [_perturbed_figure(story, result)] if result.perturbed else []
     figures += [_basin_figure(story, result)] if result.graded else []
     figures += [_interpolation_figure(story, result)] if result.interpolations else []
-    return Section(anchor, title, text, figures, statement=statement)
+    return Section(text, figures, statement=statement)
 
 
 def ending(loss: float, limits: Sequence[float]) -> str:
@@ -109,7 +105,7 @@ def _perturbed_chart(
     frame = Frame(
         f"Loss while retraining at the rate {setting(rate)}",
         230,
-        Axis("step", "step", scale={"nice": False}, axis={"tickCount": 4}),
+        step_axis(4),
         loss_axis([*losses, result.exact_loss]),
         {"matrix": "matrix", "ends": "series"},
         (result.exact_loss, EXACT) if result.exact_loss else None,
@@ -169,7 +165,7 @@ def _basin_chart(result: Robustness, graded: Sequence[Graded]) -> Chart:
     frame = Frame(
         f"Loss before and after retraining by noise relative to {whole}",
         300,
-        Axis("noise", "relative noise on all weights", scale=scale, axis=look),
+        axis("noise", "relative noise on all weights", scale, **look),
         loss_axis([*(row["loss"] for row in rows), result.exact_loss]),
         {"when": "series", "noise": "noise ~g", "draw": "draw", "loss": "loss .3g"},
         (result.exact_loss, EXACT) if result.exact_loss else None,

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-import altair as alt
-
-from offpath.report.marks import DISTANCES, GROUPS, Axis, Frame, Row, intervals, share_axis
-from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, predictor_keys
+from offpath.report.marks import DISTANCES, GROUPS, Frame, Row, intervals, name_axis, share_axis
+from offpath.report.parts import Chart, Figure, Key, Section, Spec, Story, Table, predictor_keys
 from offpath.report.sections.matrix import slice_table
 from offpath.report.words import accuracy_interval
 from offpath.results import Matrix, Scores
@@ -20,12 +18,8 @@ ACCURACY_WORDS = {
 }
 
 
-def section(story: Story) -> Section:
+def section(story: Story, matrix: Matrix) -> Section:
     """Every predictor by stratum and by distance, on test e and on the other distributions."""
-    matrix = story.get(Matrix)
-    anchor, title = "strata", "By stratum and by distance"
-    if matrix is None:
-        return Section(anchor, title, missing=story.missing(Matrix))
     slices, distances = (*SPLIT_STRATA, *ISOLATION), matrix.distances()
     facts = story.facts(
         story.everyone,
@@ -60,7 +54,7 @@ def section(story: Story) -> Section:
     text = "Each stratum leaves the training data in its own way:"
     if not story.trains:
         text = "The strata are those by which trained networks are judged:"
-    return Section(anchor, title, text, [by_stratum, chart, by_distance], terms=terms)
+    return Section(text, [by_stratum, chart, by_distance], terms=terms)
 
 
 def _tables(matrix: Matrix, slices: Sequence[Slice]) -> list[Table]:
@@ -102,16 +96,13 @@ def strata_frame(rows: Sequence[Row], title: str) -> Frame:
     slices = {row["slice"] for row in rows}
     series = {row["series"] for row in rows}
     name = f"Accuracy of {len(series)} predictors on {len(slices)} strata of {title}"
-    axis = {"labelLimit": 140, "domain": False}
-    y = Axis("slice", kind="N", scale=GROUPS, axis=axis)
+    y = name_axis("slice", None, GROUPS, labelLimit=140, domain=False)
     return Frame(name, 18 * len(slices) * len(series), share_axis("accuracy"), y, ACCURACY_WORDS)
 
 
-def _distance_chart(
-    matrix: Matrix, distances: Sequence[Slice], keys: dict[str, Key]
-) -> alt.LayerChart:
+def _distance_chart(matrix: Matrix, distances: Sequence[Slice], keys: dict[str, Key]) -> Spec:
     rows = accuracy_rows(matrix, ANY_TARGET, distances, keys)
-    x = Axis("slice", "true distance", "N", scale=GROUPS, axis=DISTANCES)
+    x = name_axis("slice", "true distance", GROUPS, **DISTANCES)
     name = f"Accuracy of {len(keys)} predictors on test e by true distance"
     return intervals(
         rows, list(keys.values()), Frame(name, 280, x, share_axis("accuracy"), ACCURACY_WORDS)

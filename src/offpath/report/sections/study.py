@@ -1,14 +1,13 @@
 """The section that sets a run beside WWZ24: its figures, pooled as published, and by stratum."""
 
-import altair as alt
-
-from offpath.report.marks import Axis, Frame, bars, share_axis
+from offpath.report.marks import Frame, bars, name_axis, share_axis
 from offpath.report.parts import (
     Chart,
     Entry,
     Figure,
     Key,
     Section,
+    Spec,
     Story,
     Table,
     TableRow,
@@ -30,20 +29,12 @@ from offpath.slices import ON_PATH, SPLIT_STRATA, Slice
 BAND = 46  # height of the two bars of a quantity and the air around them
 
 
-def section(story: Story) -> Section:
-    """The run beside WWZ24; nothing, if the run trains nothing."""
-    anchor, title = "study", "Beside the figures of WWZ24"
-    if not story.trains:
-        return Section(anchor, title)
-    study = story.get(Study)
-    if study is None:
-        return Section(anchor, title, missing=story.missing(Study))
+def section(story: Story, study: Study) -> Section:
+    """The run beside WWZ24."""
     figures = [_published_figure(story, study)]
     if any(quantity.pooled for quantity in study.quantities):
         figures.append(_strata_figure(story, study))
     return Section(
-        anchor,
-        title,
         text=f"WWZ24 is {study.source}. {' '.join(origin_sentences(study, named=False))}",
         figures=figures,
         statement=" ".join(hidden_sentences(study, detailed=False)),
@@ -101,7 +92,7 @@ def _strata_figure(story: Story, study: Study) -> Figure:
     )
 
 
-def _strata_chart(study: Study, keys: list[Key]) -> alt.LayerChart:
+def _strata_chart(study: Study, keys: list[Key]) -> Spec:
     """Two stacked bars for each quantity: its examples, and its squared error, by stratum."""
     rows = []
     for quantity in study.quantities:
@@ -120,8 +111,8 @@ def _strata_chart(study: Study, keys: list[Key]) -> alt.LayerChart:
     frame = Frame(
         f"Shares of examples and of squared error by stratum in {count} figures of WWZ24",
         BAND * count,
-        share_axis("left", "share", 5)._replace(until="right"),
-        Axis("quantity", kind="N", scale=air, axis=look),
+        share_axis("left", "share", 5),
+        name_axis("quantity", None, air, **look),
         {"figure": "quantity", "examples of": "series", "share of": "measure", "share": "share"},
     )
     return bars(rows, keys, frame, beside="measure")

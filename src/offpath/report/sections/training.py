@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-import altair as alt
-
 from offpath.networks import Network
-from offpath.report.marks import IN_LINE, STEPS, Axis, Frame, curves, label_keys, loss_axis
-from offpath.report.parts import Chart, Figure, Key, Logged, Section, Story, colour
+from offpath.report.marks import IN_LINE, Frame, axis, curves, loss_axis, step_axis
+from offpath.report.parts import Chart, Figure, Key, Logged, Section, Spec, Story, colour
 from offpath.report.words import listed
 from offpath.slices import label_title
 
@@ -17,9 +15,9 @@ LEAST_EXAMPLES = 100  # behind a point of one true distance: fewer show noise, n
 
 def section(story: Story) -> Section:
     """Losses of every network whose training has begun, and which have not; else nothing."""
-    anchor, title, c = "training", "Training", story.run.configuration
+    c = story.run.configuration
     if not any(network.training for network in story.networks):
-        return Section(anchor, title)
+        return Section()
     logged = {line.network for line in story.metrics}
     active = [network for network in story.networks if network.name in logged]
     finetuned = [network for network in active if network.made_by == "finetune"]
@@ -36,7 +34,7 @@ def section(story: Story) -> Section:
             " The pre-trained weights were imported, not trained here (SHA-256 "
             f"{c.imported[:12]}…), so there is no curve of pre-training."
         )
-    return Section(anchor, title, text, figures, story.untrained())
+    return Section(text, figures, story.untrained())
 
 
 def _pretraining_figures(story: Story, network: Network) -> list[Figure]:
@@ -91,14 +89,24 @@ def _finetuning_figure(story: Story, trained: Sequence[Network]) -> Figure:
     )
 
 
+def label_keys(max_vertices: int) -> list[Key]:
+    """A colour for each true distance, from near to far, and a grey for "no path"."""
+    keys = []
+    for label in range(1, max_vertices):
+        place = 2 * (label - 1) / max(1, max_vertices - 2)  # 0 near, 1 middle, 2 far
+        ends = ("middle", "near") if place <= 1 else ("far", "middle")
+        share = round(100 * (place if place <= 1 else place - 1))
+        mixed = f"color-mix(in oklch, {colour(ends[0])} {share}%, {colour(ends[1])})"
+        keys.append(Key(label_title(label, max_vertices), mixed))
+    return [*keys, Key(label_title(max_vertices, max_vertices), colour("no_path"))]
+
+
 def network_keys(networks: Sequence[Network]) -> list[Key]:
     """The series of a chart by network."""
     return [Key(network.title, colour(network.name)) for network in networks]
 
 
-def distance_loss_chart(
-    lines: Sequence[Logged], max_vertices: int, x: Axis = STEPS
-) -> alt.LayerChart:
+def distance_loss_chart(lines: Sequence[Logged], max_vertices: int, x: Spec | None = None) -> Spec:
     """Training loss of each true distance, on a logarithmic axis."""
     points = pooled(lines)
     rows = [
@@ -108,24 +116,26 @@ def distance_loss_chart(
         if loss > 0
     ]
     name = f"training loss by true distance up to step {max(line.step for line in lines)}"
-    return curves(rows, label_keys(max_vertices), Frame(name, 300, x, loss_axis()))
+    return curves(rows, label_keys(max_vertices), Frame(name, 300, x or step_axis(), loss_axis()))
 
 
-def _loss_chart(lines: Sequence[Logged], networks: Sequence[Network]) -> alt.LayerChart:
+def _loss_chart(lines: Sequence[Logged], networks: Sequence[Network]) -> Spec:
     rows = [
         {"series": network.title, "step": point.step, "loss": point.loss}
         for network in networks
         for point in pooled([line for line in lines if line.network == network.name])
         if point.loss > 0
     ]
-    return curves(rows, network_keys(networks), Frame("training loss", 300, STEPS, loss_axis()))
+    return curves(
+        rows, network_keys(networks), Frame("training loss", 300, step_axis(), loss_axis())
+    )
 
 
-def _rate_chart(lines: Sequence[Logged]) -> alt.LayerChart:
+def _rate_chart(lines: Sequence[Logged]) -> Spec:
     key = Key("learning rate", colour("muted"))
     rows = [{"series": key.title, "step": p.step, "rate": p.learning_rate} for p in pooled(lines)]
-    rate = Axis("rate", key.title, axis={"tickCount": 2, "format": "~g", **IN_LINE})
-    return curves(rows, [key], Frame(key.title, 90, STEPS, rate))
+    rate = axis("rate", key.title, None, tickCount=2, format="~g", **IN_LINE)
+    return curves(rows, [key], Frame(key.title, 90, step_axis(), rate))
 
 
 def pooled(lines: Sequence[Logged]) -> list[Logged]:
