@@ -1,9 +1,6 @@
-"""The comparison with WWZ24 as sentences: each is computed from the numbers of `study.json`.
+"""The comparison with WWZ24 as sentences: each is computed from the numbers of `study.json`."""
 
-In: the record of one run. Out: sentences for the page and the terminal.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from offpath.report.words import listed, percent, setting, significant
@@ -17,7 +14,6 @@ SHOWN = (TRAINED, SEEN, ON_PATH)
 """Fine-tuning shows questions of these; vertex ids on the path are apart where they are known."""
 MOST = 0.5
 """An error comes from some examples above this share of it, or above their share of the whole."""
-IMPORTED_DIGITS = 8
 TWO = "vertex 2, the target of pre-training,"
 DILUTION = {
     "lowers": f"are diluted: {TWO} is the target in",
@@ -32,34 +28,24 @@ CONFOUNDING = {
 
 def origin_sentences(study: Study, named: bool) -> list[str]:
     """Which options are those of WWZ24, and, if `named`, each option that is not."""
-    others = {o: d for o, d in study.differences.items() if not o.startswith("finetune.")}
-    finetuning = {o: d for o, d in study.differences.items() if o not in others}
+    finetuning = {o: d for o, d in study.differences.items() if o.startswith("finetune.")}
+    others = {o: d for o, d in study.differences.items() if o not in finetuning}
     differ = list(dict.fromkeys(option.split(".")[0] for option in others))
     known = [part for part in PARTS if part != "pretrain" or study.imported is None]
-    sentences = []
-    if study.imported is not None:
-        sentences.append(
-            f"The weights are imported (SHA-256 {study.imported[:IMPORTED_DIGITS]}…); how they "
-            "were pre-trained is not known here."
-        )
-    if same := [PARTS[part] for part in known if part not in differ]:
-        sentences.append(f"The same as in WWZ24: {listed(same)}.")
-    if differ:
-        parts = listed([PARTS.get(part, part) for part in differ])
-        sentences.append(f"Not the same as in WWZ24: {parts} ({_options(others, named)}).")
-    if finetuning:
-        sentences.append(
-            "Fine-tuning is neither way of WWZ24; compared with the nearer one, "
-            f"{study.finetuned}: {_options(finetuning, named)}."
-        )
-    else:
-        sentences.append(f"Fine-tuning is that of WWZ24, {study.finetuned}.")
-    if "graphs" in differ:
-        sentences.append(
-            "Other graphs make other distributions: the figures of this run are not the quantities "
-            "of WWZ24, and cannot be compared with the published ones one by one."
-        )
-    return sentences
+    same = [PARTS[part] for part in known if part not in differ]
+    nearer = f"compared with the nearer one, {study.finetuned}: {_options(finetuning, named)}."
+    sentences = {
+        f"The weights are imported (SHA-256 {study.imported!s:.8}…); how they were pre-trained is "
+        "not known here.": study.imported,
+        f"The same as in WWZ24: {listed(same)}.": same,
+        f"Not the same as in WWZ24: {listed([PARTS.get(part, part) for part in differ])} "
+        f"({_options(others, named)}).": differ,
+        f"Fine-tuning is neither way of WWZ24; {nearer}": finetuning,
+        f"Fine-tuning is that of WWZ24, {study.finetuned}.": not finetuning,
+        "Other graphs make other distributions: the figures of this run are not the quantities of "
+        "WWZ24, and cannot be compared with the published ones one by one.": "graphs" in differ,
+    }
+    return [sentence for sentence, holds in sentences.items() if holds]
 
 
 def hidden_sentences(study: Study, detailed: bool = True) -> list[str]:
@@ -67,46 +53,26 @@ def hidden_sentences(study: Study, detailed: bool = True) -> list[str]:
 
     If `detailed`, also by how much, and which stratum has most of the error.
     """
-    quantities = {one.quantity: one for one in study.quantities}
-    diluted: dict[str, list[str]] = {way: [] for way in DILUTION}
-    for quantity in (quantities[name] for name in ON_PATH_SCORES):
-        share = sum(p.share_of_examples for p in quantity.strata if stratum(p) == TRAINED)
-        rest = [p for p in quantity.strata if stratum(p) != TRAINED]
-        if quantity.pooled and share and rest:
-            without = sum(p.count * p.mse for p in rest) / sum(p.count for p in rest)
-            mse = quantity.pooled.mse
-            numbers = f" (MSE {significant(without)} without it, {significant(mse)} with it)"
-            text = f"{percent(share)} of {_data(quantity)}{numbers if detailed else ''}"
-            diluted[_effect(without, mse)].append(text)
-    confounded: dict[str, list[str]] = {way: [] for way in CONFOUNDING}
-    for quantity in (quantities[name] for name in OFF_PATH_SCORES):
-        never = [part for part in quantity.strata if stratum(part) not in SHOWN]
-        examples = sum(part.share_of_examples for part in never)
-        if error := sum(part.share_of_error or 0.0 for part in never):
-            way = "most" if error > min(examples, MOST) else "less"
-            confounded[way].append(
-                f"{percent(error)} of the squared error of {_data(quantity)} on {percent(examples)}"
-                f" of its examples{_largest_part(quantity) if detailed else ''}"
-            )
+    diluted, confounded = _dilutions(study, detailed), _confoundings(study, detailed)
     return [
-        *_sentences("on-path scores", DILUTION, diluted),
-        *_sentences("off-path scores", CONFOUNDING, confounded),
+        *_sentences("on-path scores", DILUTION, list(diluted)),
+        *_sentences("off-path scores", CONFOUNDING, list(confounded)),
     ]
 
 
 def mixture_sentence(study: Study) -> str:
     """What the published figures pool, in the distributions of WWZ24."""
     titles = {quantity.world: _data(quantity) for quantity in study.quantities}
-    diluted, confounded = [], []
-    for world, shares in study.mixture.items():
-        if "absent" in shares:
-            both = f"{percent(shares['absent'])} and {percent(shares['unreachable'])}"
-            confounded.append(f"{both} of {titles[world]}")
-        else:
-            diluted.append(f"{percent(shares['trained'])} of {titles[world]}")
+    pools = {titles[world]: shares for world, shares in study.mixture.items()}
+    two = [f"{percent(p['trained'])} of {data}" for data, p in pools.items() if "absent" not in p]
+    never = [
+        f"{percent(p['absent'])} and {percent(p['unreachable'])} of {data}"
+        for data, p in pools.items()
+        if "absent" in p
+    ]
     return (
-        f"In the distributions of WWZ24, vertex 2 is the target in {listed(diluted)}; absent and "
-        f"unreachable targets make up {listed(confounded)}."
+        f"In the distributions of WWZ24, vertex 2 is the target in {listed(two)}; absent and "
+        f"unreachable targets make up {listed(never)}."
     )
 
 
@@ -126,29 +92,45 @@ def _data(quantity: StudyQuantity) -> str:
     return "the fine-tuning data" if quantity.world == "finetuning" else quantity.title
 
 
-def _effect(rest: float, whole: float) -> str:
-    """What target 2 does to an error, as far as the digits that are shown tell."""
-    if significant(rest) == significant(whole):
-        return "leaves"
-    return "lowers" if rest > whole else "raises"
+def _dilutions(study: Study, detailed: bool) -> Iterator[tuple[str, str]]:
+    """What target 2 does to each on-path score, by the digits that are shown, and its share."""
+    for quantity in (q for q in study.quantities if q.quantity in ON_PATH_SCORES):
+        rest = [part for part in quantity.strata if stratum(part) != TRAINED]
+        share = sum(part.share_of_examples for part in quantity.strata if part not in rest)
+        if quantity.pooled and share and rest:
+            without = sum(part.count * part.mse for part in rest) / sum(part.count for part in rest)
+            one, other = significant(without), significant(quantity.pooled.mse)
+            effect = "lowers" if without > quantity.pooled.mse else "raises"
+            numbers = f" (MSE {one} without it, {other} with it)" if detailed else ""
+            text = f"{percent(share)} of {_data(quantity)}{numbers}"
+            yield "leaves" if one == other else effect, text
 
 
-def _largest_part(quantity: StudyQuantity) -> str:
-    """The stratum with the largest part of the error, in brackets."""
-    worst = max(quantity.strata, key=lambda part: part.share_of_error or 0.0)
-    share, examples = percent(worst.share_of_error or 0.0), percent(worst.share_of_examples)
-    return f" ({share} from {stratum(worst).phrase}, which are {examples} of the examples)"
+def _confoundings(study: Study, detailed: bool) -> Iterator[tuple[str, str]]:
+    """How much of off-path scores is of questions that fine-tuning never shows."""
+    for quantity in (q for q in study.quantities if q.quantity in OFF_PATH_SCORES):
+        never = [part for part in quantity.strata if stratum(part) not in SHOWN]
+        examples = sum(part.share_of_examples for part in never)
+        if error := sum(part.share_of_error or 0.0 for part in never):
+            worst = max(quantity.strata, key=lambda part: part.share_of_error or 0.0)
+            largest = (
+                f" ({percent(worst.share_of_error or 0.0)} from {stratum(worst).phrase}, which are "
+                f"{percent(worst.share_of_examples)} of the examples)"
+            )
+            yield (
+                "most" if error > min(examples, MOST) else "less",
+                f"{percent(error)} of the squared error of {_data(quantity)} on "
+                f"{percent(examples)} of its examples{largest if detailed else ''}",
+            )
 
 
 def _sentences(
-    scores: str, words: Mapping[str, str], ways: Mapping[str, list[str]]
-) -> Iterator[str]:
+    scores: str, words: Mapping[str, str], pairs: Sequence[tuple[str, str]]
+) -> list[str]:
     """A sentence for each way that occurs, about some of the scores where there are several."""
-    several = sum(map(bool, ways.values())) > 1
-    for way, parts in ways.items():
-        if parts:
-            subject = f"some {scores}" if several else scores
-            yield f"{subject[0].upper()}{subject[1:]} {words[way]} {listed(parts)}."
+    parts = {way: [text for w, text in pairs if w == way] for way in words}
+    start = f"Some {scores}" if sum(map(bool, parts.values())) > 1 else scores.capitalize()
+    return [f"{start} {words[way]} {listed(texts)}." for way, texts in parts.items() if texts]
 
 
 def _options(differences: Mapping[str, tuple[Any, Any]], named: bool) -> str:

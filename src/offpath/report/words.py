@@ -92,12 +92,12 @@ def thousands(count: int) -> str:
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Parts with commas, and "and" before the last.
+    """Parts with commas, and "and" before the last; nothing, if there are none.
 
     >>> listed(["a", "b", "c"])
     'a, b and c'
     """
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def sentence(text: str) -> str:
