@@ -23,13 +23,11 @@ IN_LINE = {"minExtent": 48, "maxExtent": 48}
 """Charts above each other stand in line, for the axes of all are equally wide."""
 GREEDY = {"labelOverlap": "greedy"}
 GROUPS = {"paddingInner": 0.35, "paddingOuter": 0.15}  # air between groups of marks
-DISTANCES = {
-    "labelAngle": 0,
-    "labelExpr": "split(datum.label, ' ')",  # "no path" on two lines
-    "labelOverlap": "parity",
-    "ticks": False,
-}
-DIAGONAL = {"width": 1, "strokeDash": [3, 2], "color": colour("muted"), "aria": False}
+DISTANCES = {"labelAngle": 0, "labelOverlap": "parity", "ticks": False,
+             "labelExpr": "split(datum.label, ' ')"}  # fmt: skip
+"""An axis of true distances, "no path" on two lines."""
+HEADER = {"title": None, "labelFontSize": 12, "labelFontWeight": "bold", "labelPadding": 4}
+STRENGTH = {"type": "sqrt", "domain": [0, 1], "range": [0, 1]}
 
 
 class Frame(NamedTuple):
@@ -74,6 +72,11 @@ def loss_axis(within: Iterable[float] = (), title: str | None = "mean squared er
     return axis("loss", title, scale, **LOG_AXIS, **IN_LINE)
 
 
+def step_axis(ticks: int = 8) -> Spec:
+    """`step` from its first to its last."""
+    return axis("step", "step", {"nice": False}, tickCount=ticks)
+
+
 def log_step_axis(first: int, last: int) -> Spec:
     """`step` from `first`, above 0, to `last` on a logarithmic axis that charts can share."""
     ends = [first / 1.06, 1.06 * max(last, first + 1)]  # marks at the ends stay inside
@@ -81,53 +84,42 @@ def log_step_axis(first: int, last: int) -> Spec:
     return axis("step", "step", scale, tickCount=6, format="~d", **GREEDY)
 
 
-def step_axis(ticks: int = 8) -> Spec:
-    """`step` from its first to its last."""
-    return axis("step", "step", {"nice": False}, tickCount=ticks)
-
-
-def intervals(
-    rows: Sequence[Row], keys: Sequence[Key], frame: Frame, *, joined: bool = False
-) -> Spec:
+def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
     """A mark in an interval for each row, from `low` to `high`; hollow where `hollow` is true.
 
-    Series stand side by side where the other axis has names; if `joined`, a faint line joins them.
+    Series stand side by side where the other axis has names; else a faint line joins them.
     """
-    flat = frame.y["type"] == "nominal"
-    value, channel, offset = (frame.x, "x", "yOffset") if flat else (frame.y, "y", "xOffset")
-    named = "nominal" in (frame.x["type"], frame.y["type"])
-    beside = {offset: {"field": "series", "type": "nominal", "sort": None}} if named else {}
+    flat, named = (a["type"] == "nominal" for a in (frame.y, frame.x))
+    value, channel = (frame.x, "x") if flat else (frame.y, "y")
+    beside = {"field": "series", "type": "nominal", "sort": None}
+    offset = {"yOffset": beside} if flat else {"xOffset": beside} if named else {}
     ends = {channel: {**value, "field": "low"}, f"{channel}2": {"field": "high"}}
     series = _colour(keys)
     hollow = {"test": "datum.hollow === true", "value": colour("paper")}
     marks = {"stroke": series, "fill": {**series, "condition": hollow}, "shape": _shape(keys)}
-    line = _layer(frame, "line", beside | {"color": series}, width=1.2, opacity=0.5, aria=False)
-    rule = _layer(frame, "rule", beside | {"color": series} | ends, width=2)
-    point = _layer(frame, "point", beside | marks, width=1.6, size=46, opacity=1)
-    return _boxed(frame, rows, [line, rule, point] if joined else [rule, point])
+    line = _layer(frame, "line", {"color": series}, strokeWidth=1.2, opacity=0.5, aria=False)
+    rule = _layer(frame, "rule", {**offset, "color": series, **ends}, strokeWidth=2)
+    point = _layer(frame, "point", {**offset, **marks}, strokeWidth=1.6, size=46, opacity=1)
+    return _boxed(frame, rows, *(() if offset else (line,)), rule, point)
 
 
 def curves(
-    rows: Sequence[Row],
-    keys: Sequence[Key],
-    frame: Frame,
-    *,
-    points: Sequence[Row] = (),
-    width: float = 1.5,
+    rows: Sequence[Row], keys: Sequence[Key], frame: Frame, points: Sequence[Row] = ()
 ) -> Spec:
-    """A line for each series, and for each `line` of it where rows have one.
+    """A line for each series, and a thin one for each `line` of it where rows have one.
 
     A row's `dash` is a shape of a key: line, dashed or dotted. `points` are drawn as marks.
     """
-    look = {"color": _colour(keys)}
+    series, width = {"color": _colour(keys)}, 1.5
+    look = dict(series)
     if any("line" in row for row in rows):
-        look["detail"] = {"field": "line", "type": "nominal"}
+        look["detail"], width = {"field": "line", "type": "nominal"}, 1.1
     if any("dash" in row for row in rows):
         look["strokeDash"] = _scaled("dash", list(DASHES), list(DASHES.values()))
-    line = _layer(frame, "line", look, width=width, strokeJoin="round", clip=True)
-    look = {"color": _colour(keys), "shape": _shape(keys)}
-    marks = _layer(frame, "point", look, points, filled=True, size=48, opacity=0.85)
-    return _boxed(frame, rows, [line, marks] if points else [line])
+    line = _layer(frame, "line", look, strokeWidth=width, strokeJoin="round", clip=True)
+    marks = {"filled": True, "size": 48, "opacity": 0.85}
+    marks = _layer(frame, "point", {**series, "shape": _shape(keys)}, points, **marks)
+    return _boxed(frame, rows, line, *((marks,) if points else ()))
 
 
 def bars(
@@ -137,14 +129,15 @@ def bars(
 
     Bars of the same name stand side by side by the field `beside`.
     """
-    air = {"sort": None, "scale": {"paddingInner": 0.12}}
-    offset = {"yOffset": {"field": beside, "type": "nominal", **air}} if beside else {}
-    ends = {"x2": {"field": "right"}} if frame.x["field"] == "left" else {}
-    look = {"color": _colour(keys), **offset, **ends}
-    bar = _layer(frame, "bar", look, stroke=colour("paper"), width=1)
-    at_tick = {"y": {**frame.y, "field": tick}}
-    line = _layer(frame, "tick", offset | at_tick, thickness=2, color=colour("ink"))
-    return _boxed(frame, rows, [bar, line] if tick else [bar])
+    air = {"type": "nominal", "sort": None, "scale": {"paddingInner": 0.12}}
+    look = {"yOffset": {"field": beside, **air}} if beside else {}
+    look |= {"x2": {"field": "right"}} if frame.x["field"] == "left" else {}
+    bar = {"color": _colour(keys), **look}
+    layers = [_layer(frame, "bar", bar, stroke=colour("paper"), strokeWidth=1)]
+    if tick:
+        at = {"y": {**frame.y, "field": tick}}
+        layers.append(_layer(frame, "tick", at, thickness=2, color=colour("ink")))
+    return _boxed(frame, rows, *layers)
 
 
 def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], frame: Frame) -> Spec:
@@ -153,29 +146,26 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
     A bin reaches from the fields of x and y to `right` and `high`. The dashed diagonal is where y
     is x. A title of a row may have several lines.
     """
-    x, y = frame.x, frame.y
-    strength = {"type": "sqrt", "domain": [0, 1], "range": [0, 1]}
-    opacity = {"field": "share", "type": "quantitative", "legend": None, "scale": strength}
-    ends = {"x2": {"field": "right"}, "y2": {"field": "high"}}
+    x, y = ({**place, "field": "at"} for place in (frame.x, frame.y))
+    opacity = {"field": "share", "type": "quantitative", "legend": None, "scale": STRENGTH}
+    look = {"x2": {"field": "right"}, "y2": {"field": "high"}, "opacity": opacity}
     # thousands of bins: the chart's own words must do
-    bins = _layer(frame, "rect", {**ends, "opacity": opacity}, fill=colour("density"), aria=False)
-    at = {"x": {**x, "field": "at"}, "y": {**y, "field": "at"}}
-    span = (min(row[x["field"]] for row in rows), max(row["right"] for row in rows))
-    diagonal = _layer(
-        frame._replace(words={}), *("line", at, [{"at": end} for end in span]), **DIAGONAL
-    )
-    words = {"title": None, "labelFontSize": 12, "labelFontWeight": "bold", "labelPadding": 4}
-    lines = {**words, "labelExpr": "split(datum.label, '\\n')"}
-    panel = {"width": frame.height, "height": frame.height, "layer": [bins, diagonal]}
+    bins = _layer(frame, "rect", look, fill=colour("density"), aria=False)
+    ends = min(row[frame.x["field"]] for row in rows), max(row["right"] for row in rows)
+    line = {"type": "line", "strokeWidth": 1, "strokeDash": [3, 2], "color": colour("muted")}
+    diagonal = {"mark": {**line, "aria": False}, "encoding": {"x": x, "y": y}, **_data(
+        [{"at": end} for end in ends])}  # fmt: skip
+    lines = {**HEADER, "labelExpr": "split(datum.label, '\\n')"}
+    facets = {"row": (down, lines), "column": (across, HEADER)}
     return {
         "description": frame.name,
-        "data": {"values": rows},
+        **_data(rows),
         "facet": {
-            "row": {"field": "row", "type": "nominal", "sort": list(down), "header": lines},
-            "column": {"field": "column", "type": "nominal", "sort": list(across), "header": words},
+            field: {"field": field, "type": "nominal", "sort": list(order), "header": header}
+            for field, (order, header) in facets.items()
         },
         "spacing": 10,
-        "spec": panel,
+        "spec": {"width": frame.height, "height": frame.height, "layer": [bins, diagonal]},
     }
 
 
@@ -189,20 +179,21 @@ def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], fr
     x, y = (axis(f, None, {"domain": d, "nice": False}) | {"axis": None} for f, d in spans.items())
     frame = frame._replace(x=x, y=y)
     ends = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
-    line = {"color": colour("edge"), "width": 1.6, "aria": False}
     ink = {"text": {"field": "vertex"}, "color": {"field": "ink", "type": "nominal", "scale": None}}
     roles = [row for row in vertices if row["role"]]
-    ring = {"size": 760, "width": 2, "color": colour("ink"), "aria": False}
+    ring = {"size": 760, "strokeWidth": 2, "color": colour("ink"), "aria": False}
+    edge = {"strokeWidth": 1.6, "color": colour("edge"), "aria": False}
+    role = {"fontSize": 11, "color": colour("muted"), "aria": False}
     layers = [
-        _layer(frame._replace(words={}), "rule", ends, edges, **line),
+        _layer(frame._replace(words={}), "rule", ends, edges, **edge),
         _layer(frame, "circle", {"color": _colour(keys)}, size=440, opacity=1),
         _layer(frame, "point", {}, roles, **ring),
         _layer(frame, "text", ink, fontSize=12, fontWeight="bold", aria=False),
     ]
     for row in roles:
-        look = {"dy": -22 if row["y"] > 0.5 else 23, "fontSize": 11, "color": colour("muted")}
-        layers.append(_layer(frame, "text", {"text": {"field": "role"}}, [row], aria=False, **look))
-    return _boxed(frame, vertices, layers) | {"resolve": {"scale": {"color": "independent"}}}
+        away = -22 if row["y"] > 0.5 else 23
+        layers.append(_layer(frame, "text", {"text": {"field": "role"}}, [row], dy=away, **role))
+    return _boxed(frame, vertices, *layers) | {"resolve": {"scale": {"color": "independent"}}}
 
 
 def thinned(points: Sequence[Any], most: int) -> list[Any]:
@@ -219,41 +210,37 @@ def thinned(points: Sequence[Any], most: int) -> list[Any]:
 def _layer(
     frame: Frame, mark: str, encoding: Spec, rows: Sequence[Row] | None = None, **look: object
 ) -> Spec:
-    """A mark on both axes; `encoding` goes before them. `rows` are its own, if it has some."""
-    if "width" in look:
-        look["strokeWidth"] = look.pop("width")
-    both = {"x": frame.x, "y": frame.y, **_tooltip(frame.words), **encoding}
-    layer = {"mark": {"type": mark, **look}, "encoding": both}
-    return layer if rows is None else {**layer, "data": {"values": rows}}
+    """A mark on both axes, unless `encoding` has others; `rows` are its own, if it has some."""
+    shown = []
+    for title, text in frame.words.items():
+        field, _, form = text.partition(" ")
+        kind = {"type": "quantitative", "format": form} if form else {"type": "nominal"}
+        shown.append({"field": field, "title": title, **kind})
+    places = {"x": frame.x, "y": frame.y, **({"tooltip": shown} if shown else {})}
+    layer = {"mark": {"type": mark, **look}, "encoding": {**places, **encoding}}
+    return layer if rows is None else {**layer, **_data(rows)}
 
 
-def _boxed(frame: Frame, rows: Sequence[Row], layers: list[Spec]) -> Spec:
+def _boxed(frame: Frame, rows: Sequence[Row], *layers: Spec) -> Spec:
     """Layers on top of each other, the first at the bottom, as wide as the box they stand in."""
-    return {
-        "description": frame.name,
-        "width": "container",
-        "height": frame.height,
-        "autosize": {"type": "fit-x", "contains": "padding"},
-        "data": {"values": rows},
-        "layer": [*_beneath(frame), *layers],
-    }
-
-
-def _beneath(frame: Frame) -> list[Spec]:
-    """The shaded band and the line across, where the frame has them."""
-    layers = []
+    beneath = []
     if frame.band:
         row = {frame.x["field"]: frame.band[0], "until": frame.band[1]}
         shade = {"type": "rect", "color": colour("estimate"), "opacity": 0.14, "aria": False}
         ends = {"x": frame.x, "x2": {"field": "until"}}
-        layers.append({"mark": shade, "encoding": ends, "data": {"values": [row]}})
+        beneath.append({"mark": shade, "encoding": ends, **_data([row])})
     if frame.level:
         value, key = frame.level
-        line = {"type": "rule", "color": key.colour, "strokeWidth": 1.5}
-        line["strokeDash"] = DASHES.get(key.shape, DASHES["line"])
-        row = {frame.y["field"]: value}
-        layers.append({"mark": line, "encoding": {"y": frame.y}, "data": {"values": [row]}})
-    return layers
+        line = {"type": "rule", "color": key.colour, "strokeDash": DASHES[key.shape]}
+        row, across = {frame.y["field"]: value}, {"y": frame.y}
+        beneath.append({"mark": {**line, "strokeWidth": 1.5}, "encoding": across, **_data([row])})
+    box = {"width": "container", "height": frame.height, "description": frame.name}
+    box["autosize"] = {"type": "fit-x", "contains": "padding"}
+    return {**box, **_data(rows), "layer": [*beneath, *layers]}
+
+
+def _data(rows: Sequence[Row]) -> Spec:
+    return {"data": {"values": rows}}
 
 
 def _colour(keys: Sequence[Key]) -> Spec:
@@ -266,16 +253,6 @@ def _shape(keys: Sequence[Key]) -> Spec:
     return _scaled("series", [key.title for key in keys], shapes)
 
 
-def _scaled(field: str, domain: list[str], looks: Sequence[object]) -> Spec:
+def _scaled(field: str, domain: Sequence[str], looks: Sequence[object]) -> Spec:
     scale = {"domain": domain, "range": looks}
     return {"field": field, "type": "nominal", "scale": scale, "legend": None}
-
-
-def _tooltip(words: Mapping[str, str]) -> Spec:
-    """Titles, and fields with their format."""
-    shown = []
-    for title, text in words.items():
-        field, _, form = text.partition(" ")
-        kind = {"type": "quantitative", "format": form} if form else {"type": "nominal"}
-        shown.append({"field": field, "title": title, **kind})
-    return {"tooltip": shown} if shown else {}

@@ -1,11 +1,14 @@
 """The parts a report is made of, and what a run folder has to fill them with.
 
-In: a run folder, finished or not. Out: its results and metrics, and the words that captions share.
+In: a run folder, finished or not. Out: its results and metrics, and figures with their captions.
 """
 
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from offpath.networks import Network, networks
@@ -17,7 +20,13 @@ from offpath.slices import Slice
 
 R = TypeVar("R", bound=Result)
 Spec = dict[str, Any]
+"""A part of a chart, in Vega-Lite's words."""
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
+
+
+def property_name(name: str) -> str:
+    """The property of the style sheet that holds a colour."""
+    return f"--{re.sub('[^a-z0-9]+', '-', name)}"
 
 
 def colour(name: str) -> str:
@@ -27,11 +36,6 @@ def colour(name: str) -> str:
     'var(--distance-to-2)'
     """
     return f"var({property_name(name)})"
-
-
-def property_name(name: str) -> str:
-    """The property of the style sheet that holds a colour."""
-    return f"--{re.sub('[^a-z0-9]+', '-', name)}"
 
 
 def slice_colour(where: Slice) -> str:
@@ -52,7 +56,6 @@ class Chart(NamedTuple):
     """A chart with its own title and a line beneath it, which may be empty."""
 
     chart: Spec
-    """In Vega-Lite."""
     title: str = ""
     text: str = ""
 
@@ -79,8 +82,7 @@ class TableRow(NamedTuple):
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table for the page or the terminal."""
 
     title: str
@@ -191,18 +193,44 @@ class Story:
 
     def untrained(self) -> list[Missing]:
         """Networks whose training has not begun, and how to begin it."""
-        there = {line.network for line in self.metrics}
-        rows = [n for n in self.networks if n.training and n.name not in there]
-        imported = self.run.configuration.imported is not None
-        return [self._missing_network(n) for n in rows if not (imported and n.name == "pretrained")]
+        c, there = self.run.configuration, {line.network for line in self.metrics}
+        there |= {"pretrained"} if c.imported else set()
+        typed = [line for line in self.commands if line.startswith("offpath ")]
+        commands = {  # what was typed knows every option that was set
+            "pretrain": [*typed, f"offpath pretrain --recipe {c.recipe} --seed {c.seed}"][0],
+            "finetune": f"offpath finetune {self.run.quoted}",
+        }
+        return [
+            Missing(f"the training of the network “{one.title}”", commands[one.made_by])
+            for one in self.networks
+            if one.training and one.name not in there
+        ]
 
-    def _missing_network(self, network: Network) -> Missing:
-        c = self.run.configuration
-        command = f"offpath {network.made_by} {self.run.quoted}"
-        if network.made_by == "pretrain":  # what was typed knows every option that was set
-            typed = [line for line in self.commands if line.startswith("offpath ")]
-            command = (typed or [f"offpath pretrain --recipe {c.recipe} --seed {c.seed}"])[0]
-        return Missing(f"the training of the network “{network.title}”", command)
+    def caption(self, name: str, **words: object) -> tuple[str, str, dict[str, str]]:
+        """Title, text and facts of a figure, as `assets/captions.toml` has them under its name."""
+        known = {**self._words, **words}
+        caption = {**_captions()["default"], **_captions()[name]}
+        facts = {part: text.format_map(known) for part, text in caption.items()}
+        return facts.pop("title"), facts.pop("text"), facts
+
+    @property
+    def _words(self) -> dict[str, object]:
+        """What the captions of every section may need."""
+        c, quoted = self.run.configuration, self.run.quoted
+        before = f"target 2, graphs of 3 to {c.graphs.max_vertices} vertices"
+        before = "elsewhere, the weights were imported" if c.imported else before
+        after = f"targets on a shortest path, 3 to {c.graphs.finetune_vertices} vertices"
+        data = f"pre-training: {before}" + (f"; fine-tuning: {after}" if c.finetune else "")
+        trained = any(network.training for network in self.networks)
+        seeds = f"{c.seed} for weights and training examples, " if trained else ""
+        return {
+            "everyone": "all networks and rules" if self.trains else "the circuit and the rules",
+            "training_data": data if self.trains else "none: handcrafted weights",
+            "finetuning_data": f"fine-tuning: {after.replace('3 to', 'graphs of 3 to')}",
+            "seeds": f"{seeds}{c.evaluate.seed} for evaluation sets",
+            "folder": quoted,
+            **dict(c.graphs),
+        }
 
     def facts(
         self, model: str, test_data: str, metric: str, *draws: type[Result], training: str = ""
@@ -280,3 +308,8 @@ def score_entry(scores: Scores | None, *more: str) -> Entry | None:
         f"R² {r2}, {words.thousands(scores.count)} examples"
     )
     return Entry([*lines, *more], scores.accuracy, hover)
+
+
+@cache
+def _captions() -> dict[str, dict[str, str]]:
+    return tomllib.loads((Path(__file__).parent / "assets" / "captions.toml").read_text("utf-8"))

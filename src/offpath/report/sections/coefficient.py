@@ -188,7 +188,7 @@ def _trace_chart(traces: Sequence[Trace]) -> Spec:
     x = axis("place", "share of the chain", {"nice": False}, **percents)
     y = axis("loss", None, {"zero": False}, tickCount=3, format=".3~g")
     frame = Frame(f"Loss along {len(traces)} chains", 100, x, y, {"chain": "line"})
-    return curves(rows, TRUST[:1], frame, width=1.0)
+    return curves(rows, TRUST[:1], frame)
 
 
 def _chart(
@@ -200,7 +200,7 @@ def _chart(
     look = {"tickCount": 4, "format": ".4~r", **IN_LINE}
     y = axis("estimate", "learning coefficient", scale, **look)
     words = {"network": "network", "estimate": "text", "trusted": "trust"}
-    return intervals(rows, TRUST[:1], Frame(name, height, x, y, words, band=band), joined=True)
+    return intervals(rows, TRUST[:1], Frame(name, height, x, y, words, band=band))
 
 
 def _estimate(point: Point) -> str:

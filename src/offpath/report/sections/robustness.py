@@ -36,8 +36,8 @@ def section(story: Story, result: Robustness) -> Section:
     figures, statement = [], ""
     if result.retention:
         figures += retention.figures(story, result.retention)
-        statement = retention.change_sentence(result.retention[0])
-        text = paragraph(text, retention.comparison_sentence(story, result.retention[0]))
+        statement, comparison = retention.sentences(story, result.retention[0])
+        text = paragraph(text, comparison)
     figures += [_perturbed_figure(story, result)] if result.perturbed else []
     figures += [_basin_figure(story, result)] if result.graded else []
     figures += [_interpolation_figure(story, result)] if result.interpolations else []
@@ -110,7 +110,7 @@ def _perturbed_chart(
         {"matrix": "matrix", "ends": "series"},
         (result.exact_loss, EXACT) if result.exact_loss else None,
     )
-    return Chart(curves(rows, keys, frame, width=1.1), f"learning rate {setting(rate)}")
+    return Chart(curves(rows, keys, frame), f"learning rate {setting(rate)}")
 
 
 def _recovered_table(result: Robustness, limits: Sequence[float]) -> Table:
@@ -198,7 +198,7 @@ def _interpolation_figure(story: Story, result: Robustness) -> Figure:
         "drawn after permutation alignment, which orders the neurons of one network like the most "
         "similar neurons of the other.",
         _facts(story, result) | {"Training data": story.training_data},
-        charts=[Chart(curves(rows, keys, frame, width=1.8))],
+        charts=[Chart(curves(rows, keys, frame))],
         legend=[*keys, *ALIGNED.values()],
     )
 
