@@ -8,6 +8,11 @@ from offpath.results import Cell, Matrix
 from offpath.slices import ANY_TARGET, HEADLINE, SPLIT_STRATA, Slice
 
 FINETUNED = "finetuned"
+CHANGED = {
+    "above": "Fine-tuning raised the accuracy for",
+    "below": "Fine-tuning lowered it for",
+    "level with": "Fine-tuning made no clear difference for",
+}
 LEARNED = 0.9  # accuracy on the pre-training distribution: below, generalization is no question
 
 
@@ -47,19 +52,11 @@ def headline(matrix: Matrix) -> str:
 
     Empty without a fine-tuned and a pre-trained network.
     """
-    changes: dict[str, list[str]] = {level: [] for level in words.LEVELS}
-    for where in HEADLINE:
-        before, after = (matrix.cell(n, ANY_TARGET, where) for n in ("pretrained", FINETUNED))
-        if before and after:
-            step = f"{words.percent(before.accuracy)} to {words.percent(after.accuracy)}"
-            changes[words.relation(after, before)].append(f"{where.phrase} ({step})")
-    starts = (
-        "Fine-tuning raised the accuracy for",
-        "Fine-tuning lowered it for",
-        "Fine-tuning made no clear difference for",
+    before, after = (
+        {where: cell for where in HEADLINE if (cell := matrix.cell(name, ANY_TARGET, where))}
+        for name in ("pretrained", FINETUNED)
     )
-    pairs = zip(starts, changes.values(), strict=True)
-    return " ".join(f"{text} {words.listed(parts)}." for text, parts in pairs if parts)
+    return " ".join(f"{clause}." for clause in words.comparisons(before, after, CHANGED))
 
 
 def cards(matrix: Matrix, others: list[str]) -> list[Card]:
