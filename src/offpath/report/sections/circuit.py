@@ -32,15 +32,12 @@ def section(story: Story, circuit: CircuitResult) -> Section:
 
 
 def _states_figure(story: Story, circuit: CircuitResult) -> Figure:
-    drawn, layers = circuit.graph, [_vertices(circuit, state) for state in circuit.states]
+    layers = [_vertices(circuit, state) for state in circuit.states]
     series = {row["series"] for rows in layers for row in rows}
-    truth = label_title(drawn.distance, story.run.configuration.graphs.max_vertices)
-    answer = f"{circuit.answer:.4f}".replace("-", "−")
+    truth = label_title(circuit.graph.distance, story.run.configuration.graphs.max_vertices)
+    words = {"c": circuit, "truth": truth, "answer": f"{circuit.answer:.4f}".replace("-", "−")}
     return Figure(
-        "The search, layer by layer",
-        f"How far is vertex {drawn.target} from vertex 1? The colours are the network’s own "
-        f"activations. The true distance is {truth}; the network predicts {answer}.",
-        _facts(story, circuit, f"one graph of {drawn.vertices} vertices", "activations above 0.5"),
+        *story.caption("circuit_states", **words),
         charts=[
             _layer_chart(circuit, *layer) for layer in zip(circuit.states, layers, strict=True)
         ],
@@ -95,15 +92,10 @@ def _sizes_figure(story: Story, circuit: CircuitResult) -> Figure:
     ticks = {"values": sorted({size.vertices for size in circuit.sizes}), "format": "d"}
     x = axis("vertices", "vertices of the largest graph", {"zero": False}, **ticks)
     title = "Error by number of vertices"
-    return Figure(
-        "How exact it is in larger graphs",
-        "The same construction with constants that follow from size and tolerance, and with those "
-        "of WWZ24, which do not. An error of exactly 0 stands in the table alone.",
-        _facts(story, circuit, "random graphs of each size, target 2", "MSE"),
-        charts=[Chart(curves(rows, keys, Frame(title, 260, x, loss_axis(), words), points=rows))],
-        tables=[text_table(title, list(words), texts)],
-        legend=keys,
-    )
+    chart = curves(rows, keys, Frame(title, 260, x, loss_axis(), words), rows)
+    table = text_table(title, list(words), texts)
+    caption = story.caption("circuit_sizes", c=circuit)
+    return Figure(*caption, charts=[Chart(chart)], tables=[table], legend=keys)
 
 
 def _directions_figure(story: Story, circuit: CircuitResult) -> Figure:
@@ -111,18 +103,4 @@ def _directions_figure(story: Story, circuit: CircuitResult) -> Figure:
     for row in circuit.directions:
         groups.setdefault(row.group, []).append(f"{row.index} {row.name}")
     table = text_table("Directions", ("group", "coordinate and meaning"), list(groups.items()))
-    return Figure(
-        "What each coordinate of the residual stream means",
-        "A trained network chooses directions that have to be searched for; here each has a name.",
-        _facts(story, circuit, "none", "none: the construction itself"),
-        tables=[table],
-    )
-
-
-def _facts(story: Story, circuit: CircuitResult, test_data: str, metric: str) -> dict[str, str]:
-    model = (
-        f"handcrafted ({circuit.circuit}): {circuit.layers} layers, width {circuit.width}, "
-        f"{circuit.heads} heads, {circuit.feed_forward} hidden units"
-    )
-    training = "none: handcrafted weights"
-    return story.facts(model, test_data, metric, CircuitResult, training=training)
+    return Figure(*story.caption("circuit_directions", c=circuit), tables=[table])

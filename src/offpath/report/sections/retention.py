@@ -9,9 +9,9 @@ from offpath.networks import network
 from offpath.report import marks
 from offpath.report.marks import Frame, curves, intervals
 from offpath.report.parts import SHAPES, Chart, Figure, Key, Story, colour, text_table
-from offpath.report.sections.strata import ACCURACY_WORDS, accuracy_row, strata_frame
+from offpath.report.sections.strata import ACCURACY_WORDS, accuracy_row, strata_chart
 from offpath.report.words import LEVELS, comparisons, percent, setting, thousands
-from offpath.results import Cell, Matrix, Retention, Robustness
+from offpath.results import Cell, Matrix, Retention
 from offpath.slices import ANY_TARGET, SPLIT_STRATA, Slice
 
 EXACT, STARTED, TRAINED = "circuit", "circuit-finetuned", "finetuned"
@@ -82,15 +82,8 @@ def _path_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
         y = marks.loss_axis([row["loss"] for row in losses], None)
         chart = curves(losses, [START], Frame("Loss on the fine-tuning data", HEIGHT, steps, y))
         charts.append(Chart(chart, "loss in fine-tuning", "on the training examples"))
-    return Figure(
-        "Does a network that starts at the exact solution keep it?",
-        "Accuracy on test e over the steps of fine-tuning, by stratum, with 95 % intervals "
-        "(Wilson). Later steps stand closer together.",
-        _facts(story),
-        charts=charts,
-        legend=[START, TRAIN] if trained else [START],
-        layout="grid",
-    )
+    keys = [START, TRAIN] if trained else [START]
+    return Figure(*story.caption("retention"), charts=charts, legend=keys, layout="grid")
 
 
 def _ends_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
@@ -101,13 +94,8 @@ def _ends_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
         if known and cells:
             keys.append(Key(known.title, colour(name), shape))
             rows += [accuracy_row(known.title, where, cell) for where, cell in cells.items()]
-    return Figure(
-        "Before and after, beside the trained network",
-        "The same on test e by stratum; all distributions are in the test matrix.",
-        _facts(story),
-        charts=[Chart(intervals(rows, keys, strata_frame(rows, "test e")))],
-        legend=keys,
-    )
+    chart = strata_chart(rows, keys)
+    return Figure(*story.caption("retention_ends"), charts=[chart], legend=keys)
 
 
 def _rates_figure(story: Story, retentions: Sequence[Retention]) -> Figure:
@@ -117,18 +105,5 @@ def _rates_figure(story: Story, retentions: Sequence[Retention]) -> Figure:
         shares = [percent(cells[s].accuracy) if s in cells else "–" for s in SPLIT_STRATA]
         rows.append([DATA.get(one.finetuned_on, one.finetuned_on), setting(one.rate), *shares])
     heads = ["fine-tuned on", "learning rate", *(where.title for where in SPLIT_STRATA)]
-    return Figure(
-        "At which learning rate is the solution kept?",
-        "The same start, fine-tuned at other rates, and on the pre-training distribution, where "
-        f"the circuit has no error: test e after {thousands(max(retentions[0].steps))} steps.",
-        _facts(story) | {"Training data": "as the table gives it"},
-        tables=[text_table("Accuracy by stratum", heads, rows)],
-    )
-
-
-def _facts(story: Story) -> dict[str, str]:
-    limit = story.run.configuration.graphs.finetune_vertices
-    model = "handcrafted, before and after fine-tuning; trained and fine-tuned"
-    training = f"fine-tuning: targets on a shortest path, graphs of 3 to {limit} vertices"
-    kinds = (Robustness, Matrix)
-    return story.facts(model, "test e: any target", "accuracy", *kinds, training=training)
+    caption = story.caption("retention_rates", steps=thousands(max(retentions[0].steps)))
+    return Figure(*caption, tables=[text_table("Accuracy by stratum", heads, rows)])
