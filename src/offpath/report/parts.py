@@ -4,15 +4,13 @@ In: a run folder, finished or not. Out: its results and metrics, and figures wit
 """
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from offpath.networks import Network, networks
 from offpath.report import words
+from offpath.report.captions import caption
 from offpath.results import RESULTS, Matrix, Result, Scores, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
@@ -208,10 +206,7 @@ class Story:
 
     def caption(self, name: str, **words: object) -> tuple[str, str, dict[str, str]]:
         """Title, text and facts of a figure, as `assets/captions.toml` has them under its name."""
-        known = {**self._words, **words}
-        caption = {**_captions()["default"], **_captions()[name]}
-        facts = {part: text.format_map(known) for part, text in caption.items()}
-        return facts.pop("title"), facts.pop("text"), facts
+        return caption(name, {**self._words, **words})
 
     @property
     def _words(self) -> dict[str, object]:
@@ -308,8 +303,3 @@ def score_entry(scores: Scores | None, *more: str) -> Entry | None:
         f"R² {r2}, {words.thousands(scores.count)} examples"
     )
     return Entry([*lines, *more], scores.accuracy, hover)
-
-
-@cache
-def _captions() -> dict[str, dict[str, str]]:
-    return tomllib.loads((Path(__file__).parent / "assets" / "captions.toml").read_text("utf-8"))
