@@ -1,4 +1,4 @@
-"""The prose of page and terminal: what `assets/captions.toml` has under a name, words filled in."""
+"""The prose of page and terminal: the Jinja templates of `assets/captions.toml`, filled in."""
 
 import tomllib
 from collections.abc import Mapping
@@ -6,24 +6,33 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, StrictUndefined
+
 Words = Mapping[str, object]
+TEMPLATES = Environment(undefined=StrictUndefined)  # of plain text, which the page escapes
 
 
-def caption(name: str, words: Words) -> tuple[str, str, dict[str, str]]:
-    """Title, text and facts of a figure; `more` has sentences that its text may go on with."""
-    parts = {**_captions()["default"], **_captions()[name]}
-    more = _filled(parts.pop("more", {}), words)
-    facts = {part: text.format_map(words) for part, text in parts.items()}
-    return facts.pop("title"), " ".join([facts.pop("text"), *more]), facts
+def heading(section: str, words: Words) -> tuple[str, str]:
+    """Title and text of a section."""
+    texts = _captions()[section]
+    return texts["title"], _filled(texts.get("text", ""), words)
+
+
+def caption(place: str, words: Words) -> tuple[str, str, dict[str, str]]:
+    """Title, text and facts of the figure SECTION.FIGURE."""
+    section, figure = place.split(".")
+    texts = {**_captions()["default"], **_captions()[section], **_captions()[section][figure]}
+    facts = {part: _filled(text, words) for part, text in texts.items() if isinstance(text, str)}
+    return facts.pop("title"), facts.pop("text"), facts
 
 
 def sentences(name: str, words: Words) -> list[str]:
-    """Sentences in order; one has the name of a word, and is left out if that is empty or 0."""
-    return _filled(_captions()[name], words)
+    """Sentences in order; one that is empty, where its condition does not hold, is left out."""
+    return [text for text in (_filled(text, words) for text in _captions()[name].values()) if text]
 
 
-def _filled(texts: Mapping[str, str], words: Words) -> list[str]:
-    return [text.format_map(words) for word, text in texts.items() if words.get(word, True)]
+def _filled(text: str, words: Words) -> str:
+    return TEMPLATES.from_string(text).render(words)
 
 
 @cache

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from offpath.networks import Network, networks
-from offpath.report import words
-from offpath.report.captions import caption
+from offpath.report import captions, words
 from offpath.results import RESULTS, Matrix, Result, Scores, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
@@ -131,8 +130,8 @@ class Card(NamedTuple):
 class Section:
     """A heading of the table of contents and what stands under it; an empty one is not shown."""
 
-    text: str = ""
     figures: Sequence[Figure] = ()
+    text: str = ""
     missing: Sequence[Missing] = ()
     cards: Sequence[Card] = ()
     statement: str = ""
@@ -143,7 +142,7 @@ class Section:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to show."""
-        return not (self.text or self.figures or self.missing)
+        return not self.title
 
 
 class Logged(NamedTuple):
@@ -181,6 +180,11 @@ class Story:
         """Whether the run pre-trains a network, not only a handcrafted one."""
         return any(network.made_by == "pretrain" for network in self.networks)
 
+    @property
+    def learns(self) -> bool:
+        """Whether the run trains anything, be it a handcrafted network."""
+        return any(network.training for network in self.networks)
+
     def missing(self, *kinds: type[Result]) -> list[Missing]:
         """Those of the results that are not there, and how to make them."""
         return [self.gap(kind) for kind in kinds if kind not in self.results]
@@ -204,61 +208,18 @@ class Story:
             if one.training and one.name not in there
         ]
 
-    def caption(self, name: str, **words: object) -> tuple[str, str, dict[str, str]]:
-        """Title, text and facts of a figure, as `assets/captions.toml` has them under its name."""
-        return caption(name, {**self._words, **words})
+    def heading(self, section: str) -> tuple[str, str]:
+        """Title and text of a section, from `assets/captions.toml`."""
+        return captions.heading(section, self._words)
+
+    def caption(self, place: str, **words: object) -> tuple[str, str, dict[str, str]]:
+        """Title, text and facts of the figure SECTION.FIGURE, from there too."""
+        return captions.caption(place, {**self._words, **words})
 
     @property
     def _words(self) -> dict[str, object]:
-        """What the captions of every section may need."""
-        c, quoted = self.run.configuration, self.run.quoted
-        before = f"target 2, graphs of 3 to {c.graphs.max_vertices} vertices"
-        before = "elsewhere, the weights were imported" if c.imported else before
-        after = f"targets on a shortest path, 3 to {c.graphs.finetune_vertices} vertices"
-        data = f"pre-training: {before}" + (f"; fine-tuning: {after}" if c.finetune else "")
-        trained = any(network.training for network in self.networks)
-        seeds = f"{c.seed} for weights and training examples, " if trained else ""
-        return {
-            "everyone": "all networks and rules" if self.trains else "the circuit and the rules",
-            "training_data": data if self.trains else "none: handcrafted weights",
-            "finetuning_data": f"fine-tuning: {after.replace('3 to', 'graphs of 3 to')}",
-            "seeds": f"{seeds}{c.evaluate.seed} for evaluation sets",
-            "folder": quoted,
-            **dict(c.graphs),
-        }
-
-    def facts(
-        self, model: str, test_data: str, metric: str, *draws: type[Result], training: str = ""
-    ) -> dict[str, str]:
-        """What every caption gives; `draws` are the files behind it, metrics if there is none."""
-        c = self.run.configuration
-        trained = any(network.training for network in self.networks)
-        seeds = f"{c.seed} for weights and training examples, " if trained else ""
-        return {
-            "Model": model,
-            "Training data": training or self.training_data,
-            "Test data": test_data,
-            "Metric": metric,
-            "Seeds": f"{seeds}{c.evaluate.seed} for evaluation sets",
-            "Made by": f"offpath report {self.run.quoted}",
-            "Draws": ", ".join(f"results/{kind.file}.json" for kind in draws) or "metrics.jsonl",
-        }
-
-    @property
-    def everyone(self) -> str:
-        """All predictors of the test matrix, in words."""
-        return "all networks and rules" if self.trains else "the circuit and the rules"
-
-    @property
-    def training_data(self) -> str:
-        """The training data of the run's networks, in words."""
-        c = self.run.configuration
-        if not self.trains:
-            return "none: handcrafted weights"
-        before = f"target 2, graphs of 3 to {c.graphs.max_vertices} vertices"
-        before = "elsewhere, the weights were imported" if c.imported else before
-        after = f"targets on a shortest path, 3 to {c.graphs.finetune_vertices} vertices"
-        return f"pre-training: {before}" + (f"; fine-tuning: {after}" if c.finetune else "")
+        known = {"run": self.run, "c": self.run.configuration}
+        return {**known, "trains": self.trains, "learns": self.learns}
 
 
 def story(run: Run) -> Story:

@@ -1,8 +1,8 @@
 """The sections of the report, one module each, in the order in which they are read."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
+from offpath import results
 from offpath.report.parts import Section, Story
 from offpath.report.sections import (
     answer,
@@ -16,31 +16,21 @@ from offpath.report.sections import (
     study,
     training,
 )
-from offpath.results import (
-    CircuitResult,
-    Labels,
-    LearningCoefficients,
-    Matrix,
-    Predictions,
-    Result,
-    Robustness,
-    Study,
-)
+from offpath.report.words import paragraph
 
-Heading = tuple[str, Callable[..., Section], tuple[type[Result], ...]]
-SECTIONS: dict[str, Heading] = {
-    "answer": ("The answer in short", answer.section, (Matrix,)),
-    "matrix": ("The test matrix", matrix.section, (Matrix,)),
-    "strata": ("By stratum and by distance", strata.section, (Matrix,)),
-    "data": ("The data", data.section, (Labels,)),
-    "training": ("Training", training.section, ()),
-    "predictions": ("What the networks predict", predictions.section, (Matrix, Predictions)),
-    "study": ("Beside the figures of WWZ24", study.section, (Study,)),
-    "circuit": ("The handcrafted solution", circuit.section, (CircuitResult,)),
-    "robustness": ("How robust the solutions are", robustness.section, (Robustness,)),
-    "coefficient": ("The learning coefficient", coefficient.section, (LearningCoefficients,)),
+SECTIONS = {
+    "answer": (answer.section, results.Matrix),
+    "matrix": (matrix.section, results.Matrix),
+    "strata": (strata.section, results.Matrix),
+    "data": (data.section, results.Labels),
+    "training": (training.section,),
+    "predictions": (predictions.section, results.Matrix, results.Predictions),
+    "study": (study.section, results.Study),
+    "circuit": (circuit.section, results.CircuitResult),
+    "robustness": (robustness.section, results.Robustness),
+    "coefficient": (coefficient.section, results.LearningCoefficients),
 }
-"""By anchor: title, what writes the section, and the results that it is handed."""
+"""By anchor: what writes the section, and the results that it is handed."""
 
 
 def sections(story: Story) -> list[Section]:
@@ -49,10 +39,12 @@ def sections(story: Story) -> list[Section]:
 
 
 def section(story: Story, anchor: str) -> Section:
-    """One section; where a result is missing, what makes it."""
-    title, write, kinds = SECTIONS[anchor]
-    if Study in kinds and not story.trains:
-        return Section()  # nothing of this run stands beside WWZ24
-    missing = story.missing(*kinds)
-    made = Section(missing=missing) if missing else write(story, *map(story.get, kinds))
-    return replace(made, anchor=anchor, title=title)
+    """One section; where a result is missing, what makes it; empty where the run has no such."""
+    if not {"training": story.learns, "study": story.trains}.get(anchor, True):
+        return Section()
+    write, *kinds = SECTIONS[anchor]
+    title, text = story.heading(anchor)
+    if missing := story.missing(*kinds):
+        return Section(missing=missing, anchor=anchor, title=title)
+    made = write(story, *map(story.get, kinds))
+    return replace(made, anchor=anchor, title=title, text=paragraph(text, made.text))

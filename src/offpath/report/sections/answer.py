@@ -20,21 +20,14 @@ def section(story: Story, matrix: Matrix) -> Section:
     keys = predictor_keys(matrix, compared(story))
     legend = list(keys.values())
     rows = accuracy_rows(matrix, HEADLINE if story.trains else SPLIT_STRATA, keys)
-    own = {"everyone": "fine-tuned, and what it must be compared with"} if story.trains else {}
-    caption = story.caption("answer", **own)
-    figures = [Figure(*caption, charts=[strata_chart(rows, legend)], legend=legend)]
-    text = "All numbers are on test e, where the target may be any vertex."
+    caption, chart = story.caption("answer.strata"), strata_chart(rows, legend)
+    figures = [Figure(*caption, charts=[chart], legend=legend)]
     if not story.trains:
-        text = f"{text} Nothing was trained in this run: its weights are handcrafted."
-        return Section(text, figures, statement=words.circuit_sentences(matrix))
-    text = (
-        f"{text} One predictor is called above or below another only if their "
-        "95 % intervals do not overlap."
-    )
+        return Section(figures, statement=words.circuit_sentences(matrix))
     answer_cards = cards(matrix, [name for name in keys if name != FINETUNED])
     gaps = () if answer_cards else story.untrained() or [story.gap(Matrix)]  # or measured before
     statement = words.paragraph(_warning(matrix), headline(matrix))
-    return Section(text, figures, gaps, answer_cards, statement)
+    return Section(figures, "", gaps, answer_cards, statement)
 
 
 def headline(matrix: Matrix) -> str:

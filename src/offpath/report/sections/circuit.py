@@ -23,21 +23,23 @@ def section(story: Story, circuit: CircuitResult) -> Section:
     figures += [_directions_figure(story, circuit)] if circuit.directions else []
     own = circuit.own_architecture and story.trains
     text = paragraph(
-        "These weights were written down, not trained: a search of which every step can be read.",
-        "They fit the architecture that this run trains." if own else "",
-        sentence(circuit.note),
+        "They fit the architecture that this run trains." if own else "", sentence(circuit.note)
     )
     matrix = story.get(Matrix) if story.trains else None  # else the answer in short has it already
-    return Section(text, figures, statement=circuit_sentences(matrix))
+    return Section(figures, text, statement=circuit_sentences(matrix))
 
 
 def _states_figure(story: Story, circuit: CircuitResult) -> Figure:
     layers = [_vertices(circuit, state) for state in circuit.states]
     series = {row["series"] for rows in layers for row in rows}
     truth = label_title(circuit.graph.distance, story.run.configuration.graphs.max_vertices)
-    words = {"c": circuit, "truth": truth, "answer": f"{circuit.answer:.4f}".replace("-", "−")}
+    words = {
+        "circuit": circuit,
+        "truth": truth,
+        "answer": f"{circuit.answer:.4f}".replace("-", "−"),
+    }
     return Figure(
-        *story.caption("circuit_states", **words),
+        *story.caption("circuit.states", **words),
         charts=[
             _layer_chart(circuit, *layer) for layer in zip(circuit.states, layers, strict=True)
         ],
@@ -94,7 +96,7 @@ def _sizes_figure(story: Story, circuit: CircuitResult) -> Figure:
     title = "Error by number of vertices"
     chart = curves(rows, keys, Frame(title, 260, x, loss_axis(), words), rows)
     table = text_table(title, list(words), texts)
-    caption = story.caption("circuit_sizes", c=circuit)
+    caption = story.caption("circuit.sizes", circuit=circuit)
     return Figure(*caption, charts=[Chart(chart)], tables=[table], legend=keys)
 
 
@@ -103,4 +105,4 @@ def _directions_figure(story: Story, circuit: CircuitResult) -> Figure:
     for row in circuit.directions:
         groups.setdefault(row.group, []).append(f"{row.index} {row.name}")
     table = text_table("Directions", ("group", "coordinate and meaning"), list(groups.items()))
-    return Figure(*story.caption("circuit_directions", c=circuit), tables=[table])
+    return Figure(*story.caption("circuit.directions", circuit=circuit), tables=[table])

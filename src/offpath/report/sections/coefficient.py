@@ -27,13 +27,7 @@ def section(story: Story, result: LearningCoefficients) -> Section:
     figures += [_single_figure(story, single)] if single else []
     figures += [_sweep_figure(story, result.sweeps)] if result.sweeps else []
     figures += [_trace_figure(story, result)] if result.traces else []
-    text = (
-        "The local learning coefficient of singular learning theory measures how fast the loss "
-        "rises around a solution: the lower, the more directions leave the loss as it is. It is "
-        "estimated by sampling weights near the solution (stochastic gradient Langevin dynamics), "
-        "which can fail; an estimate that did not pass its checks is marked as not trusted."
-    )
-    return Section(text, figures)
+    return Section(figures)
 
 
 def _path_figure(story: Story, path: Sequence[Point]) -> Figure:
@@ -161,4 +155,4 @@ def _words(point: Point) -> tuple[str, str]:
 
 def _caption(story: Story, name: str, **words: object) -> tuple[str, str, dict[str, str]]:
     examples = thousands(story.results[LearningCoefficients].examples)
-    return story.caption(f"coefficient_{name}", examples=examples, **words)
+    return story.caption(f"coefficient.{name}", examples=examples, **words)

@@ -18,14 +18,12 @@ WORDS = {
 def section(story: Story, labels: Labels) -> Section:
     """How far the targets of every distribution lie from vertex 1."""
     figure = Figure(
-        *story.caption("data", count=len(labels.worlds)),
+        *story.caption("data.distances", count=len(labels.worlds)),
         charts=[_chart(world, labels.max_vertices) for world in labels.worlds],
         legend=[DRAWN, EXACT],
         layout="grid",
     )
-    return Section(
-        "How far the target lies from vertex 1, in training and in every test.", [figure]
-    )
+    return Section([figure])
 
 
 def _chart(world: LabelWorld, max_vertices: int) -> Chart:

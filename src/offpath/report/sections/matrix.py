@@ -10,19 +10,14 @@ from offpath.slices import POOLED, Slice
 KINDS = ("trained", "handcrafted", "rule")
 """The order in which every table shows the predictors."""
 Write = Callable[[Cell | None], Entry | None]
-TEXT = (
-    "Pooled figures mix easy and hard questions: on-path questions often ask for vertex 2, the "
-    "target of pre-training, and tests c, d and e also ask for vertices that the graph does not "
-    "have. Read this table together with the next section."
-)
 
 
 def section(story: Story, matrix: Matrix) -> Section:
     """Every predictor on every distribution, pooled."""
     labels = story.get(Labels)
-    caption = story.caption("matrix", resamples=thousands(matrix.bootstrap_resamples))
+    caption = story.caption("matrix.pooled", resamples=thousands(matrix.bootstrap_resamples))
     terms = [(world.title, world.description) for world in labels.worlds] if labels else []
-    return Section(TEXT, [Figure(*caption, tables=[world_table(matrix)])], terms=terms)
+    return Section([Figure(*caption, tables=[world_table(matrix)])], terms=terms)
 
 
 def ordered(matrix: Matrix) -> list[Predictor]:

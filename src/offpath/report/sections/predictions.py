@@ -33,8 +33,8 @@ def section(story: Story, matrix: Matrix, predictions: Predictions) -> Section:
     ]
     frame = _frame(predictions, matrix.max_vertices)
     chart = Chart(density(rows, list(titles.values()), list(worlds.values()), frame))
-    figure = Figure(*story.caption("predictions"), charts=[chart], layout="wide")
-    return Section("Predictors down, distributions across.", [figure])
+    figure = Figure(*story.caption("predictions.panels"), charts=[chart], layout="wide")
+    return Section([figure])
 
 
 def _bins(panel: PredictionCounts, predictions: Predictions, max_vertices: int) -> list[Row]:

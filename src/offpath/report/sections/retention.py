@@ -83,7 +83,7 @@ def _path_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
         chart = curves(losses, [START], Frame("Loss on the fine-tuning data", HEIGHT, steps, y))
         charts.append(Chart(chart, "loss in fine-tuning", "on the training examples"))
     keys = [START, TRAIN] if trained else [START]
-    return Figure(*story.caption("retention"), charts=charts, legend=keys, layout="grid")
+    return Figure(*story.caption("robustness.retention"), charts=charts, legend=keys, layout="grid")
 
 
 def _ends_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
@@ -95,7 +95,7 @@ def _ends_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
             keys.append(Key(known.title, colour(name), shape))
             rows += [accuracy_row(known.title, where, cell) for where, cell in cells.items()]
     chart = strata_chart(rows, keys)
-    return Figure(*story.caption("retention_ends"), charts=[chart], legend=keys)
+    return Figure(*story.caption("robustness.ends"), charts=[chart], legend=keys)
 
 
 def _rates_figure(story: Story, retentions: Sequence[Retention]) -> Figure:
@@ -105,5 +105,5 @@ def _rates_figure(story: Story, retentions: Sequence[Retention]) -> Figure:
         shares = [percent(cells[s].accuracy) if s in cells else "–" for s in SPLIT_STRATA]
         rows.append([DATA.get(one.finetuned_on, one.finetuned_on), setting(one.rate), *shares])
     heads = ["fine-tuned on", "learning rate", *(where.title for where in SPLIT_STRATA)]
-    caption = story.caption("retention_rates", steps=thousands(max(retentions[0].steps)))
+    caption = story.caption("robustness.rates", steps=thousands(max(retentions[0].steps)))
     return Figure(*caption, tables=[text_table("Accuracy by stratum", heads, rows)])

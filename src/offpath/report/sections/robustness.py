@@ -11,7 +11,7 @@ from statistics import median
 from offpath.report.marks import Frame, axis, curves, loss_axis, share_axis, step_axis, thinned
 from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, colour, text_table
 from offpath.report.sections import retention
-from offpath.report.words import paragraph, percent, percent_interval, setting, significant
+from offpath.report.words import percent, percent_interval, setting, significant
 from offpath.results import Graded, Matrix, Robustness
 
 NOT_FINITE = 1e30  # stands for a loss that is not finite
@@ -30,19 +30,14 @@ MOST_STEPS = 80  # points of one thin line
 
 def section(story: Story, result: Robustness) -> Section:
     """What becomes of the exact solution under fine-tuning, noise and retraining."""
-    text = (
-        "Does training stay at the exact solution once it is there, and does it come back when "
-        "the weights are perturbed?"
-    )
-    figures, statement = [], ""
+    figures, text, statement = [], "", ""
     if result.retention:
         figures += retention.figures(story, result.retention)
-        statement, comparison = retention.sentences(story, result.retention[0])
-        text = paragraph(text, comparison)
+        statement, text = retention.sentences(story, result.retention[0])
     figures += [_perturbed_figure(story, result)] if result.perturbed else []
     figures += [_basin_figure(story, result)] if result.graded else []
     figures += [_interpolation_figure(story, result)] if result.interpolations else []
-    return Section(text, figures, statement=statement)
+    return Section(figures, text, statement=statement)
 
 
 def _endings(result: Robustness) -> dict[float, Key]:
@@ -174,4 +169,4 @@ def _caption(
     matrix = story.get(Matrix)
     titles = {row.world: row.title for row in matrix.worlds} if matrix else {}
     words |= {"world": titles.get(result.world, result.world), "options": result.options}
-    return story.caption(name, exact=significant(result.exact_loss), **words)
+    return story.caption(f"robustness.{name}", exact=significant(result.exact_loss), **words)

@@ -32,14 +32,13 @@ def section(story: Story, matrix: Matrix) -> Section:
     legend = list(keys.values())
     chart = Chart(intervals(rows, legend, Frame(name, 280, x, y, ACCURACY_WORDS)))
     figures = [
-        Figure(*story.caption("by_stratum"), tables=by_slice[:1], more_tables=by_slice[1:]),
-        Figure(*story.caption("by_distance_chart"), charts=[chart], legend=legend),
-        Figure(*story.caption("by_distance"), tables=by_distance[:1], more_tables=by_distance[1:]),
+        Figure(*story.caption("strata.tables"), tables=by_slice[:1], more_tables=by_slice[1:]),
+        Figure(*story.caption("strata.distance_chart"), charts=[chart], legend=legend),
+        Figure(
+            *story.caption("strata.distances"), tables=by_distance[:1], more_tables=by_distance[1:]
+        ),
     ]
-    text = "Each stratum leaves the training data in its own way:"
-    if not story.trains:
-        text = "The strata are those by which trained networks are judged:"
-    return Section(text, figures, terms=[(where.title, where.meaning) for where in slices])
+    return Section(figures, terms=[(where.title, where.meaning) for where in slices])
 
 
 def compared(story: Story) -> list[str]:

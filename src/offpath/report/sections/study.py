@@ -18,7 +18,7 @@ def section(story: Story, study: Study) -> Section:
         figures.append(_strata_figure(story, study))
     origin = " ".join(study_words.origin_sentences(study, named=False))
     statement = " ".join(hidden_sentences(study, detailed=False))
-    return Section(f"WWZ24 is {study.source}. {origin}", figures, statement=statement)
+    return Section(figures, f"WWZ24 is {study.source}. {origin}", statement=statement)
 
 
 def _published_figure(story: Story, study: Study) -> Figure:
@@ -34,7 +34,7 @@ def _published_figure(story: Story, study: Study) -> Figure:
         title = "Where the configuration differs"
         tables.append(parts.text_table(title, heads, list(options.items())))
     mixture = study_words.mixture_sentence(study)
-    return Figure(*story.caption("study_published", mixture=mixture), tables=tables)
+    return Figure(*story.caption("study.published", mixture=mixture), tables=tables)
 
 
 def _published_row(quantity: StudyQuantity) -> TableRow:
@@ -50,7 +50,7 @@ def _strata_figure(story: Story, study: Study) -> Figure:
     slices = [where for where in (SPLIT_STRATA[0], ON_PATH, *SPLIT_STRATA[1:]) if where in there]
     keys = [Key(where.title, parts.slice_colour(where), "square") for where in slices]
     return Figure(
-        *story.caption("study_strata", hidden=" ".join(hidden_sentences(study))),
+        *story.caption("study.strata", hidden=" ".join(hidden_sentences(study))),
         charts=[Chart(_strata_chart(study, keys))],
         tables=[_strata_table(study, slices)],
         legend=keys,

@@ -15,32 +15,18 @@ LEAST_EXAMPLES = 100  # behind a point of one true distance: fewer show noise, n
 
 
 def section(story: Story) -> Section:
-    """Losses of every network whose training has begun, and which have not; else nothing."""
-    imported = story.run.configuration.imported
-    if not any(network.training for network in story.networks):
-        return Section()
+    """Losses of every network whose training has begun, and which have not."""
     logged = {line.network for line in story.metrics}
     active = [network for network in story.networks if network.name in logged]
     finetuned = [network for network in active if network.made_by == "finetune"]
     figures = [f for n in active if n.made_by == "pretrain" for f in _pretraining(story, n)]
-    text = (
-        "Mean squared error on training examples, each of which is seen once. A line is averaged "
-        f"down to at most {MOST_POINTS} points."
-    )
-    if imported:
-        text += (
-            " The pre-trained weights were imported, not trained here (SHA-256 "
-            f"{imported[:12]}…), so there is no curve of pre-training."
-        )
     if finetuned:
         controlled = any(network.name == "scratch" for network in finetuned)
-        caption = story.caption(
-            "finetuning_and_control" if controlled else "finetuning",
-            networks=listed([network.title for network in finetuned]),
-        )
+        titles = listed([network.title for network in finetuned])
+        caption = story.caption("training.finetuning", networks=titles, controlled=controlled)
         chart, keys = _loss_chart(story.metrics, finetuned), _network_keys(finetuned)
         figures.append(Figure(*caption, charts=[chart], legend=keys))
-    return Section(text, figures, story.untrained())
+    return Section(figures, missing=story.untrained())
 
 
 def _pretraining(story: Story, network: Network) -> list[Figure]:
@@ -52,10 +38,9 @@ def _pretraining(story: Story, network: Network) -> list[Figure]:
         for until, title in ((EARLY_STEPS, f"The first {EARLY_STEPS} steps"), (last, "All steps"))
         if until <= last
     ]
-    caption = story.caption("pretraining", network=network.title)
-    by_distance = story.caption(
-        "pretraining_by_distance", network=network.title, least=LEAST_EXAMPLES
-    )
+    words = {"networks": network.title, "least": LEAST_EXAMPLES}
+    caption = story.caption("training.pretraining", **words)
+    by_distance = story.caption("training.distances", **words)
     return [
         Figure(*caption, charts=[_loss_chart(lines, [network]), _rate_chart(lines)]),
         Figure(*by_distance, charts=charts, legend=label_keys(largest)),
