@@ -1,8 +1,9 @@
 """The comparison with WWZ24 as sentences: each is computed from the numbers of `study.json`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from offpath.report.captions import sentences
 from offpath.report.words import listed, percent, setting, significant
 from offpath.results import Study, StudyQuantity, StudyStratum
 from offpath.slices import ON_PATH, SEEN, SPLIT_STRATA, TRAINED, Slice
@@ -14,16 +15,6 @@ SHOWN = (TRAINED, SEEN, ON_PATH)
 """Fine-tuning shows questions of these; vertex ids on the path are apart where they are known."""
 MOST = 0.5
 """An error comes from some examples above this share of it, or above their share of the whole."""
-TWO = "vertex 2, the target of pre-training,"
-DILUTION = {
-    "lowers": f"are diluted: {TWO} is the target in",
-    "raises": f"mix two tasks, and {TWO} raises the error: it is the target in",
-    "leaves": f"mix two tasks, though {TWO} leaves the error as it is: it is the target in",
-}
-CONFOUNDING = {
-    "most": "are confounded: questions that fine-tuning never shows carry",
-    "less": "mix shown questions with those that fine-tuning never shows, which carry only",
-}
 
 
 def origin_sentences(study: Study, named: bool) -> list[str]:
@@ -32,20 +23,16 @@ def origin_sentences(study: Study, named: bool) -> list[str]:
     others = {o: d for o, d in study.differences.items() if o not in finetuning}
     differ = list(dict.fromkeys(option.split(".")[0] for option in others))
     known = [part for part in PARTS if part != "pretrain" or study.imported is None]
-    same = [PARTS[part] for part in known if part not in differ]
-    nearer = f"compared with the nearer one, {study.finetuned}: {_options(finetuning, named)}."
-    sentences = {
-        f"The weights are imported (SHA-256 {study.imported!s:.8}…); how they were pre-trained is "
-        "not known here.": study.imported,
-        f"The same as in WWZ24: {listed(same)}.": same,
-        f"Not the same as in WWZ24: {listed([PARTS.get(part, part) for part in differ])} "
-        f"({_options(others, named)}).": differ,
-        f"Fine-tuning is neither way of WWZ24; {nearer}": finetuning,
-        f"Fine-tuning is that of WWZ24, {study.finetuned}.": not finetuning,
-        "Other graphs make other distributions: the figures of this run are not the quantities of "
-        "WWZ24, and cannot be compared with the published ones one by one.": "graphs" in differ,
+    words = {
+        "imported": study.imported,
+        "same": listed([PARTS[part] for part in known if part not in differ]),
+        "others": listed([PARTS.get(part, part) for part in differ]),
+        "options": _options(others, named),
+        "finetuning": _options(finetuning, named),
+        "way": study.finetuned,
+        "graphs": "graphs" in differ,
     }
-    return [sentence for sentence, holds in sentences.items() if holds]
+    return sentences("wwz24_origin", words)
 
 
 def hidden_sentences(study: Study, detailed: bool = True) -> list[str]:
@@ -53,10 +40,9 @@ def hidden_sentences(study: Study, detailed: bool = True) -> list[str]:
 
     If `detailed`, also by how much, and which stratum has most of the error.
     """
-    diluted, confounded = _dilutions(study, detailed), _confoundings(study, detailed)
     return [
-        *_sentences("on-path scores", DILUTION, list(diluted)),
-        *_sentences("off-path scores", CONFOUNDING, list(confounded)),
+        *_sentences("wwz24_on_path", "on-path scores", _dilutions(study, detailed)),
+        *_sentences("wwz24_off_path", "off-path scores", _confoundings(study, detailed)),
     ]
 
 
@@ -70,10 +56,7 @@ def mixture_sentence(study: Study) -> str:
         for data, p in pools.items()
         if "absent" in p
     ]
-    return (
-        f"In the distributions of WWZ24, vertex 2 is the target in {listed(two)}; absent and "
-        f"unreachable targets make up {listed(never)}."
-    )
+    return sentences("wwz24_mixture", {"two": listed(two), "never": listed(never)})[0]
 
 
 def difference(option: str, here: object, there: object) -> str:
@@ -124,16 +107,17 @@ def _confoundings(study: Study, detailed: bool) -> Iterator[tuple[str, str]]:
             )
 
 
-def _sentences(
-    scores: str, words: Mapping[str, str], pairs: Sequence[tuple[str, str]]
-) -> list[str]:
+def _sentences(name: str, scores: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
     """A sentence for each way that occurs, about some of the scores where there are several."""
-    parts = {way: [text for w, text in pairs if w == way] for way in words}
-    start = f"Some {scores}" if sum(map(bool, parts.values())) > 1 else scores.capitalize()
-    return [f"{start} {words[way]} {listed(texts)}." for way, texts in parts.items() if texts]
+    ways: dict[str, list[str]] = {}
+    for way, text in pairs:
+        ways.setdefault(way, []).append(text)
+    start = f"Some {scores}" if len(ways) > 1 else scores.capitalize()
+    return sentences(name, {"scores": start} | {way: listed(ways[way]) for way in ways})
 
 
 def _options(differences: Mapping[str, tuple[Any, Any]], named: bool) -> str:
-    if named:
-        return ", ".join(difference(option, *values) for option, values in differences.items())
-    return f"{len(differences)} option{'s differ' if len(differences) > 1 else ' differs'}"
+    """The options that differ, or how many; nothing, if none does."""
+    texts = [difference(option, *values) for option, values in differences.items()]
+    count = f"{len(texts)} option{'s differ' if len(texts) > 1 else ' differs'}" if texts else ""
+    return ", ".join(texts) if named else count

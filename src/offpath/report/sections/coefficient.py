@@ -35,17 +35,15 @@ def _path_figure(story: Story, path: Sequence[Point]) -> Figure:
     lines = [line for line in story.metrics if line.network == "pretrained"]
     steps = [*(line.step for line in lines), *(point.step or 0 for point in path)]
     x, rows = marks.log_step_axis(min(steps), max(steps)), _rows(story, path)
-    unseen, span = len(path) - len(rows), _span(rows)
-    more = f" {unseen} estimates are not finite and left out." if unseen else ""
-    if span:
-        beyond = sum(not span[0] <= row["estimate"] <= span[1] for row in rows)
-        more += f" {beyond} estimates that are not trusted lie beyond the axis, drawn at its edge."
+    span = _span(rows)
+    beyond = sum(not span[0] <= row["estimate"] <= span[1] for row in rows) if span else 0
+    caption = _caption(story, "path", unseen=len(path) - len(rows), beyond=beyond)
     chart = _chart("Learning coefficient over the steps of pre-training", 190, x, rows)
     charts = [Chart(chart, "Learning coefficient")]
     if lines:
         charts.insert(0, Chart(distance_loss_chart(lines, largest, x), "Loss by true distance"))
     keys = [*(label_keys(largest) if lines else ()), *TRUST]
-    return Figure(*_caption(story, "path", more=more), charts=charts, legend=keys)
+    return Figure(*caption, charts=charts, legend=keys)
 
 
 def _single_figure(story: Story, points: Sequence[Point]) -> Figure:
@@ -55,9 +53,8 @@ def _single_figure(story: Story, points: Sequence[Point]) -> Figure:
         title, chains = _title(story, point.checkpoint), ", ".join(map(significant, point.chains))
         estimate, trust = _words(point)
         rows.append((title, significant(point.baseline_loss), estimate, chains or "–", trust))
-    return Figure(
-        *_caption(story, "single"), tables=[text_table("Learning coefficients", heads, rows)]
-    )
+    table = text_table("Learning coefficients", heads, rows)
+    return Figure(*_caption(story, "single"), tables=[table])
 
 
 def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:

@@ -1,10 +1,10 @@
 """The section on robustness: does a network keep the exact solution, and find it again?
 
-First what fine-tuning does to the exact solution, then what noise and retraining do, then what lies
-between the solutions.
+Out: what fine-tuning, noise and retraining do to it, and what lies between the solutions.
 """
 
 from collections.abc import Sequence
+from itertools import product
 from math import inf
 from statistics import median
 
@@ -51,16 +51,11 @@ def _endings(result: Robustness) -> dict[float, Key]:
 
 def _perturbed_figure(story: Story, result: Robustness) -> Figure:
     endings, perturbed = _endings(result), result.perturbed
-    harmless = {one.choice for one in perturbed if one.loss_perturbed < min(endings)}
-    spared = (
-        f" In {len(harmless)} of the choices the noise alone left the loss below "
-        f"{setting(min(endings))}: they had nothing to come back from, and count all the same."
-    )
-    diverged = sum(one.loss_after >= NOT_FINITE for one in perturbed)
-    lost = f" {diverged} ended at a loss that is not finite."
     words = {
         "choices": len({one.choice for one in perturbed}),
-        "more": (spared if harmless else "") + (lost if diverged else ""),
+        "harmless": len({one.choice for one in perturbed if one.loss_perturbed < min(endings)}),
+        "back": setting(min(endings)),
+        "diverged": sum(one.loss_after >= NOT_FINITE for one in perturbed),
     }
     return Figure(
         *_caption(story, result, "perturbed", **words),
@@ -101,31 +96,24 @@ def _recovered_table(result: Robustness, limits: Sequence[float]) -> Table:
 def _basin_figure(story: Story, result: Robustness) -> Figure:
     losses = [loss for one in result.graded for loss in (one.loss_perturbed, one.loss_after)]
     lost = sum(not _drawn(loss) for loss in losses)
-    more = f" {lost} losses are not finite, or 0, and have no place here." if lost else ""
     kinds = dict.fromkeys(one.relative_to for one in result.graded)
     charts = [_basin_chart(result, [g for g in result.graded if g.relative_to == k]) for k in kinds]
-    caption = _caption(story, result, "basin", more=more)
+    caption = _caption(story, result, "basin", lost=lost)
     return Figure(*caption, charts=charts, legend=[BEFORE, AFTER])
 
 
 def _basin_chart(result: Robustness, graded: Sequence[Graded]) -> Chart:
     """Loss before and after retraining by relative noise, both logarithmic; lines are medians."""
-    rows = [
-        {"series": key.title, "noise": one.noise, "draw": one.draw, "loss": loss}
-        for key in (BEFORE, AFTER)
-        for one in sorted(graded, key=lambda one: one.noise)
-        if _drawn(loss := one.loss_perturbed if key is BEFORE else one.loss_after)
-    ]
-    groups: dict[tuple[str, float], list[float]] = {}
-    for row in rows:
-        groups.setdefault((row["series"], row["noise"]), []).append(row["loss"])
-    medians = [
-        {"series": series, "noise": noise, "loss": median(losses)}
-        for (series, noise), losses in groups.items()
-    ]
+    rows, medians = [], []
+    noises = sorted({one.noise for one in graded})
+    for key, noise in product((BEFORE, AFTER), noises):
+        at, ends = {"series": key.title, "noise": noise}, [g for g in graded if g.noise == noise]
+        losses = [(g.draw, g.loss_perturbed if key is BEFORE else g.loss_after) for g in ends]
+        points = [{**at, "draw": draw, "loss": loss} for draw, loss in losses if _drawn(loss)]
+        medians += [{**at, "loss": median(row["loss"] for row in points)}] if points else []
+        rows += points
     scale = {"type": "log", "nice": False, "padding": 12}
-    look = {"values": sorted({one.noise for one in graded}), "format": "~g"}
-    x = axis("noise", "relative noise on all weights", scale, **look)
+    x = axis("noise", "relative noise on all weights", scale, values=noises, format="~g")
     y = loss_axis([*(row["loss"] for row in rows), result.exact_loss])
     words = {"when": "series", "noise": "noise ~g", "draw": "draw", "loss": "loss .3g"}
     whole = "each weight" if graded[0].relative_to == "weight" else "the whole tensor"
@@ -146,11 +134,8 @@ def _interpolation_figure(story: Story, result: Robustness) -> Figure:
     y = loss_axis([row["loss"] for row in rows])
     words = {"network": "series", "neurons": "neurons", "share": "share .0%", "loss": "loss .3g"}
     frame = Frame("Loss on the linear interpolation between networks", 280, x, y, words)
-    return Figure(
-        *_caption(story, result, "interpolation"),
-        charts=[Chart(curves(rows, keys, frame))],
-        legend=[*keys, *ALIGNED.values()],
-    )
+    caption, chart = _caption(story, result, "interpolation"), Chart(curves(rows, keys, frame))
+    return Figure(*caption, charts=[chart], legend=[*keys, *ALIGNED.values()])
 
 
 def _drawn(loss: float) -> bool:
