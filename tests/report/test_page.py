@@ -175,7 +175,7 @@ def test_markup_in_a_result_stays_text(finished: Story):
     text = page(with_result(finished, changed(labels, worlds=worlds)))
     assert "</script><b>" not in text
     assert "&lt;/script&gt;&lt;b&gt;bold" in text  # on the page
-    assert "\\u003c/script>\\u003cb>bold" in text  # in the description of a chart
+    assert "\\u003c/script\\u003e\\u003cb\\u003ebold" in text  # in the description of a chart
 
 
 def test_pooled_lines_weigh_each_loss_by_its_examples():
