@@ -219,7 +219,8 @@ class Story:
     @property
     def _words(self) -> dict[str, object]:
         known = {"run": self.run, "c": self.run.configuration}
-        return {**known, "trains": self.trains, "learns": self.learns}
+        results = {kind.file: result for kind, result in self.results.items()}
+        return {**known, **results, "trains": self.trains, "learns": self.learns}
 
 
 def story(run: Run) -> Story:

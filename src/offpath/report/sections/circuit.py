@@ -33,13 +33,8 @@ def _states_figure(story: Story, circuit: CircuitResult) -> Figure:
     layers = [_vertices(circuit, state) for state in circuit.states]
     series = {row["series"] for rows in layers for row in rows}
     truth = label_title(circuit.graph.distance, story.run.configuration.graphs.max_vertices)
-    words = {
-        "circuit": circuit,
-        "truth": truth,
-        "answer": f"{circuit.answer:.4f}".replace("-", "−"),
-    }
     return Figure(
-        *story.caption("circuit.states", **words),
+        *story.caption("circuit.states", truth=truth),
         charts=[
             _layer_chart(circuit, *layer) for layer in zip(circuit.states, layers, strict=True)
         ],
@@ -96,7 +91,7 @@ def _sizes_figure(story: Story, circuit: CircuitResult) -> Figure:
     title = "Error by number of vertices"
     chart = curves(rows, keys, Frame(title, 260, x, loss_axis(), words), rows)
     table = text_table(title, list(words), texts)
-    caption = story.caption("circuit.sizes", circuit=circuit)
+    caption = story.caption("circuit.sizes")
     return Figure(*caption, charts=[Chart(chart)], tables=[table], legend=keys)
 
 
@@ -105,4 +100,4 @@ def _directions_figure(story: Story, circuit: CircuitResult) -> Figure:
     for row in circuit.directions:
         groups.setdefault(row.group, []).append(f"{row.index} {row.name}")
     table = text_table("Directions", ("group", "coordinate and meaning"), list(groups.items()))
-    return Figure(*story.caption("circuit.directions", circuit=circuit), tables=[table])
+    return Figure(*story.caption("circuit.directions"), tables=[table])

@@ -37,7 +37,7 @@ def _path_figure(story: Story, path: Sequence[Point]) -> Figure:
     x, rows = marks.log_step_axis(min(steps), max(steps)), _rows(story, path)
     span = _span(rows)
     beyond = sum(not span[0] <= row["estimate"] <= span[1] for row in rows) if span else 0
-    caption = _caption(story, "path", unseen=len(path) - len(rows), beyond=beyond)
+    caption = story.caption("coefficient.path", unseen=len(path) - len(rows), beyond=beyond)
     chart = _chart("Learning coefficient over the steps of pre-training", 190, x, rows)
     charts = [Chart(chart, "Learning coefficient")]
     if lines:
@@ -54,12 +54,12 @@ def _single_figure(story: Story, points: Sequence[Point]) -> Figure:
         estimate, trust = _words(point)
         rows.append((title, significant(point.baseline_loss), estimate, chains or "–", trust))
     table = text_table("Learning coefficients", heads, rows)
-    return Figure(*_caption(story, "single"), tables=[table])
+    return Figure(*story.caption("coefficient.single"), tables=[table])
 
 
 def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
     charts = [_sweep_chart(story, s) for s in sweeps if _rows(story, s.points)]
-    return Figure(*_caption(story, "sweep"), charts=charts, legend=TRUST, layout="grid")
+    return Figure(*story.caption("coefficient.sweep"), charts=charts, legend=TRUST, layout="grid")
 
 
 def _sweep_chart(story: Story, sweep: Sweep) -> Chart:
@@ -78,7 +78,7 @@ def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:
             groups.setdefault((trace.checkpoint, trace.step_size), []).append(trace)
     own = {(point.checkpoint, point.step_size) for point in result.points} & set(groups)
     charts = [_trace_chart(story, t) for place, t in groups.items() if place in own or not own]
-    return Figure(*_caption(story, "chains"), charts=charts, layout="grid")
+    return Figure(*story.caption("coefficient.chains"), charts=charts, layout="grid")
 
 
 def _trace_chart(story: Story, traces: Sequence[Trace]) -> Chart:
@@ -148,8 +148,3 @@ def _words(point: Point) -> tuple[str, str]:
     estimate = f"{significant(point.estimate)} ± {significant(point.error)}"
     trust = f"no: {'; '.join(point.reasons) or 'no reason given'}"
     return "not finite" if point.estimate is None else estimate, "yes" if point.trusted else trust
-
-
-def _caption(story: Story, name: str, **words: object) -> tuple[str, str, dict[str, str]]:
-    examples = thousands(story.results[LearningCoefficients].examples)
-    return story.caption(f"coefficient.{name}", examples=examples, **words)

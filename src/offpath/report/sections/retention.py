@@ -105,5 +105,5 @@ def _rates_figure(story: Story, retentions: Sequence[Retention]) -> Figure:
         shares = [percent(cells[s].accuracy) if s in cells else "–" for s in SPLIT_STRATA]
         rows.append([DATA.get(one.finetuned_on, one.finetuned_on), setting(one.rate), *shares])
     heads = ["fine-tuned on", "learning rate", *(where.title for where in SPLIT_STRATA)]
-    caption = story.caption("robustness.rates", steps=thousands(max(retentions[0].steps)))
-    return Figure(*caption, tables=[text_table("Accuracy by stratum", heads, rows)])
+    table = text_table("Accuracy by stratum", heads, rows)
+    return Figure(*story.caption("robustness.rates"), tables=[table])

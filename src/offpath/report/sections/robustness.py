@@ -11,8 +11,8 @@ from statistics import median
 from offpath.report.marks import Frame, axis, curves, loss_axis, share_axis, step_axis, thinned
 from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, colour, text_table
 from offpath.report.sections import retention
-from offpath.report.words import percent, percent_interval, setting, significant
-from offpath.results import Graded, Matrix, Robustness
+from offpath.report.words import percent, percent_interval, setting
+from offpath.results import Graded, Robustness
 
 NOT_FINITE = 1e30  # stands for a loss that is not finite
 LIMITS = (1e-3, 1e-1)  # losses below which a network counts as back, where the file has none
@@ -58,7 +58,7 @@ def _perturbed_figure(story: Story, result: Robustness) -> Figure:
         "diverged": sum(one.loss_after >= NOT_FINITE for one in perturbed),
     }
     return Figure(
-        *_caption(story, result, "perturbed", **words),
+        *story.caption("robustness.perturbed", **words),
         charts=[_perturbed_chart(result, r, endings) for r in sorted({p.rate for p in perturbed})],
         tables=[_recovered_table(result, list(endings)[:-1])] if result.recovered else (),
         legend=[key._replace(title=f"ends {key.title}") for key in endings.values()],
@@ -98,7 +98,7 @@ def _basin_figure(story: Story, result: Robustness) -> Figure:
     lost = sum(not _drawn(loss) for loss in losses)
     kinds = dict.fromkeys(one.relative_to for one in result.graded)
     charts = [_basin_chart(result, [g for g in result.graded if g.relative_to == k]) for k in kinds]
-    caption = _caption(story, result, "basin", lost=lost)
+    caption = story.caption("robustness.basin", lost=lost)
     return Figure(*caption, charts=charts, legend=[BEFORE, AFTER])
 
 
@@ -134,7 +134,7 @@ def _interpolation_figure(story: Story, result: Robustness) -> Figure:
     y = loss_axis([row["loss"] for row in rows])
     words = {"network": "series", "neurons": "neurons", "share": "share .0%", "loss": "loss .3g"}
     frame = Frame("Loss on the linear interpolation between networks", 280, x, y, words)
-    caption, chart = _caption(story, result, "interpolation"), Chart(curves(rows, keys, frame))
+    caption, chart = story.caption("robustness.interpolation"), Chart(curves(rows, keys, frame))
     return Figure(*caption, charts=[chart], legend=[*keys, *ALIGNED.values()])
 
 
@@ -146,12 +146,3 @@ def _drawn(loss: float) -> bool:
 def _exact(result: Robustness) -> tuple[float, Key] | None:
     """A line across at the loss of the exact solution, if that is above 0."""
     return (result.exact_loss, EXACT) if result.exact_loss else None
-
-
-def _caption(
-    story: Story, result: Robustness, name: str, **words: object
-) -> tuple[str, str, dict[str, str]]:
-    matrix = story.get(Matrix)
-    titles = {row.world: row.title for row in matrix.worlds} if matrix else {}
-    words |= {"world": titles.get(result.world, result.world), "options": result.options}
-    return story.caption(f"robustness.{name}", exact=significant(result.exact_loss), **words)
