@@ -2,7 +2,7 @@
 
 from offpath.report.marks import Frame, Row, axis, curves, graph, loss_axis
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour, text_table
-from offpath.report.words import circuit_sentences, paragraph, percent, sentence, significant
+from offpath.report.words import circuit_sentences, paragraph, percent, significant
 from offpath.results import CircuitResult, Matrix, State
 from offpath.slices import label_title
 
@@ -21,23 +21,17 @@ def section(story: Story, circuit: CircuitResult) -> Section:
     figures = [_states_figure(story, circuit)]
     figures += [_sizes_figure(story, circuit)] if circuit.sizes else []
     figures += [_directions_figure(story, circuit)] if circuit.directions else []
-    own = circuit.own_architecture and story.trains
-    text = paragraph(
-        "They fit the architecture that this run trains." if own else "", sentence(circuit.note)
-    )
     matrix = story.get(Matrix) if story.trains else None  # else the answer in short has it already
-    return Section(figures, text, statement=circuit_sentences(matrix))
+    return Section(figures, statement=circuit_sentences(matrix))
 
 
 def _states_figure(story: Story, circuit: CircuitResult) -> Figure:
-    layers = [_vertices(circuit, state) for state in circuit.states]
-    series = {row["series"] for rows in layers for row in rows}
+    layers = [(state, _vertices(circuit, state)) for state in circuit.states]
+    series = {row["series"] for _, rows in layers for row in rows}
     truth = label_title(circuit.graph.distance, story.run.configuration.graphs.max_vertices)
     return Figure(
         *story.caption("circuit.states", truth=truth),
-        charts=[
-            _layer_chart(circuit, *layer) for layer in zip(circuit.states, layers, strict=True)
-        ],
+        charts=[_layer_chart(circuit, state, rows) for state, rows in layers],
         legend=[key for key in STATES.values() if key.title in series],
         layout="grid",
     )

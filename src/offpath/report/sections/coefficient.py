@@ -1,7 +1,6 @@
 """The section on the learning coefficient: how degenerate the loss is around each solution.
 
-Out: the estimates along training and elsewhere, and everything that speaks for or against them. An
-estimate that is not finite has no place on an axis and is left out.
+An estimate that is not finite has no place on an axis and is left out.
 """
 
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from offpath.results import LearningCoefficients, Point, Sweep, Trace
 LOOKS = {"trusted": "circle", "not trusted": "ring"}
 TRUST = [Key(title, colour("estimate"), shape) for title, shape in LOOKS.items()]
 MOST_LOSSES = 80  # points of one chain: what a small panel can show
+Span = tuple[float, float] | None
 
 
 def section(story: Story, result: LearningCoefficients) -> Section:
@@ -90,8 +90,8 @@ def _trace_chart(story: Story, traces: Sequence[Trace]) -> Chart:
         for i, loss in marks.thinned(list(enumerate(trace.losses)), MOST_LOSSES)
         if loss is not None
     ]
-    look = {"tickCount": 3, "format": "~%", "labelFlush": True}
-    x = axis("place", "share of the chain", {"nice": False}, **look)
+    share = {"tickCount": 3, "format": "~%", "labelFlush": True}
+    x = axis("place", "share of the chain", {"nice": False}, **share)
     y = axis("loss", None, {"zero": False}, tickCount=3, format=".3~g")
     frame = Frame(f"Loss along {len(traces)} chains", 100, x, y, {"chain": "line"})
     title, size = _title(story, traces[0].checkpoint), setting(traces[0].step_size)
@@ -111,7 +111,7 @@ def _rows(story: Story, points: Sequence[Point], by: str = "step") -> list[Row]:
     return rows
 
 
-def _span(rows: Sequence[Row]) -> tuple[float, float] | None:
+def _span(rows: Sequence[Row]) -> Span:
     """The axis that shows the trusted estimates; None if it would show all the others too.
 
     A start that is no minimum has an estimate of minus thousands, beside which nothing is seen.
@@ -123,9 +123,7 @@ def _span(rows: Sequence[Row]) -> tuple[float, float] | None:
     return (low, high) if any(not low <= row["estimate"] <= high for row in rows) else None
 
 
-def _chart(
-    name: str, height: int, x: Spec, rows: Sequence[Row], band: tuple[float, float] | None = None
-) -> Spec:
+def _chart(name: str, height: int, x: Spec, rows: Sequence[Row], band: Span = None) -> Spec:
     """Estimates with error bars: filled if trusted, hollow if not."""
     span = _span(rows)
     scale = {"domain": list(span), "clamp": True} if span else {"zero": False}

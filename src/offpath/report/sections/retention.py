@@ -6,11 +6,11 @@ In: `retention` of `robustness.json`, and the test matrix to compare with.
 from collections.abc import Sequence
 
 from offpath.networks import network
-from offpath.report import marks
+from offpath.report import captions, marks
 from offpath.report.marks import Frame, curves, intervals
 from offpath.report.parts import SHAPES, Chart, Figure, Key, Story, colour, text_table
 from offpath.report.sections.strata import ACCURACY_WORDS, accuracy_row, strata_chart
-from offpath.report.words import LEVELS, comparisons, percent, setting, thousands
+from offpath.report.words import LEVELS, comparisons, paragraph, percent, setting, thousands
 from offpath.results import Cell, Matrix, Retention
 from offpath.slices import ANY_TARGET, SPLIT_STRATA, Slice
 
@@ -31,25 +31,20 @@ def figures(story: Story, retentions: Sequence[Retention]) -> list[Figure]:
     return [*first, _rates_figure(story, retentions)] if retentions[1:] else first
 
 
-def sentences(story: Story, retention: Retention) -> tuple[str, str]:
+def sentences(story: Story, retention: Retention) -> list[str]:
     """What fine-tuning did to the exact solution, and where that ends beside the trained network.
 
-    Nothing, where there is nothing to compare with.
+    Empty, where there is nothing to compare with.
     """
-    last = max(retention.steps)
+    last, beside = max(retention.steps), {level: f"{level} it for" for level in LEVELS}
     start, end, trained = _cells(retention, 0), _cells(retention, last), _trained_cells(story)
-    change = "; ".join(comparisons(start, end, CHANGED, ("below", "above")))
-    beside = "; ".join(
-        comparisons(trained, end, {level: f"{level} it for" for level in LEVELS}, ())
-    )
-    return (
-        change
-        and f"After {thousands(last)} steps of fine-tuning, the accuracy of the network "
-        f"that started at the exact solution {change}.",
-        beside
-        and "Compared with the trained network after its fine-tuning, the one that started "
-        f"at the exact solution ends {beside}.",
-    )
+    words = {
+        "steps": thousands(last),
+        "change": "; ".join(comparisons(start, end, CHANGED, ("below", "above"))),
+        "beside": "; ".join(comparisons(trained, end, beside, ())),
+    }
+    names = ("retention_change", "retention_beside")
+    return [paragraph(*captions.sentences(name, words)) for name in names]
 
 
 def _cells(retention: Retention, step: int) -> Cells:
@@ -75,8 +70,8 @@ def _path_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
         name = f"Accuracy on the stratum {where.title} by step of fine-tuning"
         level = (trained[where].accuracy, TRAIN) if where in trained else None
         frame = Frame(name, HEIGHT, steps, shares, words, level)
-        chart = intervals(rows, [START], frame)
-        charts.append(Chart(chart, where.title, f"n {thousands(start.count)}"))
+        count = f"n {thousands(start.count)}"
+        charts.append(Chart(intervals(rows, [START], frame), where.title, count))
     losses = [{"series": START.title, "step": s, "loss": x} for s, x in retention.losses if x > 0]
     if losses:
         y = marks.loss_axis([row["loss"] for row in losses], None)

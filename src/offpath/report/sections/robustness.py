@@ -76,9 +76,10 @@ def _perturbed_chart(result: Robustness, rate: float, endings: dict[float, Key])
             end = next(key.title for limit, key in endings.items() if one.loss_after < limit)
             row = {"series": end, "line": one.choice, "matrix": one.matrix}
             rows += [{**row, **point} for point in thinned(curve, MOST_STEPS)]
-    name, words = "Loss while retraining at the", {"matrix": "matrix", "ends": "series"}
-    title = f"learning rate {setting(rate)}"
-    frame = Frame(f"{name} {title}", 230, step_axis(4), loss_axis(losses), words, _exact(result))
+    title, words = f"learning rate {setting(rate)}", {"matrix": "matrix", "ends": "series"}
+    name = f"Loss while retraining at the {title}"
+    level = (result.exact_loss, EXACT) if result.exact_loss else None
+    frame = Frame(name, 230, step_axis(4), loss_axis(losses), words, level)
     return Chart(curves(rows, list(endings.values()), frame), title)
 
 
@@ -118,7 +119,8 @@ def _basin_chart(result: Robustness, graded: Sequence[Graded]) -> Chart:
     words = {"when": "series", "noise": "noise ~g", "draw": "draw", "loss": "loss .3g"}
     whole = "each weight" if graded[0].relative_to == "weight" else "the whole tensor"
     name = f"Loss before and after retraining by noise relative to {whole}"
-    chart = curves(medians, [BEFORE, AFTER], Frame(name, 300, x, y, words, _exact(result)), rows)
+    level = (result.exact_loss, EXACT) if result.exact_loss else None
+    chart = curves(medians, [BEFORE, AFTER], Frame(name, 300, x, y, words, level), rows)
     return Chart(chart, f"relative to {whole}", f"learning rate {setting(graded[0].rate)}")
 
 
@@ -141,8 +143,3 @@ def _interpolation_figure(story: Story, result: Robustness) -> Figure:
 def _drawn(loss: float) -> bool:
     """Whether a loss has a place on a logarithmic axis."""
     return 0 < loss < NOT_FINITE
-
-
-def _exact(result: Robustness) -> tuple[float, Key] | None:
-    """A line across at the loss of the exact solution, if that is above 0."""
-    return (result.exact_loss, EXACT) if result.exact_loss else None
