@@ -58,17 +58,15 @@ def _single_figure(story: Story, points: Sequence[Point]) -> Figure:
 
 
 def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
-    charts = [_sweep_chart(story, s) for s in sweeps if _rows(story, s.points)]
+    scale = {"type": "log", "nice": False, "padding": 10}
+    x, charts = axis("step_size", "step size of the sampler", scale, **marks.LOG_AXIS), []
+    for sweep in sweeps:
+        if rows := _rows(story, sweep.points, "step_size"):
+            title = _title(story, sweep.checkpoint)
+            name = f"Learning coefficient of {title} by step size"
+            chart = _chart(name, 170, x, rows, sweep.plateau)
+            charts.append(Chart(chart, title, sentence(sweep.verdict)))
     return Figure(*story.caption("coefficient.sweep"), charts=charts, legend=TRUST, layout="grid")
-
-
-def _sweep_chart(story: Story, sweep: Sweep) -> Chart:
-    """The coefficient by step size of the sampler, the plateau shaded."""
-    title, scale = _title(story, sweep.checkpoint), {"type": "log", "nice": False, "padding": 10}
-    x = axis("step_size", "step size of the sampler", scale, **marks.LOG_AXIS)
-    rows, name = _rows(story, sweep.points, "step_size"), f"Learning coefficient of {title}"
-    chart = _chart(f"{name} by step size", 170, x, rows, sweep.plateau)
-    return Chart(chart, title, sentence(sweep.verdict))
 
 
 def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:
