@@ -26,8 +26,6 @@ GROUPS = {"paddingInner": 0.35, "paddingOuter": 0.15}  # air between groups of m
 DISTANCES = {"labelAngle": 0, "labelOverlap": "parity", "ticks": False,
              "labelExpr": "split(datum.label, ' ')"}  # fmt: skip
 """An axis of true distances, "no path" on two lines."""
-HEADER = {"title": None, "labelFontSize": 12, "labelFontWeight": "bold", "labelPadding": 4}
-STRENGTH = {"type": "sqrt", "domain": [0, 1], "range": [0, 1]}
 
 
 class Frame(NamedTuple):
@@ -89,18 +87,18 @@ def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
 
     Series stand side by side where the other axis has names; else a faint line joins them.
     """
-    flat, named = (a["type"] == "nominal" for a in (frame.y, frame.x))
-    value, channel = (frame.x, "x") if flat else (frame.y, "y")
+    flat, named = (side["type"] == "nominal" for side in (frame.y, frame.x))
     beside = {"field": "series", "type": "nominal", "sort": None}
     offset = {"yOffset": beside} if flat else {"xOffset": beside} if named else {}
+    value, channel = (frame.x, "x") if flat else (frame.y, "y")
     ends = {channel: {**value, "field": "low"}, f"{channel}2": {"field": "high"}}
-    series = _colour(keys)
-    hollow = {"test": "datum.hollow === true", "value": colour("paper")}
-    marks = {"stroke": series, "fill": {**series, "condition": hollow}, "shape": _shape(keys)}
+    series = _series(keys)
+    fill = {**series, "condition": {"test": "datum.hollow === true", "value": colour("paper")}}
+    marks = {**offset, "stroke": series, "fill": fill, "shape": _series(keys, shapes=True)}
     line = _layer(frame, "line", {"color": series}, strokeWidth=1.2, opacity=0.5, aria=False)
     rule = _layer(frame, "rule", {**offset, "color": series, **ends}, strokeWidth=2)
-    point = _layer(frame, "point", {**offset, **marks}, strokeWidth=1.6, size=46, opacity=1)
-    return _boxed(frame, rows, *(() if offset else (line,)), rule, point)
+    point = _layer(frame, "point", marks, strokeWidth=1.6, size=46, opacity=1)
+    return _boxed(frame, rows, [rule, point] if offset else [line, rule, point])
 
 
 def curves(
@@ -110,16 +108,16 @@ def curves(
 
     A row's `dash` is a shape of a key: line, dashed or dotted. `points` are drawn as marks.
     """
-    series, width = {"color": _colour(keys)}, 1.5
-    look = dict(series)
+    look, width = {"color": _series(keys)}, 1.5
     if any("line" in row for row in rows):
         look["detail"], width = {"field": "line", "type": "nominal"}, 1.1
     if any("dash" in row for row in rows):
-        look["strokeDash"] = _scaled("dash", list(DASHES), list(DASHES.values()))
-    line = _layer(frame, "line", look, strokeWidth=width, strokeJoin="round", clip=True)
-    marks = {"filled": True, "size": 48, "opacity": 0.85}
-    marks = _layer(frame, "point", {**series, "shape": _shape(keys)}, points, **marks)
-    return _boxed(frame, rows, line, *((marks,) if points else ()))
+        look["strokeDash"] = _scaled("dash", DASHES)
+    layers = [_layer(frame, "line", look, strokeWidth=width, strokeJoin="round", clip=True)]
+    if points:
+        marks = {"color": _series(keys), "shape": _series(keys, shapes=True)}
+        layers += [_layer(frame, "point", marks, points, filled=True, size=48, opacity=0.85)]
+    return _boxed(frame, rows, layers)
 
 
 def bars(
@@ -130,14 +128,14 @@ def bars(
     Bars of the same name stand side by side by the field `beside`.
     """
     air = {"type": "nominal", "sort": None, "scale": {"paddingInner": 0.12}}
-    look = {"yOffset": {"field": beside, **air}} if beside else {}
-    look |= {"x2": {"field": "right"}} if frame.x["field"] == "left" else {}
-    bar = {"color": _colour(keys), **look}
-    layers = [_layer(frame, "bar", bar, stroke=colour("paper"), strokeWidth=1)]
+    offset = {"yOffset": {"field": beside, **air}} if beside else {}
+    end = {"x2": {"field": "right"}} if frame.x["field"] == "left" else {}
+    look = {"color": _series(keys), **offset, **end}
+    layers = [_layer(frame, "bar", look, stroke=colour("paper"), strokeWidth=1)]
     if tick:
         at = {"y": {**frame.y, "field": tick}}
-        layers.append(_layer(frame, "tick", at, thickness=2, color=colour("ink")))
-    return _boxed(frame, rows, *layers)
+        layers += [_layer(frame, "tick", at, thickness=2, color=colour("ink"))]
+    return _boxed(frame, rows, layers)
 
 
 def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], frame: Frame) -> Spec:
@@ -146,27 +144,25 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
     A bin reaches from the fields of x and y to `right` and `high`. The dashed diagonal is where y
     is x. A title of a row may have several lines.
     """
-    x, y = ({**place, "field": "at"} for place in (frame.x, frame.y))
-    opacity = {"field": "share", "type": "quantitative", "legend": None, "scale": STRENGTH}
+    scale = {"type": "sqrt", "domain": [0, 1], "range": [0, 1]}
+    opacity = {"field": "share", "type": "quantitative", "legend": None, "scale": scale}
     look = {"x2": {"field": "right"}, "y2": {"field": "high"}, "opacity": opacity}
     # thousands of bins: the chart's own words must do
     bins = _layer(frame, "rect", look, fill=colour("density"), aria=False)
-    ends = min(row[frame.x["field"]] for row in rows), max(row["right"] for row in rows)
-    line = {"type": "line", "strokeWidth": 1, "strokeDash": [3, 2], "color": colour("muted")}
-    diagonal = {"mark": {**line, "aria": False}, "encoding": {"x": x, "y": y}, **_data(
-        [{"at": end} for end in ends])}  # fmt: skip
-    lines = {**HEADER, "labelExpr": "split(datum.label, '\\n')"}
-    facets = {"row": (down, lines), "column": (across, HEADER)}
-    return {
-        "description": frame.name,
-        **_data(rows),
-        "facet": {
-            field: {"field": field, "type": "nominal", "sort": list(order), "header": header}
-            for field, (order, header) in facets.items()
-        },
-        "spacing": 10,
-        "spec": {"width": frame.height, "height": frame.height, "layer": [bins, diagonal]},
+    span = (min(row[frame.x["field"]] for row in rows), max(row["right"] for row in rows))
+    ends, bare = [{"at": end} for end in span], frame._replace(words={})
+    at = {"x": {**frame.x, "field": "at"}, "y": {**frame.y, "field": "at"}}
+    dashed = {"strokeWidth": 1, "strokeDash": [3, 2], "color": colour("muted"), "aria": False}
+    head = {"title": None, "labelFontSize": 12, "labelFontWeight": "bold", "labelPadding": 4}
+    heads = {"row": {**head, "labelExpr": "split(datum.label, '\\n')"}, "column": head}
+    facet = {
+        name: {"field": name, "type": "nominal", "sort": list(order), "header": heads[name]}
+        for name, order in (("row", down), ("column", across))
     }
+    layers = [bins, _layer(bare, "line", at, ends, **dashed)]
+    panel = {"width": frame.height, "height": frame.height, "layer": layers}
+    whole = {"description": frame.name, "data": {"values": rows}}
+    return {**whole, "facet": facet, "spacing": 10, "spec": panel}
 
 
 def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
@@ -177,23 +173,19 @@ def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], fr
     """
     spans = {"x": [-0.12, 1.12], "y": [-0.24, 1.24]}  # with room for words beyond a vertex
     x, y = (axis(f, None, {"domain": d, "nice": False}) | {"axis": None} for f, d in spans.items())
-    frame = frame._replace(x=x, y=y)
-    ends = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
+    frame, bare = frame._replace(x=x, y=y), frame._replace(x=x, y=y, words={})
+    ends, muted = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}, {"color": colour("muted")}
     ink = {"text": {"field": "vertex"}, "color": {"field": "ink", "type": "nominal", "scale": None}}
-    roles = [row for row in vertices if row["role"]]
     ring = {"size": 760, "strokeWidth": 2, "color": colour("ink"), "aria": False}
-    edge = {"strokeWidth": 1.6, "color": colour("edge"), "aria": False}
-    role = {"fontSize": 11, "color": colour("muted"), "aria": False}
+    roles, away = [row for row in vertices if row["role"]], {"expr": "datum.y > 0.5 ? -22 : 23"}
     layers = [
-        _layer(frame._replace(words={}), "rule", ends, edges, **edge),
-        _layer(frame, "circle", {"color": _colour(keys)}, size=440, opacity=1),
+        _layer(bare, "rule", ends, edges, color=colour("edge"), strokeWidth=1.6, aria=False),
+        _layer(frame, "circle", {"color": _series(keys)}, size=440, opacity=1),
         _layer(frame, "point", {}, roles, **ring),
         _layer(frame, "text", ink, fontSize=12, fontWeight="bold", aria=False),
+        _layer(frame, "text", {"text": {"field": "role"}}, roles, dy=away, **muted, aria=False),
     ]
-    for row in roles:
-        away = -22 if row["y"] > 0.5 else 23
-        layers.append(_layer(frame, "text", {"text": {"field": "role"}}, [row], dy=away, **role))
-    return _boxed(frame, vertices, *layers) | {"resolve": {"scale": {"color": "independent"}}}
+    return _boxed(frame, vertices, layers) | {"resolve": {"scale": {"color": "independent"}}}
 
 
 def thinned(points: Sequence[Any], most: int) -> list[Any]:
@@ -218,41 +210,33 @@ def _layer(
         shown.append({"field": field, "title": title, **kind})
     places = {"x": frame.x, "y": frame.y, **({"tooltip": shown} if shown else {})}
     layer = {"mark": {"type": mark, **look}, "encoding": {**places, **encoding}}
-    return layer if rows is None else {**layer, **_data(rows)}
+    return layer if rows is None else {**layer, "data": {"values": rows}}
 
 
-def _boxed(frame: Frame, rows: Sequence[Row], *layers: Spec) -> Spec:
+def _boxed(frame: Frame, rows: Sequence[Row], layers: list[Spec]) -> Spec:
     """Layers on top of each other, the first at the bottom, as wide as the box they stand in."""
-    beneath = []
+    bare, beneath = frame._replace(words={}), []
     if frame.band:
-        row = {frame.x["field"]: frame.band[0], "until": frame.band[1]}
-        shade = {"type": "rect", "color": colour("estimate"), "opacity": 0.14, "aria": False}
-        ends = {"x": frame.x, "x2": {"field": "until"}}
-        beneath.append({"mark": shade, "encoding": ends, **_data([row])})
+        row, end = {frame.x["field"]: frame.band[0], "until": frame.band[1]}, {"field": "until"}
+        shade = {"color": colour("estimate"), "opacity": 0.14, "aria": False}
+        beneath += [_layer(bare, "rect", {"y": {}, "x2": end}, [row], **shade)]
     if frame.level:
-        value, key = frame.level
-        line = {"type": "rule", "color": key.colour, "strokeDash": DASHES[key.shape]}
-        row, across = {frame.y["field"]: value}, {"y": frame.y}
-        beneath.append({"mark": {**line, "strokeWidth": 1.5}, "encoding": across, **_data([row])})
-    box = {"width": "container", "height": frame.height, "description": frame.name}
-    box["autosize"] = {"type": "fit-x", "contains": "padding"}
-    return {**box, **_data(rows), "layer": [*beneath, *layers]}
+        row, key = {frame.y["field"]: frame.level[0]}, frame.level[1]
+        look = {"color": key.colour, "strokeDash": DASHES[key.shape], "strokeWidth": 1.5}
+        beneath += [_layer(bare, "rule", {"x": {}}, [row], **look)]
+    box = {"description": frame.name, "width": "container", "height": frame.height}
+    fit = {"autosize": {"type": "fit-x", "contains": "padding"}}
+    return {**box, **fit, "data": {"values": rows}, "layer": [*beneath, *layers]}
 
 
-def _data(rows: Sequence[Row]) -> Spec:
-    return {"data": {"values": rows}}
+def _series(keys: Sequence[Key], shapes: bool = False) -> Spec:
+    """A colour of its own for each series, and a shape: colour is never the only difference."""
+    if not shapes:
+        return _scaled("series", {key.title: key.colour for key in keys})
+    known = {key.title: key.shape if key.shape in SHAPES else SHAPES[0] for key in keys}
+    return _scaled("series", known)
 
 
-def _colour(keys: Sequence[Key]) -> Spec:
-    return _scaled("series", [key.title for key in keys], [key.colour for key in keys])
-
-
-def _shape(keys: Sequence[Key]) -> Spec:
-    """A shape of its own for each series: colour is never the only difference."""
-    shapes = [key.shape if key.shape in SHAPES else SHAPES[0] for key in keys]
-    return _scaled("series", [key.title for key in keys], shapes)
-
-
-def _scaled(field: str, domain: Sequence[str], looks: Sequence[object]) -> Spec:
-    scale = {"domain": domain, "range": looks}
+def _scaled(field: str, looks: Mapping[str, object]) -> Spec:
+    scale = {"domain": list(looks), "range": list(looks.values())}
     return {"field": field, "type": "nominal", "scale": scale, "legend": None}
