@@ -2,10 +2,9 @@
 
 Known for WWZ24's law of edges alone: n edges, each a pair of independent uniform endpoints. Dynamic
 programming over the layers of a breadth-first search: after some layers let f vertices be the
-frontier, u the vertices not yet reached, and r the edges of which it is only known that neither
-endpoint lies behind the frontier. Each is uniform over the (f + u)^2 ordered pairs: f^2 of them
-stay inside the frontier, 2 f u lead out of it, and u^2 wait for later. Counting sequences of pairs
-keeps everything in whole numbers.
+frontier, u those not yet reached, and r the edges of which it is only known that no endpoint lies
+behind the frontier. Each is uniform over (f + u)^2 ordered pairs: f^2 of them stay inside the
+frontier, 2 f u lead out of it, u^2 wait for later. Counting keeps everything in whole numbers.
 """
 
 from fractions import Fraction
@@ -24,10 +23,8 @@ def label_distribution(world: World, vertices: int | None = None) -> tuple[Fract
     """
     if world.edge_law != UNIFORM_PAIRS or world.target_rule not in (FIXED, ON_PATH, UNIFORM):
         return None
-    sizes = (
-        range(world.fewest_vertices, world.most_vertices + 1) if vertices is None else [vertices]
-    )
-    rows = [_labels(world, n) for n in sizes]
+    every_size = range(world.fewest_vertices, world.most_vertices + 1)
+    rows = [_labels(world, n) for n in (every_size if vertices is None else [vertices])]
     return tuple(sum(column, Fraction(0)) / len(rows) for column in zip(*rows, strict=True))
 
 
