@@ -2,12 +2,16 @@
 
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, NoReturn
 
 import torch
+import torch.distributed.nn  # before a group exists: its functions keep that as a default argument
 from torch import distributed
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
@@ -15,6 +19,7 @@ from torch.distributed.rendezvous import rendezvous
 from offpath.errors import InputError, choice_fault
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
+PATIENCE = timedelta(minutes=10)  # of processes with one that neither answers nor ends
 MICRO_BATCH_ON_CPU = 1024  # more is no faster there, and takes memory
 
 
@@ -106,13 +111,21 @@ def _joined(alone: Compute, rank: int, ranks: int, local_rank: int, local_ranks:
             )
         place = torch.device("cuda", local_rank)
         torch.cuda.set_device(place)
-    store, _, _ = next(rendezvous("env://"))
+    store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
     distributed.init_process_group(
         "nccl" if on_gpu else "gloo",
         store=_of_this_start(store, rank, ranks),
         rank=rank,
         world_size=ranks,
+        timeout=PATIENCE,
     )
+    report = sys.excepthook
+
+    def report_and_end(*fault: Any) -> None:
+        report(*fault)
+        end_joined(1)
+
+    sys.excepthook = report_and_end  # a fault of ours: the others must not wait for it
     return replace(alone, device=place, rank=rank, ranks=ranks)
 
 
@@ -150,6 +163,32 @@ def _of_this_start(store: Store, rank: int, ranks: int) -> Store:
 
 
 def leave() -> None:
-    """Part from the processes that were joined, which do so too: never after an error of one."""
+    """Part from the processes that were joined, once all of them are here to do so.
+
+    Destroying the group waits for its threads, unless anything else still holds it. A thread that
+    lives on gives back the tensors of the last sum some time; where the interpreter is gone by then
+    the process dies of SIGABRT ("terminate called without an active exception", torch 2.13).
+    """
     if distributed.is_initialized():
+        gpu = distributed.get_backend() == "nccl"
+        with suppress(RuntimeError):  # one of them died: what this process has to do is done
+            distributed.barrier(device_ids=[torch.cuda.current_device()] if gpu else None)
         distributed.destroy_process_group()
+
+
+def end_joined(status: int) -> None:
+    """End this process here and now, if it is still joined to others: after an error.
+
+    The end of the interpreter would wait for threads that wait for the other processes, or would
+    abort (see `leave`). Once the sockets are closed, the others end too.
+    """
+    if distributed.is_initialized():
+        end_now(status)
+
+
+def end_now(status: int) -> NoReturn:
+    """End this process, whatever threads live, without taking the interpreter apart."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # full, closed, or never there
+            stream.flush()
+    os._exit(status)

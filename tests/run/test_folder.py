@@ -120,7 +120,8 @@ def test_a_folder_that_this_process_holds_may_be_entered_again(run: Run):
     with working_on(run):
         with working_on(open_run(run.folder)):
             pass
-        code = "import sys; from offpath.run.folder import *\nwith working_on(open_run(sys.argv[1])): pass"
+        code = "import sys; from offpath.run.folder import *\n"
+        code += "with working_on(open_run(sys.argv[1])): pass"
         other = [sys.executable, "-c", code, str(run.folder)]
         said = subprocess.run(other, capture_output=True, text=True)
         assert "is in use by another process" in said.stderr  # the outer hold is still there
@@ -135,9 +136,7 @@ def test_a_folder_of_the_first_format_names_who_made_it_and_what_to_do(run: Run)
     path = run.folder / "config.json"
     text = run.configuration.model_dump_json().replace("finetune_vertices", "tune_vertices")
     path.write_text(text)
-    made_by = (
-        rf"was made by offpath 0\.1\.0 \(commit {re.escape(str(commit))}\), .*; open it with that"
-    )
+    made_by = rf"was made by offpath 0\.1\.0 \(commit {re.escape(str(commit))}\), .*; open it"
     with pytest.raises(InputError, match=made_by):
         open_run(run.folder)
     (run.folder / "provenance.json").unlink()

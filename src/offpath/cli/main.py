@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 2 unusable input, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     open_streams()
+    status = 0
     try:
         if sys.flags.optimize > 1:
             raise InputError(
@@ -70,11 +71,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("offpath: interrupted; give the same command again to resume", file=sys.stderr)
-        sys.exit(130)
+        status = 130
     except (InputError, OSError, MemoryError, RuntimeError) as error:
         print(f"offpath: {_one_line(error)}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(0)
+        status = 2
+    _end_joined(status)
+    sys.exit(status)
+
+
+def _end_joined(status: int) -> None:
+    """End at once where other processes would wait for this one (torch is loaded where they do)."""
+    if "offpath.compute" in sys.modules:
+        from offpath.compute import end_joined
+
+        end_joined(status)
 
 
 def _one_line(error: Exception) -> str:

@@ -65,12 +65,17 @@ def resume(verb: Verb, words: list[str], kind: type[Options]) -> tuple[Options, 
 
 @contextmanager
 def holding(run: Run, machine: "Compute") -> Iterator[None]:
-    """Hold the run folder alone, if this is the process that writes into it; then part."""
-    from offpath.compute import leave
+    """Hold the run folder alone, if this is the process that writes into it; then part.
+
+    A process that has helped to train ends here: there is nothing left that could fail.
+    """
+    from offpath.compute import end_now, leave
 
     with nullcontext() if machine.rank else working_on(run):
         yield
         leave()
+    if machine.rank:
+        end_now(0)
 
 
 def _stop_if_long(configuration: Configuration, compute: "Compute") -> None:

@@ -38,8 +38,6 @@ def run_all(words: list[str]) -> None:
         if is_done(run):
             print(f"{run.folder} is done; only its report is made anew")
         show_progress(run, experiment(run, compute))
-    if compute.rank:
-        return
     show_matrix(run)
     print(f"report: {run.report}")
 
