@@ -29,10 +29,8 @@ ZERO, ONE, HALF_WORD, LOW = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64
 MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 KEY_STEPS = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
 
-Masks = UInt64[np.ndarray, " vertex"]
-"""A set of vertices for each vertex or each distance."""
-Source = tuple[np.ndarray, np.ndarray]
-"""The random bits of one example: words, and (seed, stream, index, block, words used)."""
+Masks = UInt64[np.ndarray, " vertex"]  # a set of vertices for each vertex or each distance
+Source = tuple[np.ndarray, np.ndarray]  # random words; (seed, stream, index, block, words used)
 
 kernel = numba.njit(cache=True, nogil=True)
 inlined = numba.njit(cache=True, nogil=True, inline="always")
@@ -50,9 +48,8 @@ def draw_examples(
 ) -> None:
     """Fill the arrays of `out` with examples `start`, `start` + 1, ... of a stream.
 
-    `acceptance[n, label]`: the share of the graphs with n vertices at that distance 1-2 to keep,
-    scaled so that the largest is 1: a rejected graph is redrawn with the same n, so that only the
-    ratios count.
+    `acceptance[n, label]`: the share of the graphs with n vertices at that distance 1-2 to keep. A
+    rejected graph is redrawn with the same n: only ratios count, and the largest share may be 1.
     """
     fewest, most, largest_seen, no_path, edge_law, target_rule, largest_target = rules
     tokens, distance, distance_to_2, size, stratum, unseen_id, isolated = out

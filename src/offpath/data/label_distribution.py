@@ -31,8 +31,8 @@ def label_distribution(world: World, vertices: int | None = None) -> tuple[Fract
 def _labels(world: World, vertices: int) -> list[Fraction]:
     """P(label) in the graphs of one size.
 
-    All vertices but 1 and 2 are alike, so that the distance to a uniform target is that to 2, and a
-    target on the path before 2 is uniform on 3..n.
+    Vertices but 1 and 2 are alike: the distance to a uniform target is distributed as that to 2,
+    and a target on the path before 2 is uniform on 3..n.
     """
     weights = [Fraction(0)] * (world.graphs.max_vertices + 1)  # by label, up to a common factor
     largest = min(world.largest_target, vertices)
@@ -72,8 +72,7 @@ def _sequences(frontier: int, unreached: int, edges: int) -> tuple[int, ...]:
     for new, rest in product(range(1, unreached + 1), range(edges)):
         # Which edges wait, which vertices are reached by the others, and how.
         ways = comb(edges, rest) * comb(unreached, new) * _reaching(frontier, edges - rest, new)
-        # Vertex 2 is among the new ones in new / unreached of these ways; the waiting edges have
-        # their endpoints among all vertices that were unreached before.
+        # Vertex 2 is new in new / unreached of these ways; edges wait among all unreached vertices.
         result[0] += ways * new * unreached ** (2 * rest) // unreached
         if missed := ways * (unreached - new) // unreached:
             for hop, count in enumerate(_sequences(new, unreached - new, rest), start=1):

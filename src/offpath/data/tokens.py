@@ -32,23 +32,19 @@ def pack(tokens: UInt8[np.ndarray, "example token 2"], groups: int = 6) -> Packe
     >>> pack(np.array([long, short, long], np.uint8), groups=2).groups
     ((2, 3), (1, 3))
     """
-    counts = token_counts(tokens)
+    real = tokens[:, :, 1] != 0
+    counts = real.sum(1)
     order = np.argsort(counts, kind="stable")
     pieces, shapes = [], []
     for chosen in np.array_split(order, min(groups, max(1, len(order)))):
         longest = int(counts[chosen].max(initial=1))
         # Real tokens to the end, in their order, the question last; padding before them, cut off.
-        piece = tokens[chosen]
-        behind = np.argsort(piece[:, :, 1] != 0, axis=1, kind="stable")[:, -longest:]
-        pieces.append(np.take_along_axis(piece, behind[:, :, None], axis=1).reshape(-1, 2))
+        behind = np.argsort(real[chosen], axis=1, kind="stable")[:, -longest:]
+        piece = np.take_along_axis(tokens[chosen], behind[:, :, None], axis=1)
+        pieces.append(piece.reshape(-1, 2))
         shapes.append((len(chosen), longest))
     flat = np.concatenate(pieces)
     return Packed(flat, flat[:, 1] == 0, tuple(shapes), order)
-
-
-def token_counts(tokens: UInt8[np.ndarray, "example token 2"]) -> Int64[np.ndarray, " example"]:
-    """Tokens of each example that are not padding."""
-    return (tokens[:, :, 1] != 0).sum(1)
 
 
 def encode(
