@@ -79,7 +79,8 @@ def create_run(configuration: Configuration, runs_folder: Path | str = "runs") -
         write_json(folder / "config.json", configuration.model_dump(mode="json"), indent=2)
     run = open_run(folder)
     if run.configuration != configuration:
-        where = ", ".join(map(str, differences(run.configuration, configuration)))
+        other = differences(run.configuration, configuration)
+        where = ", ".join(f"{name} {here}, not {there}" for name, here, there in other)
         raise InputError(
             f"{folder} was made by another configuration ({where}); "
             "move it away, or choose another --runs-folder"
