@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
 
 S = TypeVar("S", bound="Section")
+C = TypeVar("C", bound="Checked")
 Circuit = Literal["wide", "doubling", "edge"]
 """The handcrafted networks."""
 HIDDEN = (tyro.conf.Fixed, tyro.conf.SuppressFixed)
@@ -131,7 +132,21 @@ class Evaluation(Section):
     """Resamples behind each 95 % interval of a mean squared error."""
 
 
-class Configuration(Section):
+class Checked(Section):
+    """Options that check themselves, and name all faults at once."""
+
+    @model_validator(mode="after")
+    def _check(self: C) -> C:
+        if faults := list(self.faults()):
+            raise InputError("; ".join(faults))
+        return self
+
+    def faults(self) -> Iterator[str]:
+        """The faults of single numbers, each beside what its own field allows."""
+        yield from _number_faults(self)
+
+
+class Configuration(Checked):
     """A whole experiment: what `config.json` of a run folder holds."""
 
     recipe: str
@@ -155,11 +170,10 @@ class Configuration(Section):
     imported: Annotated[str | None, *HIDDEN] = None
     """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
 
-    @model_validator(mode="after")
-    def _all_faults_at_once(self) -> "Configuration":
-        if faults := list(_faults(self)):
-            raise InputError("; ".join(faults))
-        return self
+    def faults(self) -> Iterator[str]:
+        """One line for each thing that is wrong: name, allowed range, value, remedy."""
+        yield from super().faults()
+        yield from _joint_faults(self)
 
     def change(self, options: Mapping[str, Any]) -> "Configuration":
         """The same configuration but for some options, named and checked as on the command line.
@@ -232,9 +246,8 @@ def _dotted(configuration: Configuration) -> dict[str, Any]:
     }
 
 
-def _faults(c: Configuration) -> Iterator[str]:
-    """One line for each thing that is wrong: name, allowed range, value, remedy."""
-    yield from _number_faults(c)
+def _joint_faults(c: Configuration) -> Iterator[str]:
+    """The faults of options that do not fit each other."""
     graphs, model = c.graphs, c.model
     if not 3 <= graphs.finetune_vertices <= graphs.max_vertices:
         yield (
@@ -269,7 +282,6 @@ def _training_faults(stage: str, t: Training) -> Iterator[str]:
 
 
 def _number_faults(options: Section, section: str = "") -> Iterator[str]:
-    """The faults of single numbers, each beside what its own field allows."""
     for name, field in type(options).model_fields.items():
         value = getattr(options, name)
         if isinstance(value, Section):
