@@ -286,7 +286,11 @@ def _number_faults(options: Section, section: str = "") -> Iterator[str]:
         value = getattr(options, name)
         if isinstance(value, Section):
             yield from _number_faults(value, f"{name}.")
-        elif value is not None:
-            limits = (limit for limit in field.metadata if isinstance(limit, Allowed))
-            faults = (limit.text for limit in limits if not limit.fits(value))
-            yield from (f"{section}{name} must be {text}; got {value}" for text in faults)
+            continue
+        for limits in (limits for limits in field.metadata if isinstance(limits, Allowed)):
+            numbers = value if isinstance(value, tuple) else (value,)
+            if not numbers:
+                yield f"{name} must hold at least one number"
+            for number in numbers:
+                if number is not None and not limits.fits(number):
+                    yield f"{section}{name} must be {limits.text}; got {number}"
