@@ -70,10 +70,8 @@ def edge_circuit(
     """
     a, n = architecture, max_vertices
     if dtype != torch.float64 and n > MOST_IN_FLOAT32:
-        raise InputError(
-            f"the edge circuit holds in float32 for at most {MOST_IN_FLOAT32} vertices; "
-            f"got {n}; give it float64"
-        )
+        raise InputError(f"the edge circuit holds in float32 for at most {MOST_IN_FLOAT32} "
+                         f"vertices; got {n}; give it float64")  # fmt: skip
     if faults := misfits(a, n):
         raise InputError("the edge circuit does not fit: " + "; ".join(faults))
 
