@@ -13,7 +13,6 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from offpath.compute import Compute
-from offpath.configs import InputError
 from offpath.fit.optimizer import load_state_tensors, state_tensors
 
 
@@ -32,27 +31,15 @@ def meeting_later(model: nn.Module) -> AbstractContextManager:
 
 def from_first(number: int, compute: Compute) -> int:
     """The number that the first process has."""
-    if compute.ranks == 1:
-        return number
     received = torch.tensor(number, dtype=torch.int64, device=compute.device)
-    distributed.broadcast(received, src=0)
+    if compute.ranks > 1:
+        distributed.broadcast(received, src=0)
     return int(received)
-
-
-def check_same(what: str, text: str, compute: Compute) -> None:
-    """Refuse to continue where a process has another text than the first."""
-    if text_from_first(text, compute) != text:
-        raise InputError(
-            f"process {compute.rank} was started with another {what} than process 0; give all of "
-            "them the same command"
-        )
 
 
 def text_from_first(text: str, compute: Compute) -> str:
     """The text that the first process has."""
-    if compute.ranks == 1:
-        return text
-    return _bytes_from_first(text.encode(), compute).decode()
+    return text if compute.ranks == 1 else _bytes_from_first(text.encode(), compute).decode()
 
 
 def share_optimizer_state(
