@@ -30,16 +30,16 @@ TWO = ["--standalone", "--nproc-per-node", "2"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
 LISTING = """import atexit, sys
 from pathlib import Path
-from offpath.cli import main
+from offpath.cli.main import main
 names = lambda: [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
 atexit.register(lambda: print("threads at the end:", *names()))
 main(sys.argv[1:])
 """
 FAILING = """import os, sys
-from offpath.cli import main
-from offpath.configs import InputError
+from offpath.cli.main import main
+from offpath.errors import InputError
 from offpath.fit import stage
-def fail(record, training):
+def fail(record, *options):
     if record["step"] == 3 and os.environ["RANK"] == "RANK_THAT_FAILS":
         raise ERROR("too tired")
 stage._stop_unless_finite = fail
