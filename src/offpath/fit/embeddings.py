@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
+Tokens = Int64[Tensor, "token 2"]
+Padding = Bool[Tensor, " token"]
 Groups = tuple[tuple[int, int], ...]
 Embedded = tuple[Float[Tensor, "stream_token width"], Bool[Tensor, " stream_token"], Groups]
 """The residual stream of all tokens, which of them are padding, and how they are grouped."""
@@ -31,9 +33,7 @@ class EdgeTokens(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(max_vertices + 2, width // 2))
 
-    def forward(
-        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
-    ) -> Embedded:
+    def forward(self, tokens: Tokens, padding: Padding, groups: Groups) -> Embedded:
         """One token of the stream per token of the input."""
         return embedding(tokens, self.weight).flatten(1), padding, groups
 
@@ -51,9 +51,7 @@ class VertexTokens(nn.Module):
         features = len(BLOCKS) * max_vertices + len(FLAGS)
         self.weight = nn.Parameter(torch.randn(features, width))
 
-    def forward(
-        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
-    ) -> Embedded:
+    def forward(self, tokens: Tokens, padding: Padding, groups: Groups) -> Embedded:
         """Every example has the same tokens, in one group; none is padding."""
         features, groups = vertex_features(tokens, groups, self.max_vertices)
         none = torch.zeros(len(features), dtype=torch.bool, device=features.device)
@@ -72,7 +70,7 @@ def feature_slices(max_vertices: int) -> dict[str, slice]:
 
 
 def vertex_features(
-    tokens: Int64[Tensor, "token 2"], groups: Groups, max_vertices: int
+    tokens: Tokens, groups: Groups, max_vertices: int
 ) -> tuple[Float[Tensor, "vertex_token feature"], Groups]:
     """Features of the vertex tokens of all examples, and their only group; the answer comes last.
 
@@ -85,14 +83,13 @@ def vertex_features(
     pairs = torch.zeros(examples, n + 2, n + 2, device=tokens.device)
     example = numbers.repeat_interleave(lengths.repeat_interleave(counts))
     pairs[example, tokens[:, 0], tokens[:, 1]] = 1
-    source = pairs[:, 0, 1:-1].clone()
-    source[:, 0] = torch.where(source.any(1), source[:, 0], 1.0)
-    target, edges = pairs[:, 1:-1, -1], pairs[:, 1:-1, 1:-1]
-    own = torch.eye(n, device=tokens.device).expand(examples, n, n)
+    source, target, edges = pairs[:, 0, 1:-1], pairs[:, 1:-1, -1], pairs[:, 1:-1, 1:-1]
+    source[:, 0] += ~source.any(1)
+    own = torch.eye(n, device=tokens.device)
 
     place = feature_slices(n)
     features = torch.zeros(examples, n + 1, place[FLAGS[-1]].stop, device=tokens.device)
-    features[:, :-1, place["neighbour"]] = torch.maximum(torch.maximum(edges, edges.mT), own)
+    features[:, :-1, place["neighbour"]] = (edges + edges.mT + own).clamp(max=1)
     features[:, :-1, place["self"]] = own
     features[:, -1, place["source"]] = source
     features[:, -1, place["target"]] = target

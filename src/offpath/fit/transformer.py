@@ -10,15 +10,18 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, Shaped, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import linear, relu, scaled_dot_product_attention
 
 from offpath.configs import Architecture
 from offpath.data.tokens import Packed, pack
-from offpath.fit.embeddings import EdgeTokens, Groups, VertexTokens
+from offpath.fit.embeddings import EdgeTokens, Groups, Padding, Tokens, VertexTokens
 
 MOST_EXAMPLES, MOST_NUMBERS = 4096, 2**24  # answered, and held of one layer, at once
+Stream = Float[Tensor, "token width"]
+AtRows = Float[Tensor, "rows width"]
+Batch = UInt8[np.ndarray, "example token 2"]
 Masks = list[Tensor]
 """Per group 0 at keys to look at and minus infinity at padding, (example, 1, 1, token)."""
 Rows = Tensor | slice
@@ -47,7 +50,7 @@ class Transformer(nn.Module):
         self.readout = nn.Linear(a.width, 1)
 
     def forward(
-        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
+        self, tokens: Tokens, padding: Padding, groups: Groups
     ) -> Float[Tensor, " example"]:
         """One number per example, in packed order; `predict` is the same for a plain batch."""
         x, masks = self.embed(tokens, padding, groups)
@@ -55,7 +58,8 @@ class Transformer(nn.Module):
         for layer in others:
             x = layer(x, masks, ALL)
         numbers = torch.arange(x.shape[0], device=x.device)  # len would be a constant in ONNX
-        x = last(x, masks, torch.cat([piece[:, -1] for piece in _grouped(numbers, masks)]))
+        questions = [numbers[:, -1] for numbers in _grouped(numbers, _shapes(masks))]
+        x = last(x, masks, torch.cat(questions))
         device, context = x.device.type, nullcontext()
         if torch.is_autocast_enabled(device):  # bfloat16 would round a distance to 1/16
             x, context = x.float(), torch.autocast(device, enabled=False)
@@ -63,14 +67,12 @@ class Transformer(nn.Module):
             return self.readout(self.final_norm(x)).squeeze(1)
 
     def embed(
-        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
+        self, tokens: Tokens, padding: Padding, groups: Groups
     ) -> tuple[Float[Tensor, "stream_token width"], Masks]:
         """The residual stream before the first layer, and the masks of attention."""
         x, padding, groups = self.embedding(tokens, padding, groups)
-        mask = torch.zeros_like(padding, dtype=self.embedding.weight.dtype)
-        pieces = mask.masked_fill_(padding, -torch.inf).split([e * t for e, t in groups])
-        shapes = ((examples, 1, 1, tokens) for examples, tokens in groups)
-        return x, [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        mask = torch.zeros_like(padding, dtype=x.dtype).masked_fill_(padding, -torch.inf)
+        return x, [piece[:, None, None] for piece in _grouped(mask, groups)]
 
 
 class Layer(nn.Module):
@@ -88,9 +90,7 @@ class Layer(nn.Module):
         self.norm1 = nn.Identity() if a.norm == "none" else nn.LayerNorm(a.width)
         self.norm2 = nn.Identity() if a.norm == "none" else nn.LayerNorm(a.width)
 
-    def forward(
-        self, x: Float[Tensor, "token width"], masks: Masks, rows: Rows
-    ) -> Float[Tensor, "rows width"]:
+    def forward(self, x: Stream, masks: Masks, rows: Rows) -> AtRows:
         """The residual stream after the layer, at the rows asked for."""
         if self.norm_after:
             x = self.norm1(x[rows] + self.self_attn(x, masks, rows))
@@ -112,9 +112,7 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(
-        self, x: Float[Tensor, "token width"], masks: Masks, rows: Rows
-    ) -> Float[Tensor, "rows width"]:
+    def forward(self, x: Stream, masks: Masks, rows: Rows) -> AtRows:
         """What the heads add to the residual stream at the rows asked for."""
         mixed = []
         for q, k, v, mask in self._projections(x, masks, rows):
@@ -122,9 +120,7 @@ class Attention(nn.Module):
             mixed.append(y.transpose(1, 2).flatten(2).flatten(0, 1))  # (query, inner)
         return self.out_proj(torch.cat(mixed))
 
-    def weights(
-        self, x: Float[Tensor, "token width"], masks: Masks, rows: Rows
-    ) -> list[Float[Tensor, "_ head _ _"]]:
+    def weights(self, x: Stream, masks: Masks, rows: Rows) -> list[Float[Tensor, "_ head _ _"]]:
         """The weights by which `forward` averages values: (example, head, query, key) per group."""
         return [
             torch.softmax(q @ k.mT / self.head_size**0.5 + mask, dim=-1)
@@ -132,26 +128,30 @@ class Attention(nn.Module):
         ]
 
     def _projections(
-        self, x: Float[Tensor, "token width"], masks: Masks, rows: Rows
+        self, x: Stream, masks: Masks, rows: Rows
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Queries, keys, values (example, head, token, size) and the mask of scores, per group."""
         inner = self.heads * self.head_size
         weight, offset = self.in_proj_weight, self.in_proj_bias
         queries = linear(x[rows], weight[:inner], offset[:inner])
         keys_values = linear(x, weight[inner:], offset[inner:])
-        asking = masks if isinstance(rows, slice) else [mask[..., :1] for mask in masks]
-        pieces = zip(_grouped(queries, asking), _grouped(keys_values, masks), masks, strict=True)
-        for q, kv, mask in pieces:
+        groups = _shapes(masks)
+        asking = groups if isinstance(rows, slice) else tuple((count, 1) for count, _ in groups)
+        pieces = _grouped(queries, asking), _grouped(keys_values, groups), masks
+        for q, kv, mask in zip(*pieces, strict=True):
             q = q.unflatten(2, (self.heads, -1)).transpose(1, 2)
             k, v = kv.unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
             yield q, k, v, mask
 
 
-def _grouped(x: Shaped[Tensor, "token ..."], masks: Masks) -> list[Tensor]:
+def _shapes(masks: Masks) -> Groups:
+    return tuple((mask.shape[0], mask.shape[3]) for mask in masks)
+
+
+def _grouped(x: Shaped[Tensor, "token ..."], groups: Groups) -> list[Tensor]:
     """Packed tokens as (example, token, ...) per group."""
-    shapes = [(mask.shape[0], mask.shape[3]) for mask in masks]
-    pieces = x.split([examples * tokens for examples, tokens in shapes])
-    return [piece.unflatten(0, shape) for piece, shape in zip(pieces, shapes, strict=True)]
+    pieces = x.split([examples * tokens for examples, tokens in groups])
+    return [piece.unflatten(0, shape) for piece, shape in zip(pieces, groups, strict=True)]
 
 
 def to_device(packed: Packed, device: torch.device) -> tuple[Tensor, Tensor, Groups]:
@@ -161,18 +161,15 @@ def to_device(packed: Packed, device: torch.device) -> tuple[Tensor, Tensor, Gro
     return tokens, padding, packed.groups
 
 
-def rectangle(
-    tokens: Int64[Tensor, "example token 2"],
-) -> tuple[Int64[Tensor, "_ 2"], Bool[Tensor, " _"], Groups]:
+def rectangle(tokens: Int64[Tensor, "example token 2"]) -> tuple[Tensor, Tensor, Groups]:
     """The arguments of `Transformer.forward` for a plain batch: one group, nothing reordered."""
-    examples, length, _ = tokens.shape
     flat = tokens.flatten(0, 1)
-    return flat, flat[:, 1] == 0, ((examples, length),)
+    return flat, flat[:, 1] == 0, ((tokens.shape[0], tokens.shape[1]),)
 
 
 @torch.no_grad()  # not inference_mode: probes may be trained on what comes out
 def residual_streams(
-    model: Transformer, tokens: UInt8[np.ndarray, "example token 2"]
+    model: Transformer, tokens: Batch
 ) -> list[Float[Tensor, "example stream_token width"]]:
     """The residual stream of every token, padding too, before the first layer and after each."""
     batch = torch.from_numpy(tokens).to(model.readout.weight.device).long()
@@ -184,9 +181,7 @@ def residual_streams(
 
 
 @torch.inference_mode()
-def predict(
-    model: Transformer, tokens: UInt8[np.ndarray, "example token 2"]
-) -> Float[np.ndarray, " example"]:
+def predict(model: Transformer, tokens: Batch) -> Float[np.ndarray, " example"]:
     """The model's answers to a batch of any size, in the batch's order.
 
     They are float32, also of weights in lower precision, and float64 of weights in float64.

@@ -803,7 +803,7 @@ def test_an_imported_run_goes_through_all_verbs(tmp_path: Path, monkeypatch, cap
     page = (folder / "report.html").read_text()
     imported = open_run(folder).configuration.imported
     assert imported is not None
-    sentence = f"imported, not trained here (SHA-256 {imported[:12]}…), so that there is no curve"
+    sentence = f"imported, not trained here (SHA-256 {imported[:12]}…), so there is no curve"
     assert sentence in " ".join(page.split())
     assert "offpath pretrain" not in page
     assert "Not there yet: pre-training" not in page
