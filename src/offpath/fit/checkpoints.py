@@ -155,9 +155,8 @@ def maker(run: Run, name: str) -> str:
         return f"`offpath evaluate {run.quoted}`"
     if made.made_by == "finetune":
         return f"`offpath finetune {run.quoted}`"
-    if c.imported:
-        return (
-            f"`offpath import WEIGHTS --recipe {c.recipe} --seed {c.seed} --heads "
-            f"{c.model.heads} --norm {c.model.norm}`, of the weights {c.imported[:12]}"
-        )
-    return f"`offpath pretrain --recipe {c.recipe} --seed {c.seed}` and its other options"
+    options = f"--recipe {c.recipe} --seed {c.seed}"
+    if not c.imported:
+        return f"`offpath pretrain {options}` and its other options"
+    options += f" --heads {c.model.heads} --norm {c.model.norm}"
+    return f"`offpath import WEIGHTS {options}`, of the weights {c.imported[:12]}"

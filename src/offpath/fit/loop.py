@@ -6,24 +6,24 @@ saw. The loss is the mean squared error between answer and true distance.
 
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from offpath.compute import Compute
 from offpath.configs import Training
 from offpath.data.batches import Batch
 from offpath.data.tokens import pack
 from offpath.fit.optimizer import learning_rate
-from offpath.fit.parallel import meeting_later, replicated, summed
+from offpath.fit.parallel import replicated, summed
 from offpath.fit.transformer import Transformer, to_device
 from offpath.run.files import Record
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What one step saw; tensors stay on the device, so that reading them is the reader's cost."""
 
     step: int
@@ -74,12 +74,13 @@ def _add_gradients(
     count = len(batch.tokens)
     size = compute.micro_batch or count
     errors, labels = [], []
+    alone = model.no_sync if isinstance(model, DistributedDataParallel) else nullcontext
     for start in range(0, count, size):
         piece = slice(start, start + size)
         packed = pack(batch.tokens[piece])
         true = torch.from_numpy(batch.distance[piece][packed.order])
         labels.append(true.to(compute.device, non_blocking=True).long())
-        with nullcontext() if piece.stop >= count else meeting_later(model):
+        with alone() if piece.stop < count else nullcontext():
             with compute.autocast():
                 answers = model(*to_device(packed, compute.device))
             squared_errors = (answers - labels[-1]).square()

@@ -5,8 +5,6 @@ process reads and writes the run folder, and sends the others what it read: they
 common.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, distributed, nn
@@ -22,11 +20,6 @@ def replicated(model: nn.Module, compute: Compute) -> nn.Module:
         return model
     devices = [compute.device] if compute.device.type == "cuda" else None
     return DistributedDataParallel(model, device_ids=devices)
-
-
-def meeting_later(model: nn.Module) -> AbstractContextManager:
-    """A context in which gradients are added up without those of other processes."""
-    return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
 
 
 def from_first(number: int, compute: Compute) -> int:

@@ -32,15 +32,12 @@ def train_network(
 ) -> Iterator[Record]:
     """Train, and yield each line of metrics once it is written; yields nothing if done before.
 
-    After each of the steps `snapshots` the weights are also kept as NAME-stepK. Of several
-    processes the first reads and writes, and sends the others what it read.
-
-    The first record of a training that resumes says so: {"network", "step", "resumed": what was
-    dropped}.
+    After each of the steps `snapshots` the weights are also kept as NAME-stepK. The first record of
+    a training that resumes is {"network", "step", "resumed": what was dropped}.
     """
     assert network.training is not None, "a network without training is not trained"
     compute = compute.at(run.configuration.precision)
-    _check_processes(run, network.training, compute)
+    _check_processes(run.configuration.run_name, network.training, compute)
     if not from_first(run.checkpoint(network.name).exists(), compute):
         yield from _train(run, compute, network, network.training, snapshots)
     if compute.rank == 0:  # a kill may have left it beside the weights
@@ -62,8 +59,7 @@ def _train(
     shares = {"rank": compute.rank, "ranks": compute.ranks, "threads": compute.threads}
     examples = world(network.world, c.graphs)
     batches = stream(examples, c.seed, training.batch_examples, first, **shares)
-    losses = LossByLabel(c.graphs.max_vertices + 1, compute)
-    began = time.perf_counter()
+    losses, began = LossByLabel(c.graphs.max_vertices + 1, compute), time.perf_counter()
     for seen in train(model, optimizer, training, batches, first, compute):
         losses.add(seen)
         step, last = seen.step, seen.step == training.steps
@@ -106,9 +102,8 @@ def _start(
     return model, optimizer, first
 
 
-def _check_processes(run: Run, training: Training, compute: Compute) -> None:
+def _check_processes(name: str, training: Training, compute: Compute) -> None:
     """All processes work on the same run, and each has examples to work on."""
-    name = run.configuration.run_name
     if text_from_first(name, compute) != name:
         raise InputError(
             f"process {compute.rank} was started with another configuration or seed than process "

@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 
 from offpath.configs import Architecture, Configuration
 from offpath.data.batches import frozen
@@ -60,15 +59,10 @@ def import_weights(
     found, notes = read_weights(path)
     heads, noted = _agreed(path, notes, heads, norm)
     weights = fitted(path, found, heads, noted or base.model.norm)
-    n, graphs, sha256 = weights.max_vertices, base.graphs, checksum(weights.tensors, {})
-    changes = {
-        "graphs.max_vertices": n,
-        "graphs.finetune_vertices": min(graphs.finetune_vertices, n),
-        "graphs.balance_distance": min(graphs.balance_distance, n),
-        "model": weights.architecture,
-        "imported": sha256,
-    }
-    run = create_run(base.change(changes), runs_folder)
+    n, sha256 = weights.max_vertices, checksum(weights.tensors, {})
+    limits = {name: min(limit, n) for name, limit in base.graphs} | {"max_vertices": n}
+    changes = {"graphs": limits, "model": weights.architecture, "imported": sha256}
+    run = create_run(base.model_copy(update=changes), runs_folder)
     model = Transformer(weights.architecture, n)
     model.load_state_dict(weights.tensors)
     with working_on(run):
@@ -152,15 +146,15 @@ def _agreed(
 
 def _noted(path: Path, notes: Notes) -> tuple[int, Norm] | None:
     """Heads and norm of a file that offpath wrote, if its notes have them."""
-    if "architecture" not in notes and "heads" not in notes:
-        return None
     try:
         if "architecture" in notes:
             a = Architecture.model_validate_json(notes["architecture"])
             heads, norm, odd = a.heads, a.norm, a.head_size is not None or a.tokens == "vertices"
-        else:
+        elif "heads" in notes:
             heads, norm, odd = int(notes["heads"]), notes["norm"], False
-    except (ValidationError, ValueError, TypeError, KeyError) as error:
+        else:
+            return None
+    except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} is damaged: its notes cannot be read; export it again") from error
     if odd or (norm != "pre" and norm != "post"):
         raise InputError(

@@ -94,15 +94,14 @@ def fitted(path: Path, held: Mapping[str, object], heads: int, norm: str) -> Fit
     ours = any(name.startswith(tuple(PUBLISHED)) for name in held)
     in_file = {own: own if ours else published_name(own) for own in expected} | names
     plain = {own: v for own, v in values.items() if own in expected and _is_plain(v)}
+    odd = [own for own in values if own in expected and own not in plain]
     shapes = {own: _shape_fault(t, expected[own], sized) for own, t in plain.items()}
     tensors = {own: t.detach().to(torch.float32).contiguous() for own, t in plain.items()}
     kinds = {
         "missing": [in_file[own] for own in expected if own not in values],
         "not part of the model": [in_file[own] for own in values if own not in expected],
         "twice the same tensor": twice,
-        "no plain tensor of floating-point numbers": [
-            in_file[own] for own in values if own in expected and own not in plain
-        ],
+        "no plain tensor of floating-point numbers": [in_file[own] for own in odd],
         "of the wrong shape": [f"{in_file[own]} {fault}" for own, fault in shapes.items() if fault],
         "not finite": [in_file[own] for own, t in tensors.items() if not t.isfinite().all()],
     }

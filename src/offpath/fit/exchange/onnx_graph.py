@@ -45,16 +45,11 @@ def onnx_graph(model: Transformer, about: Mapping[str, str]) -> tuple[bytes, flo
             "batch; give --out a path without suffix, for a hub folder"
         )
     axes = {0: torch.export.Dim("example"), 1: torch.export.Dim("token")}
+    names = {"input_names": ["tokens"], "output_names": ["distance"]}
+    options = {"dynamo": True, "verbose": False, "dynamic_shapes": {"tokens": axes}}
+    traced = (torch.ones(*TRACED, 2, dtype=torch.int64),)
     with _quiet():
-        program = torch.onnx.export(
-            _Rectangle(model).eval(),
-            (torch.ones(*TRACED, 2, dtype=torch.int64),),
-            dynamo=True,
-            verbose=False,
-            input_names=["tokens"],
-            output_names=["distance"],
-            dynamic_shapes={"tokens": axes},
-        )
+        program = torch.onnx.export(_Rectangle(model).eval(), traced, **names, **options)
     assert program is not None  # as it is without dynamo
     proto = program.model_proto
     graph = proto.graph
