@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
@@ -43,6 +45,12 @@ def measured(tmp_path_factory) -> Run:
         6 * ["perturbed"] + 4 * ["graded"] + 2 * ["lines"] + 3 * ["kept"]
     )
     return run
+
+
+@pytest.fixture
+def own(measured: Run, tmp_path: Path) -> Run:
+    """A copy that a test may change."""
+    return Run(Path(copytree(measured.folder, tmp_path / "own")), measured.configuration)
 
 
 def test_every_choice_is_retrained_at_every_rate_from_the_same_weights(measured: Run):
@@ -114,28 +122,28 @@ def test_fine_tuning_starts_at_the_exact_solution_at_every_rate(measured: Run):
     assert not torch.equal(model.readout.weight, exact.readout.weight)
 
 
-def test_a_part_that_is_there_is_not_measured_again(measured: Run):
-    path = measured.result("robustness")
+def test_a_part_that_is_there_is_not_measured_again(own: Run):
+    path = own.result("robustness")
     before = path.read_bytes()
-    assert list(measure_robustness(measured, CPU, FEW)) == []
-    told = read_result(measured, "robustness")
+    assert list(measure_robustness(own, CPU, FEW)) == []
+    told = read_result(own, "robustness")
     del told["lines"]
-    write_result(measured, "robustness", told)
-    assert {r["part"] for r in measure_robustness(measured, CPU, FEW)} == {"lines"}
+    write_result(own, "robustness", told)
+    assert {r["part"] for r in measure_robustness(own, CPU, FEW)} == {"lines"}
     assert json.loads(path.read_bytes()) == json.loads(before)
 
 
-def test_other_options_do_not_overwrite_what_was_measured(measured: Run):
-    before = measured.result("robustness").read_bytes()
+def test_other_options_do_not_overwrite_what_was_measured(own: Run):
+    before = own.result("robustness").read_bytes()
     with pytest.raises(InputError, match=r"other options \(steps 4, not 5\); give the same, or"):
-        next(measure_robustness(measured, CPU, FEW.model_copy(update={"steps": 5})))
-    assert measured.result("robustness").read_bytes() == before
+        next(measure_robustness(own, CPU, FEW.model_copy(update={"steps": 5})))
+    assert own.result("robustness").read_bytes() == before
 
 
-def test_lines_are_drawn_again_once_there_is_another_network(measured: Run):
-    save_model(measured, "finetuned", load_model(measured, "pretrained", CPU.device))
-    assert {r["part"] for r in measure_robustness(measured, CPU, FEW)} == {"lines"}
-    lines = read_result(measured, "robustness")["lines"]
+def test_lines_are_drawn_again_once_there_is_another_network(own: Run):
+    save_model(own, "finetuned", load_model(own, "pretrained", CPU.device))
+    assert {r["part"] for r in measure_robustness(own, CPU, FEW)} == {"lines"}
+    lines = read_result(own, "robustness")["lines"]
     assert [line["to"] for line in lines] == 2 * ["pretrained"] + 2 * ["finetuned"]
 
 
