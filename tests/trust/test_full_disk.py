@@ -62,7 +62,7 @@ def test_metrics_on_a_full_disk_are_never_cut_in_silence(run: Run):
     there = read_metrics(run)
     assert there == records[: len(there)]
     assert len(there) > 50
-    assert "1 that was cut short" in (rewind_metrics(run, "pretrain", len(there)) or "")
+    assert "1 that was cut short" in (rewind_metrics(run, "pretrained", len(there)) or "")
     append_metrics(run, records[len(there)])
     assert read_metrics(run) == records[: len(there) + 1]
 
