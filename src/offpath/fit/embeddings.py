@@ -17,12 +17,11 @@ Groups = tuple[tuple[int, int], ...]
 Embedded = tuple[Float[Tensor, "stream_token width"], Bool[Tensor, " stream_token"], Groups]
 """The residual stream of all tokens, which of them are padding, and how they are grouped."""
 
+# Features of max_vertices entries each: a vertex token's neighbours (itself among them) and id; the
+# answer token's source and target.
 BLOCKS = ("neighbour", "self", "source", "target")
-"""Features of max_vertices entries each: a vertex token's neighbours (itself among them) and name;
-the answer token's source and target."""
+# Features of one entry: is a vertex token; the answer token; the source's token; the target's.
 FLAGS = ("vertex", "answer", "asking", "asked")
-"""Features of one entry: is a vertex token; is the answer token; is the vertex token of the source;
-of the target."""
 
 
 class EdgeTokens(nn.Module):

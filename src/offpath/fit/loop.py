@@ -26,13 +26,10 @@ from offpath.run.files import Record
 class Step(NamedTuple):
     """What one step saw; tensors stay on the device, so that reading them is the reader's cost."""
 
-    step: int
-    """Counted from 1."""
-    squared_errors: Float[Tensor, " example"]
-    """Of the examples of this process."""
+    step: int  # counted from 1
+    squared_errors: Float[Tensor, " example"]  # of the examples of this process
     labels: Int64[Tensor, " example"]
-    gradient_norm: Float[Tensor, ""]
-    """Of the whole gradient, before clipping."""
+    gradient_norm: Float[Tensor, ""]  # of the whole gradient, before clipping
     learning_rate: float
 
 
@@ -110,9 +107,9 @@ class LossByLabel:
         """
         errors, counts = summed(self._sums, self._compute).tolist()
         self._sums.zero_()
-        seen = {str(label): count for label, count in enumerate(counts) if count}
+        seen = [label for label, count in enumerate(counts) if count]
         return {
             "loss": sum(errors) / sum(counts),
-            "loss_by_label": {label: errors[int(label)] / seen[label] for label in seen},
-            "count_by_label": {label: int(count) for label, count in seen.items()},
+            "loss_by_label": {str(label): errors[label] / counts[label] for label in seen},
+            "count_by_label": {str(label): int(counts[label]) for label in seen},
         }

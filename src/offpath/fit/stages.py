@@ -51,10 +51,9 @@ def finetuned_otherwise(run: Run, training: Training) -> Run:
 
     That is the very run, if it is configured so. The folder is not made here.
     """
-    configuration = run.configuration.model_copy(update={"finetune": training})
-    if configuration == run.configuration:
-        return run
-    return Run(run.folder.resolve().parent / configuration.run_name, configuration)
+    c = run.configuration.model_copy(update={"finetune": training})
+    same = c == run.configuration
+    return run if same else Run(run.folder.resolve().parent / c.run_name, c)
 
 
 def copy_pretraining(run: Run, other: Run) -> None:

@@ -40,12 +40,9 @@ class Imported(NamedTuple):
 
     run: Run
     model: Transformer
-    cast_from: tuple[str, ...]
-    """Types other than float32 that the file held."""
-    known: bool
-    """Whether the folder held these very weights before."""
-    right: float
-    """Accuracy on `TRIED_EXAMPLES` pre-training questions: low where heads or norm are wrong."""
+    cast_from: tuple[str, ...]  # types other than float32 that the file held
+    known: bool  # whether the folder held these very weights before
+    right: float  # accuracy on pre-training questions: low where heads or norm are wrong
 
 
 def import_weights(

@@ -20,11 +20,9 @@ PUBLISHED = {
     "layers.": "transformer_encoder.layers.",
     "final_norm.": "transformer_encoder.norm.",
     "readout.": "fc_out.",
-}
-"""How names begin here, and in the published layout."""
+}  # how names begin here, and in the published layout
 OWN = {theirs: ours for ours, theirs in PUBLISHED.items()}
-WRAPPING = {"_orig_mod", "module"}
-"""Parts of a name that torch.compile and data-parallel training put in, wherever they wrap."""
+WRAPPING = {"_orig_mod", "module"}  # put into names by torch.compile and data-parallel training
 FEWEST, LARGEST = 3, 64  # vertices of the largest graph
 MOST_NAMED = 3
 AXES = {1: "a vector", 2: "a matrix"}
@@ -36,8 +34,7 @@ class Fitted(NamedTuple):
     architecture: Architecture
     max_vertices: int
     tensors: Tensors
-    cast_from: tuple[str, ...]
-    """Types other than float32 that it came in."""
+    cast_from: tuple[str, ...]  # types other than float32 that it came in
 
 
 def published(model: Transformer) -> Tensors:

@@ -12,8 +12,7 @@ import torch
 from offpath.configs import InputError
 from offpath.fit.checkpoints import Notes, check_readable, read_tensors
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-"""Names under which a state dict often lies inside a dictionary of a training script."""
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # where training scripts put a state dict
 
 
 def read_weights(path: Path) -> tuple[dict[str, object], Notes]:
