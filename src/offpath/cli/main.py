@@ -37,8 +37,8 @@ examples
   offpath run --config FILE --seed 2     the options in the config.json of a run, but for the seed
 
 A run that was stopped resumes when the same command is given again. WWZ24 is the study by Wang,
-Westover, Zhao (2024). `offpath VERB --help` explains every option of a verb, `offpath --version`
-prints the version."""
+Westover, Zhao (2024). `offpath VERB --help` has an example and every option of a verb, `offpath
+--version` the version."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
