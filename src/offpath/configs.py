@@ -55,6 +55,21 @@ class Section(BaseModel):
         except ValidationError as error:
             raise InputError(first_fault(error)) from error
 
+    def faults(self, section: str = "") -> Iterator[str]:
+        """One line for each thing that is wrong: name, allowed range, value, remedy."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                yield from value.faults(f"{name}.")
+                continue
+            numbers = value if isinstance(value, tuple) else [value]
+            for limits in (limits for limits in field.metadata if isinstance(limits, Allowed)):
+                if value == ():
+                    yield f"{section}{name} must hold at least one number"
+                for number in numbers:
+                    if number is not None and not limits.fits(number):
+                        yield f"{section}{name} must be {limits.text}; got {number}"
+
 
 class Graphs(Section):
     """The world: how large graphs get, and which of them fine-tuning may see."""
@@ -141,10 +156,6 @@ class Checked(Section):
             raise InputError("; ".join(faults))
         return self
 
-    def faults(self) -> Iterator[str]:
-        """The faults of single numbers, each beside what its own field allows."""
-        yield from _number_faults(self)
-
 
 class Configuration(Checked):
     """A whole experiment: what `config.json` of a run folder holds."""
@@ -170,9 +181,9 @@ class Configuration(Checked):
     imported: Annotated[str | None, *HIDDEN] = None
     """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
 
-    def faults(self) -> Iterator[str]:
-        """One line for each thing that is wrong: name, allowed range, value, remedy."""
-        yield from super().faults()
+    def faults(self, section: str = "") -> Iterator[str]:
+        """Those of each option, and of options that do not fit each other."""
+        yield from super().faults(section)
         yield from _joint_faults(self)
 
     def change(self, options: Mapping[str, Any]) -> "Configuration":
@@ -279,18 +290,3 @@ def _training_faults(stage: str, t: Training) -> Iterator[str]:
             f"({t.log_every_steps}), so that no line of metrics spans a checkpoint; "
             f"got {t.checkpoint_every_steps}"
         )
-
-
-def _number_faults(options: Section, section: str = "") -> Iterator[str]:
-    for name, field in type(options).model_fields.items():
-        value = getattr(options, name)
-        if isinstance(value, Section):
-            yield from _number_faults(value, f"{name}.")
-            continue
-        for limits in (limits for limits in field.metadata if isinstance(limits, Allowed)):
-            numbers = value if isinstance(value, tuple) else (value,)
-            if not numbers:
-                yield f"{name} must hold at least one number"
-            for number in numbers:
-                if number is not None and not limits.fits(number):
-                    yield f"{section}{name} must be {limits.text}; got {number}"

@@ -45,6 +45,8 @@ class RunOptions(RecipeOptions):
     """Start also what is forecast to take more than a day here."""
 
 
+Based = Annotated[RecipeOptions, FLAT]
+Begun = Annotated[RunOptions, FLAT]
 Machine = Annotated[MachineOptions, FLAT]
 TrainingMachine = Annotated[TrainingMachineOptions, FLAT]
 HERE, TRAINING_HERE, RUNS = MachineOptions(), TrainingMachineOptions(), Path("runs")

@@ -34,8 +34,7 @@ def circuit(
     For example: offpath circuit wide --vertices 8
 
     Args:
-        circuit: wide: that of WWZ24, n layers; doubling: 2 ceil(log2 n) layers; edge: as those
-            trained.
+        circuit: wide: of WWZ24, n layers; doubling: 2 ceil(log2 n) layers; edge: as those trained.
         vertices: Vertices of the largest graph; None takes the recipe's.
         recipe: Recipe whose evaluation, and for edge whose architecture, the circuit gets.
     """
@@ -126,8 +125,7 @@ def llc(
 
     Args:
         checkpoints: Checkpoints to measure; none: all along pre-training, its end, and the circuit.
-        sweep: Checkpoints at which five step sizes are tried; none: end of pre-training, and
-            circuit.
+        sweep: Checkpoints at which to try five step sizes; none: end of pre-training, and circuit.
         seed: Seed of the examples and of the chains.
     """
     run, compute = resume(folder, machine)

@@ -10,26 +10,9 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-from offpath.cli.arguments import (
-    FLAT,
-    HERE,
-    TRAINING_HERE,
-    Machine,
-    RecipeOptions,
-    RunFolder,
-    RunOptions,
-    TrainingMachine,
-)
+from offpath.cli import arguments as options
+from offpath.cli import session
 from offpath.cli.progress import follow
-from offpath.cli.session import (
-    begin,
-    check_trains,
-    compute_on,
-    holding,
-    resume,
-    show_forecast,
-    write_record,
-)
 from offpath.cli.tables import show_table
 from offpath.configs import Checked, Graphs, Seed, within
 from offpath.errors import InputError
@@ -38,16 +21,16 @@ from offpath.run.files import check_writable
 from offpath.run.folder import create_run, open_run
 
 
-def run_all(base: Annotated[RunOptions, FLAT]) -> None:
+def run_all(base: options.Begun) -> None:
     """Run the whole experiment of a recipe, or resume it.
 
     For example: offpath run --recipe laptop --seed 1 --pretrain.steps 5000
     """
-    run, compute = begin(base)
+    run, compute = session.begin(base)
     from offpath.pipeline import experiment, is_done
     from offpath.report.terminal import run_view
 
-    with holding(run, compute):
+    with session.holding(run, compute):
         if is_done(run):
             print(f"{run.folder} is done; only its report is made anew")
         follow(experiment(run, compute), run.configuration)
@@ -75,7 +58,7 @@ class Examples(Checked):
 def sample(
     graphs: Graphs,
     name: tyro.conf.Positional[str] = "pretraining",
-    examples: Annotated[Examples, FLAT] = Examples(),  # noqa: B008, it cannot change
+    examples: Annotated[Examples, options.FLAT] = Examples(),  # noqa: B008, it cannot change
 ) -> None:
     """Show examples of a distribution, or write them to a file.
 
@@ -104,24 +87,24 @@ def sample(
         print(f"and {e.count - len(rows)} more: --out writes them all to a file")
 
 
-def pretrain(base: Annotated[RunOptions, FLAT]) -> None:
+def pretrain(base: options.Begun) -> None:
     """Pre-train on the distance from vertex 1 to vertex 2, in a new run folder.
 
     For example: offpath pretrain --model.layers 6
     """
-    check_trains(base.configuration)
-    run, compute = begin(base)
+    session.check_trains(base.configuration)
+    run, compute = session.begin(base)
     from offpath.fit.stages import pretrain as stage
 
-    with holding(run, compute):
+    with session.holding(run, compute):
         follow(stage(run, compute), run.configuration)
     print(f"pre-trained; next: `offpath finetune {run.quoted}`")
 
 
 def finetune(
-    folder: RunFolder,
+    folder: options.RunFolder,
     variant: Literal["as-written", "as-reproduced"] | None = None,
-    machine: TrainingMachine = TRAINING_HERE,
+    machine: options.TrainingMachine = options.TRAINING_HERE,
 ) -> None:
     """Fine-tune a pre-trained run on small graphs, and its control from scratch.
 
@@ -130,8 +113,8 @@ def finetune(
     Args:
         variant: The fine-tuning of WWZ24, in a run folder beside, unless the run's is the same.
     """
-    given, compute = resume(folder, machine, join=True)
-    check_trains(given.configuration)
+    given, compute = session.resume(folder, machine, join=True)
+    session.check_trains(given.configuration)
     from offpath.fit.checkpoints import require
     from offpath.fit.stages import copy_pretraining, finetuned_otherwise
     from offpath.fit.stages import finetune as stage
@@ -144,7 +127,7 @@ def finetune(
             require(given, "pretrained")
             create_run(run.configuration, run.folder.parent)
         print(f"run folder: {run.folder}")
-    with holding(run, compute):
+    with session.holding(run, compute):
         if compute.rank == 0:
             if run != given:
                 copy_pretraining(given, run)
@@ -156,24 +139,24 @@ def finetune(
     print(f"fine-tuned; next: `offpath evaluate {run.quoted}`")
 
 
-def evaluate(folder: RunFolder, machine: Machine = HERE) -> None:
+def evaluate(folder: options.RunFolder, machine: options.Machine = options.HERE) -> None:
     """Measure every network of a run on every distribution.
 
     For example: offpath evaluate runs/laptop-0123abcd-seed0 --threads 1
     """
-    run, compute = resume(folder, machine)
+    run, compute = session.resume(folder, machine)
     from offpath.generalize.matrix import measure_matrix
     from offpath.handcraft.circuits import set_circuit
     from offpath.report.terminal import run_view
 
-    with holding(run, compute):
+    with session.holding(run, compute):
         set_circuit(run)
         follow(measure_matrix(run, compute), run.configuration)
     Console().print(run_view(run))
     print(f"measured; next: `offpath report {run.quoted}`")
 
 
-def report(folder: RunFolder) -> None:
+def report(folder: options.RunFolder) -> None:
     """Write the report of a run, one offline page, from its result files.
 
     For example: offpath report runs/laptop-0123abcd-seed0
@@ -219,17 +202,17 @@ def compare(
             {"run": run.configuration.run_name, "folder": str(run.folder), **study.model_dump()}
             for run, study in studies
         ]
-        write_record(out, {"runs": records})
+        session.write_record(out, {"runs": records})
 
 
-def forecast(base: Annotated[RecipeOptions, FLAT]) -> None:
+def forecast(base: options.Based) -> None:
     """Estimate what a recipe will cost here: operations, memory, time.
 
     For example: offpath forecast --recipe paper --threads 1
     """
-    check_trains(base.configuration)
+    session.check_trains(base.configuration)
     from offpath.fit.forecast import forecast as estimate
 
-    compute = compute_on(base.machine).at(base.configuration.precision)
+    compute = session.compute_on(base.machine).at(base.configuration.precision)
     print("timing a few steps; on a busy machine the forecast is too long", file=sys.stderr)
-    show_forecast(estimate(base.configuration, compute))
+    session.show_forecast(estimate(base.configuration, compute))

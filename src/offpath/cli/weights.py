@@ -29,10 +29,8 @@ def import_weights(
     For example: offpath import weights.pth --heads 2
 
     Args:
-        weights: A state dict as torch.save wrote it, or a .safetensors; docs/weights.md shows its
-            layout.
-        heads: Attention heads of each layer, which no tensor shows; None: as in the notes of the
-            file.
+        weights: A state dict of torch.save, or a .safetensors; docs/weights.md shows its layout.
+        heads: Attention heads of each layer, which no tensor shows; None: as in the file's notes.
         recipe: Recipe of everything but the sizes, which the weights have.
         norm: Layer norm before each part, or after it; None: as in the file's notes or the recipe.
         seed: Seed of the control's initial weights and of every training example.

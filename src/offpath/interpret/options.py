@@ -55,9 +55,9 @@ class Sampling(Checked):
     inverse_temperature: Annotated[float | None, within(1e-9, 1e9)] = None
     """beta, weight of each example's loss; None: 1 / log n (Watanabe 2013)."""
 
-    def faults(self) -> Iterator[str]:
+    def faults(self, section: str = "") -> Iterator[str]:
         """Those of single numbers, and a batch larger than the dataset."""
-        yield from super().faults()
+        yield from super().faults(section)
         yield from outside("batch_examples", self.batch_examples, 1, self.examples)
 
     @property

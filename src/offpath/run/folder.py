@@ -1,10 +1,7 @@
 """A run folder: configuration, provenance, metrics, weights, results. No torch in here.
 
-Every file is written to a temporary name, flushed to disk and renamed, so that a reader or a killed
-process sees the old file or the new one, never a half. `metrics.jsonl` alone grows by appending:
-one whole line per write, and a line that a kill cut short is dropped when the run resumes.
-All of them carry checksums, so that a damaged one is refused, never used.
-`docs/run-folder.md` lists every file and field.
+A reader or a killed process sees the old file or the new one, never a half; all of them carry
+checksums, so that a damaged one is refused. `docs/run-folder.md` lists every file and field.
 """
 
 import fcntl
@@ -68,7 +65,7 @@ class Run:
 
 def create_run(configuration: Configuration, runs_folder: Path | str = "runs") -> Run:
     """The run folder of a configuration below `runs_folder`: a new one, or the one begun before."""
-    configuration = configuration.model_copy()  # checks it once more
+    configuration = configuration.model_copy(update=configuration.model_dump())  # checks it
     folder = Path(runs_folder) / configuration.run_name
     try:
         for part in ("checkpoints", "results"):
