@@ -39,10 +39,12 @@ FAILING = """import os, sys
 from offpath.cli.main import main
 from offpath.errors import InputError
 from offpath.fit import stage
-def fail(record, *options):
-    if record["step"] == 3 and os.environ["RANK"] == "RANK_THAT_FAILS":
+record = stage._record
+def fail(network, step, *options):
+    if step.step == 3 and os.environ["RANK"] == "RANK_THAT_FAILS":
         raise ERROR("too tired")
-stage._stop_unless_finite = fail
+    return record(network, step, *options)
+stage._record = fail
 main(sys.argv[1:])
 """
 

@@ -10,14 +10,14 @@ from typing import NoReturn
 
 import offpath
 from offpath.cli import circuits, stages
-from offpath.cli.parse import check_words, verb_name
+from offpath.cli.parse import parse
 from offpath.cli.runs import list_runs
 from offpath.cli.streams import open_streams
 from offpath.cli.weights import export_weights, import_weights
 from offpath.errors import InputError, choice_fault
 
 VERBS = {
-    verb_name(verb): verb
+    verb.__name__.split("_")[0]: verb
     for verb in (
         *(stages.run_all, stages.sample, stages.pretrain, stages.finetune, stages.evaluate),
         *(stages.report, list_runs, stages.compare, import_weights, export_weights),
@@ -64,8 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         elif words[0] in ("-V", "--version"):
             print(f"offpath {offpath.__version__}")
         elif words[0] in VERBS:
-            check_words(words[1:])
-            VERBS[words[0]](words[1:])
+            parse(words[0], VERBS[words[0]], words[1:])()
         else:
             raise InputError(f"{choice_fault('the verb', words[0], VERBS)}; see `offpath --help`")
         sys.stdout.flush()

@@ -15,8 +15,11 @@ LINES_PER_STAGE = 10  # where there is no terminal
 LONGEST_TITLE = 12  # columns of a terminal; a longer title takes more lines
 
 
-def follow(records: Iterable[Record], configuration: Configuration, console: Console) -> None:
-    """Consume the records of any stages, showing how far they are."""
+def follow(
+    records: Iterable[Record], configuration: Configuration, console: Console | None = None
+) -> None:
+    """Consume the records of any stages, showing on the terminal how far they are."""
+    console = console or Console()
     trained = {network.name: network for network in networks(configuration)}
     no_path, width = configuration.graphs.max_vertices, console.width
     labels = 4 if width >= 110 or not console.is_terminal else 2 if width >= 80 else 0

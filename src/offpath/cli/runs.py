@@ -1,10 +1,11 @@
 """The verb that lists runs: how far each is, and its headline numbers; loads no torch."""
 
-import json
+from json import dumps
 from pathlib import Path
 
-from offpath.cli.arguments import ListOptions
-from offpath.cli.parse import parse
+import tyro
+
+from offpath.cli.arguments import RUNS, Switch
 from offpath.cli.tables import show_table
 from offpath.errors import InputError
 from offpath.networks import networks
@@ -22,20 +23,22 @@ LEGEND = (
 )
 
 
-def list_runs(words: list[str]) -> None:
+def list_runs(folder: tyro.conf.Positional[Path] = RUNS, json: Switch = False) -> None:
     """List the runs in a folder: how far each is, and its headline numbers.
 
     For example: offpath list runs --json
+
+    Args:
+        folder: Folder with run folders in it, or one of them.
+        json: Print JSON, for other programs.
     """
-    arguments = parse(list_runs, words, ListOptions)
-    folder = arguments.folder
     if not folder.is_dir():
         raise InputError(f"FOLDER must be a folder with runs in it; there is no folder {folder}")
     single = (folder / "config.json").exists()
     inside = [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
     rows = [run_state(path) for path in ([folder] if single else sorted(inside))]
-    if arguments.json_:
-        print(json.dumps(rows, indent=1, allow_nan=False))
+    if json:
+        print(dumps(rows, indent=1, allow_nan=False))
         return
     if not rows:
         print(f"no runs in {folder}; make one with `offpath run`")

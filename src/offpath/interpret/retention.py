@@ -58,18 +58,16 @@ def _retention(run: Run, compute: Compute, one: Network, *, at_end_on_all: bool)
     assert training is not None, "a network without training is not trained"
     model = load_model(run, "circuit", compute.device)
     steps = sorted({0, *(p for p in POINTS if p < training.steps), training.steps})
-    batches = stream(
-        world(one.world, c.graphs), c.seed, training.batch_examples, threads=compute.threads
-    )
-    names = worlds(c.graphs) if at_end_on_all else [ANY_TARGET]
-    sets = {n: frozen(world(n, c.graphs), e.seed, e.examples, compute.threads)[0] for n in names}
+    known, threads = worlds(c.graphs), compute.threads
+    batches = stream(known[one.world], c.seed, training.batch_examples, threads=threads)
+    names = known if at_end_on_all else [ANY_TARGET]
+    sets = {name: frozen(known[name], e.seed, e.examples, threads)[0] for name in names}
     along = {ANY_TARGET: sets[ANY_TARGET]}
     cells, losses = _cells(run, compute, model, 0, along), []
     for step in train(model, make_optimizer(model, training), training, batches):
         if step.step in steps:
-            losses.append(
-                (step.step, bounded(step.squared_errors.mean().item(), LARGEST_ANSWER**2))
-            )
+            loss = step.squared_errors.mean().item()
+            losses.append((step.step, bounded(loss, LARGEST_ANSWER**2)))
             last = step.step == training.steps
             cells += _cells(run, compute, model, step.step, sets if last else along)
     return Retention(rate=training.learning_rate, finetuned_on=one.world, world=ANY_TARGET,

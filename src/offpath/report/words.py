@@ -5,7 +5,7 @@ as above another where their 95 % intervals do not overlap; that is stricter tha
 difference at 5 %.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from offpath.results import Matrix, Scores
 from offpath.slices import ANY_TARGET, SPLIT_STRATA, Slice
@@ -92,12 +92,12 @@ def thousands(count: int) -> str:
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Parts with commas, and "and" before the last.
+    """Parts with commas, and "and" before the last; nothing, if there are none.
 
     >>> listed(["a", "b", "c"])
     'a, b and c'
     """
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def sentence(text: str) -> str:
@@ -120,6 +120,29 @@ def relation(one: Scores, other: Scores) -> str:
     if one.accuracy_low > other.accuracy_high:
         return "above"
     return "below" if one.accuracy_high < other.accuracy_low else "level with"
+
+
+def comparisons(
+    before: Mapping[Slice, Scores],
+    after: Mapping[Slice, Scores],
+    verbs: Mapping[str, str],
+    with_shares: Sequence[str] = LEVELS,
+) -> list[str]:
+    """For which slices each verb is true, by which of `LEVELS` an accuracy after is to that before.
+
+    Levels in `with_shares` give both accuracies.
+    """
+    clauses = []
+    for level, verb in verbs.items():
+        slices = [s for s in before if s in after and relation(after[s], before[s]) == level]
+        parts = [s.phrase for s in slices]
+        if level in with_shares:
+            shares = [(percent(before[s].accuracy), percent(after[s].accuracy)) for s in slices]
+            parts = [f"{s.phrase} ({a} to {b})" for s, (a, b) in zip(slices, shares, strict=True)]
+        elif len(parts) == len(SPLIT_STRATA):
+            parts = ["every stratum"]
+        clauses += [f"{verb} {listed(parts)}"] if parts else []
+    return clauses
 
 
 def circuit_sentences(matrix: Matrix | None, world: str = ANY_TARGET) -> str:
