@@ -146,7 +146,7 @@ def test_a_folder_of_the_first_format_names_who_made_it_and_what_to_do(run: Run)
     path = run.folder / "config.json"
     text = run.configuration.model_dump_json().replace("finetune_vertices", "tune_vertices")
     path.write_text(text)
-    made_by = rf"was made by offpath 0\.1\.0 \(commit {re.escape(str(commit))}\), .*; open it"
+    made_by = rf"was made by offpath 0\.2\.0 \(commit {re.escape(str(commit))}\), .*; open it"
     with pytest.raises(InputError, match=made_by):
         open_run(run.folder)
     (run.folder / "provenance.json").unlink()

@@ -12,7 +12,7 @@ import numpy as np
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen, stream
-from offpath.data.worlds import world, worlds
+from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import load_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
