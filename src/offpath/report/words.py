@@ -7,8 +7,8 @@ difference at 5 %.
 
 from collections.abc import Mapping, Sequence
 
-from offpath.results import Matrix, Scores
-from offpath.slices import ANY_TARGET, SPLIT_STRATA, Slice
+from offpath.results import Scores
+from offpath.slices import SPLIT_STRATA, Slice
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LEVELS = ("above", "below", "level with")
@@ -135,29 +135,17 @@ def comparisons(
     clauses = []
     for level, verb in verbs.items():
         slices = [s for s in before if s in after and relation(after[s], before[s]) == level]
-        parts = [s.phrase for s in slices]
-        if level in with_shares:
-            shares = [(percent(before[s].accuracy), percent(after[s].accuracy)) for s in slices]
-            parts = [f"{s.phrase} ({a} to {b})" for s, (a, b) in zip(slices, shares, strict=True)]
-        elif len(parts) == len(SPLIT_STRATA):
-            parts = ["every stratum"]
+        steps = [f"{percent(before[s].accuracy)} to {percent(after[s].accuracy)}" for s in slices]
+        parts = [f"{s.phrase} ({step})" for s, step in zip(slices, steps, strict=True)]
+        if level not in with_shares:
+            every = len(slices) == len(SPLIT_STRATA)
+            parts = ["every stratum"] if every else [s.phrase for s in slices]
         clauses += [f"{verb} {listed(parts)}"] if parts else []
     return clauses
 
 
-def circuit_sentences(matrix: Matrix | None, world: str = ANY_TARGET) -> str:
-    """How often the handcrafted network is right, and where it is least, as sentences."""
-    cell = matrix.cell("circuit", world) if matrix else None
-    if matrix is None or cell is None:
-        return ""
-    title = next(row.title for row in matrix.worlds if row.world == world)
-    text = (
-        f"The handcrafted network has an accuracy of {percent(cell.accuracy)} on {title} "
-        f"(95{NO_BREAK}% interval {accuracy_interval(cell)}), with a mean squared error of "
-        f"{significant(cell.mse)}."
-    )
-    parts = {s: part for s in SPLIT_STRATA if (part := matrix.cell("circuit", world, s))}
-    if cell.accuracy == 1 or not parts:
-        return text
-    worst: Slice = min(parts, key=lambda where: parts[where].accuracy)
-    return f"{text} It is lowest for {worst.phrase} ({percent(parts[worst].accuracy)})."
+FILTERS = {
+    write.__name__: write
+    for write in (accuracy_interval, percent, sentence, significant, thousands)
+}
+"""What templates may call."""
