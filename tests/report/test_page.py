@@ -147,7 +147,7 @@ def test_a_verdict_is_level_where_intervals_overlap(finished: Story):
 
 def test_a_card_for_each_slice_of_the_headline(finished: Story):
     cards = answer.cards(matrix_of(finished), OTHERS)
-    assert [card.title for card in cards] == [where.title for where in HEADLINE]
+    assert [card.where.title for card in cards] == [where.title for where in HEADLINE]
 
 
 def test_the_answer_compares_every_network_trained_from_new_weights(contents: dict[str, Section]):

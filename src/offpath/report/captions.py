@@ -8,11 +8,11 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from offpath.report.words import sentence, significant, thousands
+from offpath.report.words import FILTERS
 
 Words = Mapping[str, object]
 TEMPLATES = Environment(undefined=StrictUndefined)  # of plain text, which the page escapes
-TEMPLATES.filters |= {"sentence": sentence, "significant": significant, "thousands": thousands}
+TEMPLATES.filters |= FILTERS
 
 
 def heading(section: str, words: Words) -> tuple[str, str]:

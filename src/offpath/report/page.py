@@ -15,6 +15,7 @@ from offpath.networks import Colour
 from offpath.recipes import VARIANTS
 from offpath.report.parts import Story, property_name, story
 from offpath.report.sections import sections
+from offpath.report.words import FILTERS
 from offpath.results import Labels, Matrix
 from offpath.run import folder
 from offpath.run.files import write_file
@@ -45,6 +46,7 @@ def page(story: Story) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= FILTERS
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment.get_template("page.html.jinja").render(
         run=story.run,

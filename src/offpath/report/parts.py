@@ -4,13 +4,13 @@ In: a run folder, finished or not. Out: its results and metrics, and figures wit
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from offpath.networks import Network, networks
 from offpath.report import captions, words
-from offpath.results import RESULTS, Matrix, Result, Scores, read_result
+from offpath.results import RESULTS, Cell, Matrix, Result, Scores, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
 from offpath.slices import Slice
@@ -115,14 +115,11 @@ class Figure:
 
 
 class Card(NamedTuple):
-    """A headline number, what it means, and what to compare it with."""
+    """A headline number: the fine-tuned network on one slice, beside others by their title."""
 
-    title: str
-    number: str
-    lines: Sequence[str]
-    meaning: str
-    comparisons: Sequence[tuple[str, str, str]]
-    """Title, number, interval."""
+    where: Slice
+    cell: Cell
+    others: Mapping[str, Cell]
     verdict: str
 
 

@@ -2,7 +2,8 @@
 
 from offpath.report.marks import Frame, Row, axis, curves, graph, loss_axis
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour, text_table
-from offpath.report.words import circuit_sentences, paragraph, percent, significant
+from offpath.report.sections.matrix import circuit_statement
+from offpath.report.words import paragraph, percent, significant
 from offpath.results import CircuitResult, Matrix, State
 from offpath.slices import label_title
 
@@ -22,7 +23,7 @@ def section(story: Story, circuit: CircuitResult) -> Section:
     figures += [_sizes_figure(story, circuit)] if circuit.sizes else []
     figures += [_directions_figure(story, circuit)] if circuit.directions else []
     matrix = story.get(Matrix) if story.trains else None  # else the answer in short has it already
-    return Section(figures, statement=circuit_sentences(matrix))
+    return Section(figures, statement=circuit_statement(matrix))
 
 
 def _states_figure(story: Story, circuit: CircuitResult) -> Figure:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from offpath.report.captions import sentences
 from offpath.report.parts import Entry, Figure, Section, Story, Table, TableRow, score_entry
 from offpath.report.words import thousands
 from offpath.results import Cell, Labels, Matrix, Predictor
-from offpath.slices import POOLED, Slice
+from offpath.slices import ANY_TARGET, POOLED, SPLIT_STRATA, Slice
 
 KINDS = ("trained", "handcrafted", "rule")
 """The order in which every table shows the predictors."""
@@ -18,6 +19,17 @@ def section(story: Story, matrix: Matrix) -> Section:
     caption = story.caption("matrix.pooled", resamples=thousands(matrix.bootstrap_resamples))
     terms = [(world.title, world.description) for world in labels.worlds] if labels else []
     return Section([Figure(*caption, tables=[world_table(matrix)])], terms=terms)
+
+
+def circuit_statement(matrix: Matrix | None) -> str:
+    """How often the handcrafted network is right, and where it is least, as sentences."""
+    slices = (POOLED, *SPLIT_STRATA) if matrix else ()
+    cells = {s: c for s in slices if matrix and (c := matrix.cell("circuit", ANY_TARGET, s))}
+    if POOLED not in cells:
+        return ""
+    worst = min(cells, key=lambda where: cells[where].accuracy)
+    known = {"cell": cells[POOLED], "worst": worst, "least": cells[worst].accuracy}
+    return " ".join(sentences("circuit_accuracy", known))
 
 
 def ordered(matrix: Matrix) -> list[Predictor]:
