@@ -7,8 +7,10 @@ import tyro
 
 from offpath.configs import Configuration, Section
 
+RUNS = Path("runs")
 FLAT = tyro.conf.arg(name="")  # of a record: its options have no prefix
 Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+RunsFolder = Annotated[Path, tyro.conf.arg(help="Folder below which each run gets its own.")]
 
 
 class MachineOptions(Section):
@@ -39,18 +41,16 @@ class RecipeOptions(Section):
 class RunOptions(RecipeOptions):
     """Options of the verbs that begin a run."""
 
-    runs_folder: Path = Path("runs")
-    """Folder below which each run gets its own."""
+    runs_folder: RunsFolder = RUNS
     yes: Switch = False
     """Start also what is forecast to take more than a day here."""
 
 
-Based = Annotated[RecipeOptions, FLAT]
-Begun = Annotated[RunOptions, FLAT]
+FromRecipe = Annotated[RecipeOptions, FLAT]
+NewRun = Annotated[RunOptions, FLAT]
 Machine = Annotated[MachineOptions, FLAT]
 TrainingMachine = Annotated[TrainingMachineOptions, FLAT]
-HERE, TRAINING_HERE, RUNS = MachineOptions(), TrainingMachineOptions(), Path("runs")
-RunsFolder = Annotated[Path, tyro.conf.arg(help="Folder below which each run gets its own.")]
+HERE, TRAINING_HERE = MachineOptions(), TrainingMachineOptions()
 RunFolder = Annotated[
     tyro.conf.Positional[Path],
     tyro.conf.arg(

@@ -21,7 +21,7 @@ from offpath.run.files import check_writable
 from offpath.run.folder import create_run, open_run
 
 
-def run_all(base: options.Begun) -> None:
+def run_all(base: options.NewRun) -> None:
     """Run the whole experiment of a recipe, or resume it.
 
     For example: offpath run --recipe laptop --seed 1 --pretrain.steps 5000
@@ -67,27 +67,26 @@ def sample(
     Args:
         name: pretraining, finetuning, or test_a to test_e.
     """
-    e = examples
-    recipe(e.recipe).model_copy(update={"graphs": graphs})  # checks them
+    recipe(examples.recipe).model_copy(update={"graphs": graphs})  # checks them
     from offpath.data.batches import draw
     from offpath.data.show import HEADERS, LEGEND, check_format, example_rows, write_examples
     from offpath.data.worlds import world
 
-    if e.out is not None:
-        check_format(e.out)
+    if examples.out is not None:
+        check_format(examples.out)
     where = world(name, graphs)
-    batch = draw(where, e.seed, e.start, e.count, purpose=e.purpose)
-    if e.out is not None:
-        write_examples(batch, e.out)
-        print(f"wrote {e.count} examples to {e.out}")
+    batch = draw(where, examples.seed, examples.start, examples.count, purpose=examples.purpose)
+    if examples.out is not None:
+        write_examples(batch, examples.out)
+        print(f"wrote {examples.count} examples to {examples.out}")
         return
-    rows = example_rows(batch, e.start)
+    rows = example_rows(batch, examples.start)
     show_table(HEADERS, rows, f"{where.title}: {where.description}", LEGEND, folds="edges")
-    if len(rows) < e.count:
-        print(f"and {e.count - len(rows)} more: --out writes them all to a file")
+    if len(rows) < examples.count:
+        print(f"and {examples.count - len(rows)} more: --out writes them all to a file")
 
 
-def pretrain(base: options.Begun) -> None:
+def pretrain(base: options.NewRun) -> None:
     """Pre-train on the distance from vertex 1 to vertex 2, in a new run folder.
 
     For example: offpath pretrain --model.layers 6
@@ -205,7 +204,7 @@ def compare(
         session.write_record(out, {"runs": records})
 
 
-def forecast(base: options.Based) -> None:
+def forecast(base: options.FromRecipe) -> None:
     """Estimate what a recipe will cost here: operations, memory, time.
 
     For example: offpath forecast --recipe paper --threads 1
