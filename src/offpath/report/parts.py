@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from offpath.networks import Network, networks
-from offpath.report import captions, words
+from offpath.report import words
+from offpath.report.captions import captions, filled
 from offpath.results import RESULTS, Cell, Matrix, Result, Scores, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
 from offpath.slices import Slice
 
 R = TypeVar("R", bound=Result)
-Spec = dict[str, Any]
-"""A part of a chart, in Vega-Lite's words."""
+Spec = dict[str, Any]  # a part of a chart, in Vega-Lite's words
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
 
 
@@ -27,17 +27,8 @@ def property_name(name: str) -> str:
 
 
 def colour(name: str) -> str:
-    """The style sheet's colour of a network, rule or part of the page: it knows light and dark.
-
-    >>> colour("distance_to_2")
-    'var(--distance-to-2)'
-    """
+    """The style sheet's colour of a network, rule or part of the page: it knows light and dark."""
     return f"var({property_name(name)})"
-
-
-def slice_colour(where: Slice) -> str:
-    """The style sheet's colour of a stratum, apart from those of networks."""
-    return colour(f"slice-{where.slice}")
 
 
 class Key(NamedTuple):
@@ -45,8 +36,7 @@ class Key(NamedTuple):
 
     title: str
     colour: str
-    shape: str = "line"
-    """One of `SHAPES`, ring, line, dashed or dotted."""
+    shape: str = "line"  # one of `SHAPES`, ring, line, dashed or dotted
 
 
 class Chart(NamedTuple):
@@ -61,33 +51,27 @@ class Entry(NamedTuple):
     """One entry of a table: lines of text, the first of which stands out."""
 
     lines: Sequence[str]
-    share: float | None = None
-    """0 to 1: how strongly the page colours it."""
-    hover: str = ""
-    """What the page shows under the pointer."""
-    boxes: bool = False
-    """Whether each line is a small box of its own on the page."""
+    share: float | None = None  # 0 to 1: how strongly the page colours it
+    hover: str = ""  # what the page shows under the pointer
+    boxes: bool = False  # whether each line is a small box of its own on the page
 
 
 class TableRow(NamedTuple):
-    """A row; a gap parts those of different groups."""
+    """A row, in which None is a dash; a gap parts rows of different groups."""
 
     title: str
     entries: Sequence[Entry | None]
-    """None is a dash."""
     group: str = ""
     note: str = ""
 
 
 class Table(NamedTuple):
-    """A table for the page or the terminal."""
+    """A table for the page or the terminal; the first column has the titles of the rows."""
 
     title: str
-    columns: Sequence[str]
-    """Heads, with a second line or without; the first is that of the titles of the rows."""
+    columns: Sequence[str]  # heads, with a second line or without
     rows: Sequence[TableRow]
-    look: str = "plain"
-    """plain, narrow (words wrap on a small screen), or heat (coloured by share)."""
+    look: str = "plain"  # or narrow (words wrap on a small screen), or heat (coloured by share)
 
 
 class Missing(NamedTuple):
@@ -103,15 +87,11 @@ class Figure:
 
     title: str
     text: str
-    facts: dict[str, str]
-    """Model, training data, test data, metric, seeds and the command that makes the figure."""
+    facts: dict[str, str]  # model, data, metric, seeds and the command that makes the figure
     charts: Sequence[Chart] = ()
-    tables: Sequence[Table] = ()
-    more_tables: Sequence[Table] = ()
-    """The same for the other distributions."""
+    tables: Sequence[Table] = ()  # heat tables after the first are folded away
     legend: Sequence[Key] = ()
-    layout: str = "stack"
-    """stack, grid (small charts side by side), or wide (scrolls in its own box)."""
+    layout: str = "stack"  # or grid (small charts side by side), or wide (scrolls in its own box)
 
 
 class Card(NamedTuple):
@@ -125,7 +105,10 @@ class Card(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """A heading of the table of contents and what stands under it; an empty one is not shown."""
+    """A heading of the table of contents and what stands under it; one without title is not shown.
+
+    `text` goes on after the text that `assets/captions.toml` has for the section.
+    """
 
     figures: Sequence[Figure] = ()
     text: str = ""
@@ -135,11 +118,6 @@ class Section:
     terms: Sequence[tuple[str, str]] = ()
     anchor: str = ""
     title: str = ""
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not self.title
 
 
 class Logged(NamedTuple):
@@ -160,8 +138,7 @@ class Story:
     run: Run
     metrics: Sequence[Logged]
     results: dict[type[Result], Any]
-    commands: Sequence[str] = ()
-    """Of the sessions so far."""
+    commands: Sequence[str] = ()  # of the sessions so far
 
     def get(self, kind: type[R]) -> R | None:
         """A result, or None if it is not there yet."""
@@ -206,18 +183,23 @@ class Story:
         ]
 
     def heading(self, section: str) -> tuple[str, str]:
-        """Title and text of a section, from `assets/captions.toml`."""
-        return captions.heading(section, self._words)
+        """Title and text of a section."""
+        texts = captions()[section]
+        return texts["title"], filled(texts.get("text", ""), self._words)
 
     def caption(self, place: str, **words: object) -> tuple[str, str, dict[str, str]]:
-        """Title, text and facts of the figure SECTION.FIGURE, from there too."""
-        return captions.caption(place, {**self._words, **words})
+        """Title, text and facts of the figure SECTION.FIGURE."""
+        section, figure = place.split(".")
+        texts = captions()["default"] | captions()[section] | captions()[section][figure]
+        known = self._words | words
+        facts = {n: filled(text, known) for n, text in texts.items() if isinstance(text, str)}
+        return facts.pop("title"), facts.pop("text"), facts
 
     @property
     def _words(self) -> dict[str, object]:
-        known = {"run": self.run, "c": self.run.configuration}
         results = {kind.file: result for kind, result in self.results.items()}
-        return {**known, **results, "trains": self.trains, "learns": self.learns}
+        run = {"run": self.run, "c": self.run.configuration}
+        return {**run, **results, "trains": self.trains, "learns": self.learns}
 
 
 def story(run: Run) -> Story:
@@ -231,13 +213,10 @@ def text_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Sequence[str]]]
 ) -> Table:
     """A table of text: the first of each row is its title, and a list stands in small boxes."""
-    body = [
-        TableRow(
-            str(first),
-            [Entry([text]) if isinstance(text, str) else Entry(text, boxes=True) for text in texts],
-        )
-        for first, *texts in rows
-    ]
+    body = []
+    for first, *texts in rows:
+        entries = [Entry([t]) if isinstance(t, str) else Entry(t, boxes=True) for t in texts]
+        body.append(TableRow(str(first), entries))
     return Table(title, columns, body)
 
 

@@ -4,24 +4,14 @@ from dataclasses import replace
 
 from offpath import results
 from offpath.report.parts import Section, Story
-from offpath.report.sections import (
-    answer,
-    circuit,
-    coefficient,
-    data,
-    matrix,
-    predictions,
-    robustness,
-    strata,
-    study,
-    training,
-)
 from offpath.report.words import paragraph
+
+from . import answer, circuit, coefficient, data, matrix, predictions, robustness, study, training
 
 SECTIONS = {
     "answer": (answer.section, results.Matrix),
     "matrix": (matrix.section, results.Matrix),
-    "strata": (strata.section, results.Matrix),
+    "strata": (matrix.strata_section, results.Matrix),
     "data": (data.section, results.Labels),
     "training": (training.section,),
     "predictions": (predictions.section, results.Matrix, results.Predictions),
@@ -35,7 +25,7 @@ SECTIONS = {
 
 def sections(story: Story) -> list[Section]:
     """All sections with something to show, from the answer down to what it rests on."""
-    return [one for one in (section(story, anchor) for anchor in SECTIONS) if not one.empty]
+    return [one for one in (section(story, anchor) for anchor in SECTIONS) if one.title]
 
 
 def section(story: Story, anchor: str) -> Section:

@@ -2,8 +2,7 @@
 
 from offpath.report import captions, words
 from offpath.report.parts import Card, Figure, Section, Story, predictor_keys
-from offpath.report.sections.matrix import circuit_statement
-from offpath.report.sections.strata import accuracy_rows, compared, strata_chart
+from offpath.report.sections.matrix import accuracy_rows, circuit_statement, compared, strata_chart
 from offpath.results import Matrix
 from offpath.slices import ANY_TARGET, HEADLINE, SPLIT_STRATA
 

@@ -7,23 +7,15 @@ from offpath.slices import label_title
 
 DRAWN = Key("drawn", colour("bar"), "square")
 EXACT = Key("exact probability", colour("ink"))
-WORDS = {
-    "true distance": "label",
-    "drawn": "drawn",
-    "share": "share .3%",
-    "exact probability": "exact .3%",
-}
+WORDS = {"true distance": "label", "drawn": "drawn", "share": "share .3%",
+         "exact probability": "exact .3%"}  # fmt: skip
 
 
 def section(story: Story, labels: Labels) -> Section:
     """How far the targets of every distribution lie from vertex 1."""
-    figure = Figure(
-        *story.caption("data.distances", count=len(labels.worlds)),
-        charts=[_chart(world, labels.max_vertices) for world in labels.worlds],
-        legend=[DRAWN, EXACT],
-        layout="grid",
-    )
-    return Section([figure])
+    charts = [_chart(world, labels.max_vertices) for world in labels.worlds]
+    caption = story.caption("data.distances")
+    return Section([Figure(*caption, charts=charts, legend=[DRAWN, EXACT], layout="grid")])
 
 
 def _chart(world: LabelWorld, max_vertices: int) -> Chart:

@@ -1,15 +1,19 @@
-"""The section on the test matrix, and the matrix as tables for page and terminal."""
+"""The sections on the test matrix, pooled and by stratum; its tables, for the terminal too."""
 
 from collections.abc import Callable, Mapping, Sequence
 
+from offpath.report import parts
 from offpath.report.captions import sentences
-from offpath.report.parts import Entry, Figure, Section, Story, Table, TableRow, score_entry
-from offpath.report.words import thousands
-from offpath.results import Cell, Labels, Matrix, Predictor
-from offpath.slices import ANY_TARGET, POOLED, SPLIT_STRATA, Slice
+from offpath.report.marks import DISTANCES, GROUPS, Frame, Row, intervals, name_axis, share_axis
+from offpath.report.parts import Chart, Entry, Figure, Key, Section, Story, Table, TableRow
+from offpath.report.words import accuracy_interval, thousands
+from offpath.results import Cell, Labels, Matrix, Predictor, Scores
+from offpath.slices import ANY_TARGET, ISOLATION, POOLED, SPLIT_STRATA, Slice
 
 KINDS = ("trained", "handcrafted", "rule")
 """The order in which every table shows the predictors."""
+ACCURACY_WORDS = {"predictor": "series", "examples of": "slice", "accuracy": "accuracy .1%",
+                  "95 % interval": "interval", "examples": "count"}  # fmt: skip
 Write = Callable[[Cell | None], Entry | None]
 
 
@@ -19,6 +23,63 @@ def section(story: Story, matrix: Matrix) -> Section:
     caption = story.caption("matrix.pooled", resamples=thousands(matrix.bootstrap_resamples))
     terms = [(world.title, world.description) for world in labels.worlds] if labels else []
     return Section([Figure(*caption, tables=[world_table(matrix)])], terms=terms)
+
+
+def strata_section(story: Story, matrix: Matrix) -> Section:
+    """Every predictor by stratum and by distance, on test e and on the other distributions."""
+    slices, distances = (*SPLIT_STRATA, *ISOLATION), matrix.distances()
+    worlds = sorted((row.world for row in matrix.worlds), key=lambda world: world != ANY_TARGET)
+    by_slice, by_distance = (
+        [slice_table(matrix, world, cut) for world in worlds] for cut in (slices, distances)
+    )
+    keys = parts.predictor_keys(matrix, [*compared(story), *["circuit"] * story.trains])
+    rows, legend = accuracy_rows(matrix, distances, keys), list(keys.values())
+    x = name_axis("slice", "true distance", GROUPS, **DISTANCES)
+    name = f"Accuracy of {len(keys)} predictors on test e by true distance"
+    frame = Frame(name, 280, x, share_axis("accuracy"), ACCURACY_WORDS)
+    charts = [Chart(intervals(rows, legend, frame))]
+    figures = [
+        Figure(*story.caption("strata.tables"), tables=by_slice),
+        Figure(*story.caption("strata.distance_chart"), charts=charts, legend=legend),
+        Figure(*story.caption("strata.distances"), tables=by_distance),
+    ]
+    return Section(figures, terms=[(where.title, where.meaning) for where in slices])
+
+
+def compared(story: Story) -> list[str]:
+    """The fine-tuned network and what to compare it with; the circuit, if nothing was trained."""
+    if not story.trains:
+        return ["circuit", "constant", "distance_to_2"]
+    own = [n.name for n in story.networks if n.training and n.starts_from != "circuit"]
+    return [*sorted(own, key=lambda name: name != "finetuned"), "distance_to_2"]
+
+
+def accuracy_rows(matrix: Matrix, slices: Sequence[Slice], keys: Mapping[str, Key]) -> list[Row]:
+    """The accuracy of each predictor on each slice of test e, with its interval."""
+    return [
+        accuracy_row(key.title, where, cell)
+        for where in slices
+        for name, key in keys.items()
+        if (cell := matrix.cell(name, ANY_TARGET, where))
+    ]
+
+
+def accuracy_row(series: str, where: Slice, cell: Scores) -> Row:
+    """One accuracy with its interval, for a chart."""
+    place = {"series": series, "slice": where.title, "count": cell.count}
+    ends = {"low": cell.accuracy_low, "high": cell.accuracy_high}
+    interval = f"{accuracy_interval(cell)} %"
+    return {**place, "accuracy": cell.accuracy, **ends, "interval": interval}
+
+
+def strata_chart(rows: Sequence[Row], keys: Sequence[Key]) -> Chart:
+    """Slices of test e down, accuracy across."""
+    slices, series = ({row[field] for row in rows} for field in ("slice", "series"))
+    name = f"Accuracy of {len(series)} predictors on {len(slices)} strata of test e"
+    y = name_axis("slice", None, GROUPS, labelLimit=140, domain=False)
+    height = 18 * len(slices) * len(series)
+    frame = Frame(name, height, share_axis("accuracy"), y, ACCURACY_WORDS)
+    return Chart(intervals(rows, keys, frame))
 
 
 def circuit_statement(matrix: Matrix | None) -> str:
@@ -37,14 +98,14 @@ def ordered(matrix: Matrix) -> list[Predictor]:
     return sorted(matrix.predictors, key=lambda row: KINDS.index(row.kind))
 
 
-def world_table(matrix: Matrix, write: Write = score_entry) -> Table:
+def world_table(matrix: Matrix, write: Write = parts.score_entry) -> Table:
     """Every predictor on every distribution, all examples pooled."""
     places = {world.title: (world.world, POOLED) for world in matrix.worlds}
     return _table(matrix, "All distributions", places, write)
 
 
 def slice_table(
-    matrix: Matrix, world: str, slices: Sequence[Slice], write: Write = score_entry
+    matrix: Matrix, world: str, slices: Sequence[Slice], write: Write = parts.score_entry
 ) -> Table:
     """Every predictor on those slices of one distribution that have examples."""
     title = next(row.title for row in matrix.worlds if row.world == world)

@@ -12,13 +12,8 @@ from offpath.slices import label_title
 LONGEST_LINE = 18  # letters beside a panel: no more than it is high
 FAINTEST = 0.002  # share of a true distance below which a bin cannot be seen
 PANEL = 124
-WORDS = {
-    "true distance": "truth",
-    "prediction from": "low",
-    "to": "high",
-    "share of column": "share .1%",
-    "examples": "count",
-}
+WORDS = {"true distance": "truth", "prediction from": "low", "to": "high",
+         "share of column": "share .1%", "examples": "count"}  # fmt: skip
 
 
 def section(story: Story, matrix: Matrix, predictions: Predictions) -> Section:

@@ -9,7 +9,7 @@ from offpath.networks import network
 from offpath.report import captions, marks
 from offpath.report.marks import Frame, curves, intervals
 from offpath.report.parts import SHAPES, Chart, Figure, Key, Story, colour, text_table
-from offpath.report.sections.strata import ACCURACY_WORDS, accuracy_row, strata_chart
+from offpath.report.sections.matrix import ACCURACY_WORDS, accuracy_row, strata_chart
 from offpath.report.words import LEVELS, comparisons, paragraph, percent, setting, thousands
 from offpath.results import Cell, Matrix, Retention
 from offpath.slices import ANY_TARGET, SPLIT_STRATA, Slice

@@ -48,7 +48,7 @@ def _published_row(quantity: StudyQuantity) -> TableRow:
 def _strata_figure(story: Story, study: Study) -> Figure:
     there = {stratum(part) for quantity in study.quantities for part in quantity.strata}
     slices = [where for where in (SPLIT_STRATA[0], ON_PATH, *SPLIT_STRATA[1:]) if where in there]
-    keys = [Key(where.title, parts.slice_colour(where), "square") for where in slices]
+    keys = [Key(where.title, parts.colour(f"slice-{where.slice}"), "square") for where in slices]
     return Figure(
         *story.caption("study.strata", hidden=" ".join(hidden_sentences(study))),
         charts=[Chart(_strata_chart(study, keys))],

@@ -17,14 +17,12 @@ LEAST_EXAMPLES = 100  # behind a point of one true distance: fewer show noise, n
 def section(story: Story) -> Section:
     """Losses of every network whose training has begun, and which have not."""
     logged = {line.network for line in story.metrics}
-    active = [network for network in story.networks if network.name in logged]
-    finetuned = [network for network in active if network.made_by == "finetune"]
-    figures = [f for n in active if n.made_by == "pretrain" for f in _pretraining(story, n)]
-    if finetuned:
-        controlled = any(network.name == "scratch" for network in finetuned)
-        titles = listed([network.title for network in finetuned])
+    begun = [network for network in story.networks if network.name in logged]
+    figures = [f for n in begun if n.made_by == "pretrain" for f in _pretraining(story, n)]
+    if finetuned := [network for network in begun if network.made_by == "finetune"]:
+        titles, controlled = listed([n.title for n in finetuned]), "scratch" in logged
         caption = story.caption("training.finetuning", networks=titles, controlled=controlled)
-        chart, keys = _loss_chart(story.metrics, finetuned), _network_keys(finetuned)
+        chart, keys = _loss_chart(story.metrics, finetuned)
         figures.append(Figure(*caption, charts=[chart], legend=keys))
     return Section(figures, missing=story.untrained())
 
@@ -39,11 +37,11 @@ def _pretraining(story: Story, network: Network) -> list[Figure]:
         if until <= last
     ]
     words = {"networks": network.title, "least": LEAST_EXAMPLES}
-    caption = story.caption("training.pretraining", **words)
-    by_distance = story.caption("training.distances", **words)
+    first, second = (story.caption(f"training.{n}", **words) for n in ("pretraining", "distances"))
+    loss, _ = _loss_chart(lines, [network])
     return [
-        Figure(*caption, charts=[_loss_chart(lines, [network]), _rate_chart(lines)]),
-        Figure(*by_distance, charts=charts, legend=label_keys(largest)),
+        Figure(*first, charts=[loss, _rate_chart(lines)]),
+        Figure(*second, charts=charts, legend=label_keys(largest)),
     ]
 
 
@@ -73,19 +71,15 @@ def distance_loss_chart(lines: Sequence[Logged], max_vertices: int, x: Spec | No
     return curves(rows, label_keys(max_vertices), frame)
 
 
-def _network_keys(networks: Sequence[Network]) -> list[Key]:
-    return [Key(network.title, colour(network.name)) for network in networks]
-
-
-def _loss_chart(lines: Sequence[Logged], networks: Sequence[Network]) -> Chart:
+def _loss_chart(lines: Sequence[Logged], networks: Sequence[Network]) -> tuple[Chart, list[Key]]:
+    keys = [Key(network.title, colour(network.name)) for network in networks]
     rows = [
         {"series": network.title, "step": point.step, "loss": point.loss}
         for network in networks
         for point in pooled([line for line in lines if line.network == network.name])
         if point.loss > 0
     ]
-    frame = Frame("training loss", 300, step_axis(), loss_axis())
-    return Chart(curves(rows, _network_keys(networks), frame))
+    return Chart(curves(rows, keys, Frame("training loss", 300, step_axis(), loss_axis()))), keys
 
 
 def _rate_chart(lines: Sequence[Logged]) -> Chart:
