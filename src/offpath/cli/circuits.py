@@ -144,3 +144,6 @@ def llc(
         records = measure_learning_coefficients(run, compute, options, names, swept, seed)
         follow(records, run.configuration)
     print(f"measured; next: `offpath report {run.quoted}`")
+
+
+VERBS = (circuit, verify, robustness, llc)

@@ -9,21 +9,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import offpath
-from offpath.cli import circuits, stages
+from offpath.cli import circuits, runs, stages, weights
 from offpath.cli.parse import parse
-from offpath.cli.runs import list_runs
 from offpath.cli.streams import open_streams
-from offpath.cli.weights import export_weights, import_weights
 from offpath.errors import InputError, choice_fault
 
-VERBS = {
-    verb.__name__.split("_")[0]: verb
-    for verb in (
-        *(stages.run_all, stages.sample, stages.pretrain, stages.finetune, stages.evaluate),
-        *(stages.report, list_runs, stages.compare, import_weights, export_weights),
-        *(stages.forecast, circuits.circuit, circuits.verify, circuits.robustness, circuits.llc),
-    )
-}
+GROUPS = (stages.VERBS, runs.VERBS, weights.VERBS, circuits.VERBS)
+VERBS = {verb.__name__.split("_")[0]: verb for group in GROUPS for verb in group}
 EXAMPLES = """\
 examples
   offpath run                            the whole experiment, recipe laptop: minutes on 2 cores

@@ -95,3 +95,6 @@ def _texts(row: Record) -> list[str]:
     shares = [accuracy.get(title) for title in HEADLINES]
     percents = ["" if share is None else f"{share:.1%}" for share in shares]
     return [row["run"], state, "" if mse is None else f"{mse:.2g}", *percents]
+
+
+VERBS = (list_runs,)

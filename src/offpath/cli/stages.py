@@ -215,3 +215,6 @@ def forecast(base: options.FromRecipe) -> None:
     compute = session.compute_on(base.machine).at(base.configuration.precision)
     print("timing a few steps; on a busy machine the forecast is too long", file=sys.stderr)
     session.show_forecast(estimate(base.configuration, compute))
+
+
+VERBS = (run_all, sample, pretrain, finetune, evaluate, report, compare, forecast)

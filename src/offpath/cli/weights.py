@@ -68,3 +68,6 @@ def export_weights(folder: RunFolder, out: Path, checkpoint: str = "finetuned") 
     from offpath.fit.exchange.interop import export_weights as write
 
     print(f"wrote {out}: {write(open_run(folder), checkpoint, out)}")
+
+
+VERBS = (import_weights, export_weights)
