@@ -21,8 +21,8 @@ from torch import Tensor
 from offpath.fit.transformer import Attention, Layer, Transformer
 
 MOST_SWEEPS = 30
-Sides = Iterable[Float[Tensor, "row column"]]
-"""Views of parameters, with the neurons that are permuted as their rows."""
+Sides = Iterable[Tensor]
+"""Views of parameters, (row, column), with the neurons that are permuted as their rows."""
 
 
 @torch.no_grad()
