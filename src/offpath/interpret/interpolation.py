@@ -69,7 +69,7 @@ def _assignment(gain: Float[Tensor, "one other"]) -> Int64[Tensor, " one"]:
     return torch.from_numpy(linear_sum_assignment(gain.numpy(), maximize=True)[1])
 
 
-def _gain(ours: Sides, theirs: Sides) -> Float64[Tensor, "one other"]:
+def _gain(ours: Sides, theirs: Sides) -> Tensor:
     """What each pair of rows adds to the similarity, if one takes the other's place."""
     gains = (_unit(one) @ _unit(other).mT for one, other in zip(ours, theirs, strict=True))
     return reduce(torch.add, gains)

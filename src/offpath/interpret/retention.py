@@ -12,12 +12,12 @@ import numpy as np
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen, stream
-from offpath.data.worlds import world, worlds
+from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import load_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
-from offpath.generalize.matrix import measure_cells
+from offpath.generalize.evaluate import evaluate
 from offpath.interpret.options import Robustness
 from offpath.networks import Network, network
 from offpath.results import Retention, StepCell
@@ -81,8 +81,8 @@ def _cells(
     c, rows = run.configuration, []
     for name, batch in sets.items():
         answers = np.nan_to_num(predict(model, batch.tokens).astype(float), nan=LARGEST_ANSWER)
-        answers = {"circuit": answers.clip(-LARGEST_ANSWER, LARGEST_ANSWER)}
-        cells = measure_cells(answers, batch, world(name, c.graphs), c, compute)
+        circuit = {"circuit": answers.clip(-LARGEST_ANSWER, LARGEST_ANSWER)}
+        cells = evaluate(circuit, batch, name, c, compute.threads)
         rows += [StepCell(step=step, **dict(cell)) for cell in cells if cell.by in SLICED_BY]
     return rows
 

@@ -1,33 +1,24 @@
 """The parts a report is made of, and what a run folder has to fill them with.
 
-In: a run folder, finished or not. Out: its results and metrics, and the words that captions share.
+In: a run folder, finished or not. Out: its results and metrics, and figures with their captions.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-import altair as alt
-
 from offpath.networks import Network, networks
 from offpath.report import words
-from offpath.results import RESULTS, Matrix, Result, Scores, read_result
+from offpath.report.captions import captions, filled
+from offpath.results import RESULTS, Cell, Matrix, Result, Scores, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
 from offpath.slices import Slice
 
 R = TypeVar("R", bound=Result)
+Spec = dict[str, Any]  # a part of a chart, in Vega-Lite's words
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
-
-
-def colour(name: str) -> str:
-    """The style sheet's colour of a network, rule or part of the page: it knows light and dark.
-
-    >>> colour("distance_to_2")
-    'var(--distance-to-2)'
-    """
-    return f"var({property_name(name)})"
 
 
 def property_name(name: str) -> str:
@@ -35,9 +26,9 @@ def property_name(name: str) -> str:
     return f"--{re.sub('[^a-z0-9]+', '-', name)}"
 
 
-def slice_colour(where: Slice) -> str:
-    """The style sheet's colour of a stratum, apart from those of networks."""
-    return colour(f"slice-{where.slice}")
+def colour(name: str) -> str:
+    """The style sheet's colour of a network, rule or part of the page: it knows light and dark."""
+    return f"var({property_name(name)})"
 
 
 class Key(NamedTuple):
@@ -45,14 +36,13 @@ class Key(NamedTuple):
 
     title: str
     colour: str
-    shape: str = "line"
-    """One of `SHAPES`, ring, line, dashed or dotted."""
+    shape: str = "line"  # one of `SHAPES`, ring, line, dashed or dotted
 
 
 class Chart(NamedTuple):
     """A chart with its own title and a line beneath it, which may be empty."""
 
-    chart: alt.TopLevelMixin
+    chart: Spec
     title: str = ""
     text: str = ""
 
@@ -61,34 +51,27 @@ class Entry(NamedTuple):
     """One entry of a table: lines of text, the first of which stands out."""
 
     lines: Sequence[str]
-    share: float | None = None
-    """0 to 1: how strongly the page colours it."""
-    hover: str = ""
-    """What the page shows under the pointer."""
-    boxes: bool = False
-    """Whether each line is a small box of its own on the page."""
+    share: float | None = None  # 0 to 1: how strongly the page colours it
+    hover: str = ""  # what the page shows under the pointer
+    boxes: bool = False  # whether each line is a small box of its own on the page
 
 
 class TableRow(NamedTuple):
-    """A row; a gap parts those of different groups."""
+    """A row, in which None is a dash; a gap parts rows of different groups."""
 
     title: str
     entries: Sequence[Entry | None]
-    """None is a dash."""
     group: str = ""
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table for the page or the terminal."""
+class Table(NamedTuple):
+    """A table for the page or the terminal; the first column has the titles of the rows."""
 
     title: str
-    columns: Sequence[str]
-    """Heads, with a second line or without; the first is that of the titles of the rows."""
+    columns: Sequence[str]  # heads, with a second line or without
     rows: Sequence[TableRow]
-    look: str = "plain"
-    """plain, narrow (words wrap on a small screen), or heat (coloured by share)."""
+    look: str = "plain"  # or narrow (words wrap on a small screen), or heat (coloured by share)
 
 
 class Missing(NamedTuple):
@@ -104,46 +87,37 @@ class Figure:
 
     title: str
     text: str
-    facts: dict[str, str]
-    """Model, training data, test data, metric, seeds and the command that makes the figure."""
+    facts: dict[str, str]  # model, data, metric, seeds and the command that makes the figure
     charts: Sequence[Chart] = ()
-    tables: Sequence[Table] = ()
-    more_tables: Sequence[Table] = ()
-    """The same for the other distributions."""
+    tables: Sequence[Table] = ()  # heat tables after the first are folded away
     legend: Sequence[Key] = ()
-    layout: str = "stack"
-    """stack, grid (small charts side by side), or wide (scrolls in its own box)."""
+    layout: str = "stack"  # or grid (small charts side by side), or wide (scrolls in its own box)
 
 
 class Card(NamedTuple):
-    """A headline number, what it means, and what to compare it with."""
+    """A headline number: the fine-tuned network on one slice, beside others by their title."""
 
-    title: str
-    number: str
-    lines: Sequence[str]
-    meaning: str
-    comparisons: Sequence[tuple[str, str, str]]
-    """Title, number, interval."""
+    where: Slice
+    cell: Cell
+    others: Mapping[str, Cell]
     verdict: str
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading of the table of contents and what stands under it; an empty one is not shown."""
+    """A heading of the table of contents and what stands under it; one without title is not shown.
 
-    anchor: str
-    title: str
-    text: str = ""
+    `text` goes on after the text that `assets/captions.toml` has for the section.
+    """
+
     figures: Sequence[Figure] = ()
+    text: str = ""
     missing: Sequence[Missing] = ()
     cards: Sequence[Card] = ()
     statement: str = ""
     terms: Sequence[tuple[str, str]] = ()
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not (self.text or self.figures or self.missing)
+    anchor: str = ""
+    title: str = ""
 
 
 class Logged(NamedTuple):
@@ -164,8 +138,7 @@ class Story:
     run: Run
     metrics: Sequence[Logged]
     results: dict[type[Result], Any]
-    commands: Sequence[str] = ()
-    """Of the sessions so far."""
+    commands: Sequence[str] = ()  # of the sessions so far
 
     def get(self, kind: type[R]) -> R | None:
         """A result, or None if it is not there yet."""
@@ -181,6 +154,11 @@ class Story:
         """Whether the run pre-trains a network, not only a handcrafted one."""
         return any(network.made_by == "pretrain" for network in self.networks)
 
+    @property
+    def learns(self) -> bool:
+        """Whether the run trains anything, be it a handcrafted network."""
+        return any(network.training for network in self.networks)
+
     def missing(self, *kinds: type[Result]) -> list[Missing]:
         """Those of the results that are not there, and how to make them."""
         return [self.gap(kind) for kind in kinds if kind not in self.results]
@@ -191,51 +169,37 @@ class Story:
 
     def untrained(self) -> list[Missing]:
         """Networks whose training has not begun, and how to begin it."""
-        there = {line.network for line in self.metrics}
-        rows = [n for n in self.networks if n.training and n.name not in there]
-        imported = self.run.configuration.imported is not None
-        return [self._missing_network(n) for n in rows if not (imported and n.name == "pretrained")]
-
-    def _missing_network(self, network: Network) -> Missing:
-        c = self.run.configuration
-        command = f"offpath {network.made_by} {self.run.quoted}"
-        if network.made_by == "pretrain":  # what was typed knows every option that was set
-            typed = [line for line in self.commands if line.startswith("offpath ")]
-            command = (typed or [f"offpath pretrain --recipe {c.recipe} --seed {c.seed}"])[0]
-        return Missing(f"the training of the network “{network.title}”", command)
-
-    def facts(
-        self, model: str, test_data: str, metric: str, *draws: type[Result], training: str = ""
-    ) -> dict[str, str]:
-        """What every caption gives; `draws` are the files behind it, metrics if there is none."""
-        c = self.run.configuration
-        trained = any(network.training for network in self.networks)
-        seeds = f"{c.seed} for weights and training examples, " if trained else ""
-        return {
-            "Model": model,
-            "Training data": training or self.training_data,
-            "Test data": test_data,
-            "Metric": metric,
-            "Seeds": f"{seeds}{c.evaluate.seed} for evaluation sets",
-            "Made by": f"offpath report {self.run.quoted}",
-            "Draws": ", ".join(f"results/{kind.file}.json" for kind in draws) or "metrics.jsonl",
+        c, there = self.run.configuration, {line.network for line in self.metrics}
+        there |= {"pretrained"} if c.imported else set()
+        typed = [line for line in self.commands if line.startswith("offpath ")]
+        commands = {  # what was typed knows every option that was set
+            "pretrain": [*typed, f"offpath pretrain --recipe {c.recipe} --seed {c.seed}"][0],
+            "finetune": f"offpath finetune {self.run.quoted}",
         }
+        return [
+            Missing(f"the training of the network “{one.title}”", commands[one.made_by])
+            for one in self.networks
+            if one.training and one.name not in there
+        ]
+
+    def heading(self, section: str) -> tuple[str, str]:
+        """Title and text of a section."""
+        texts = captions()[section]
+        return texts["title"], filled(texts.get("text", ""), self._words)
+
+    def caption(self, place: str, **words: object) -> tuple[str, str, dict[str, str]]:
+        """Title, text and facts of the figure SECTION.FIGURE."""
+        section, figure = place.split(".")
+        texts = captions()["default"] | captions()[section] | captions()[section][figure]
+        known = self._words | words
+        facts = {n: filled(text, known) for n, text in texts.items() if isinstance(text, str)}
+        return facts.pop("title"), facts.pop("text"), facts
 
     @property
-    def everyone(self) -> str:
-        """All predictors of the test matrix, in words."""
-        return "all networks and rules" if self.trains else "the circuit and the rules"
-
-    @property
-    def training_data(self) -> str:
-        """The training data of the run's networks, in words."""
-        c = self.run.configuration
-        if not self.trains:
-            return "none: handcrafted weights"
-        before = f"target 2, graphs of 3 to {c.graphs.max_vertices} vertices"
-        before = "elsewhere, the weights were imported" if c.imported else before
-        after = f"targets on a shortest path, 3 to {c.graphs.finetune_vertices} vertices"
-        return f"pre-training: {before}" + (f"; fine-tuning: {after}" if c.finetune else "")
+    def _words(self) -> dict[str, object]:
+        results = {kind.file: result for kind, result in self.results.items()}
+        run = {"run": self.run, "c": self.run.configuration}
+        return {**run, **results, "trains": self.trains, "learns": self.learns}
 
 
 def story(run: Run) -> Story:
@@ -249,13 +213,10 @@ def text_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Sequence[str]]]
 ) -> Table:
     """A table of text: the first of each row is its title, and a list stands in small boxes."""
-    body = [
-        TableRow(
-            str(first),
-            [Entry([text]) if isinstance(text, str) else Entry(text, boxes=True) for text in texts],
-        )
-        for first, *texts in rows
-    ]
+    body = []
+    for first, *texts in rows:
+        entries = [Entry([t]) if isinstance(t, str) else Entry(t, boxes=True) for t in texts]
+        body.append(TableRow(str(first), entries))
     return Table(title, columns, body)
 
 

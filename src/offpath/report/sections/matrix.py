@@ -1,44 +1,96 @@
-"""The section on the test matrix, and the matrix as tables for page and terminal."""
+"""The sections on the test matrix, pooled and by stratum; its tables, for the terminal too."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from offpath.report.parts import Entry, Figure, Section, Story, Table, TableRow, score_entry
-from offpath.report.words import thousands
-from offpath.results import Cell, Labels, Matrix, Predictor
-from offpath.slices import POOLED, Slice
+from offpath.report import parts
+from offpath.report.captions import sentences
+from offpath.report.marks import DISTANCES, GROUPS, Frame, Row, intervals, name_axis, share_axis
+from offpath.report.parts import Chart, Entry, Figure, Key, Section, Story, Table, TableRow
+from offpath.report.words import accuracy_interval, thousands
+from offpath.results import Cell, Labels, Matrix, Predictor, Scores
+from offpath.slices import ANY_TARGET, ISOLATION, POOLED, SPLIT_STRATA, Slice
 
 KINDS = ("trained", "handcrafted", "rule")
 """The order in which every table shows the predictors."""
+ACCURACY_WORDS = {"predictor": "series", "examples of": "slice", "accuracy": "accuracy .1%",
+                  "95 % interval": "interval", "examples": "count"}  # fmt: skip
 Write = Callable[[Cell | None], Entry | None]
 
 
-def section(story: Story) -> Section:
+def section(story: Story, matrix: Matrix) -> Section:
     """Every predictor on every distribution, pooled."""
-    anchor, title = "matrix", "The test matrix"
-    matrix, labels = story.get(Matrix), story.get(Labels)
-    if matrix is None:
-        return Section(anchor, title, missing=story.missing(Matrix))
-    resamples = thousands(matrix.bootstrap_resamples)
-    figure = Figure(
-        "Every predictor on every distribution",
-        "Large: accuracy (share of answers that round to the true distance), which also sets the "
-        f"colour. Below: mean squared error, its 95 % interval from {resamples} bootstrap "
-        "resamples (– below 30 examples), and R² against the best constant.",
-        story.facts(
-            story.everyone,
-            "frozen evaluation sets, the same for every predictor",
-            "accuracy, MSE, R²",
-            Matrix,
-        ),
-        tables=[world_table(matrix)],
-    )
-    text = (
-        "Pooled figures mix easy and hard questions: on-path questions often ask for vertex 2, the "
-        "target of pre-training, and tests c, d and e also ask for vertices that the graph does "
-        "not have. Read this table together with the next section."
-    )
+    labels = story.get(Labels)
+    caption = story.caption("matrix.pooled", resamples=thousands(matrix.bootstrap_resamples))
     terms = [(world.title, world.description) for world in labels.worlds] if labels else []
-    return Section(anchor, title, text, [figure], terms=terms)
+    return Section([Figure(*caption, tables=[world_table(matrix)])], terms=terms)
+
+
+def strata_section(story: Story, matrix: Matrix) -> Section:
+    """Every predictor by stratum and by distance, on test e and on the other distributions."""
+    slices, distances = (*SPLIT_STRATA, *ISOLATION), matrix.distances()
+    worlds = sorted((row.world for row in matrix.worlds), key=lambda world: world != ANY_TARGET)
+    by_slice, by_distance = (
+        [slice_table(matrix, world, cut) for world in worlds] for cut in (slices, distances)
+    )
+    keys = parts.predictor_keys(matrix, [*compared(story), *["circuit"] * story.trains])
+    rows, legend = accuracy_rows(matrix, distances, keys), list(keys.values())
+    x = name_axis("slice", "true distance", GROUPS, **DISTANCES)
+    name = f"Accuracy of {len(keys)} predictors on test e by true distance"
+    frame = Frame(name, 280, x, share_axis("accuracy"), ACCURACY_WORDS)
+    charts = [Chart(intervals(rows, legend, frame))]
+    figures = [
+        Figure(*story.caption("strata.tables"), tables=by_slice),
+        Figure(*story.caption("strata.distance_chart"), charts=charts, legend=legend),
+        Figure(*story.caption("strata.distances"), tables=by_distance),
+    ]
+    return Section(figures, terms=[(where.title, where.meaning) for where in slices])
+
+
+def compared(story: Story) -> list[str]:
+    """The fine-tuned network and what to compare it with; the circuit, if nothing was trained."""
+    if not story.trains:
+        return ["circuit", "constant", "distance_to_2"]
+    own = [n.name for n in story.networks if n.training and n.starts_from != "circuit"]
+    return [*sorted(own, key=lambda name: name != "finetuned"), "distance_to_2"]
+
+
+def accuracy_rows(matrix: Matrix, slices: Sequence[Slice], keys: Mapping[str, Key]) -> list[Row]:
+    """The accuracy of each predictor on each slice of test e, with its interval."""
+    return [
+        accuracy_row(key.title, where, cell)
+        for where in slices
+        for name, key in keys.items()
+        if (cell := matrix.cell(name, ANY_TARGET, where))
+    ]
+
+
+def accuracy_row(series: str, where: Slice, cell: Scores) -> Row:
+    """One accuracy with its interval, for a chart."""
+    place = {"series": series, "slice": where.title, "count": cell.count}
+    ends = {"low": cell.accuracy_low, "high": cell.accuracy_high}
+    interval = f"{accuracy_interval(cell)} %"
+    return {**place, "accuracy": cell.accuracy, **ends, "interval": interval}
+
+
+def strata_chart(rows: Sequence[Row], keys: Sequence[Key]) -> Chart:
+    """Slices of test e down, accuracy across."""
+    slices, series = ({row[field] for row in rows} for field in ("slice", "series"))
+    name = f"Accuracy of {len(series)} predictors on {len(slices)} strata of test e"
+    y = name_axis("slice", None, GROUPS, labelLimit=140, domain=False)
+    height = 18 * len(slices) * len(series)
+    frame = Frame(name, height, share_axis("accuracy"), y, ACCURACY_WORDS)
+    return Chart(intervals(rows, keys, frame))
+
+
+def circuit_statement(matrix: Matrix | None) -> str:
+    """How often the handcrafted network is right, and where it is least, as sentences."""
+    slices = (POOLED, *SPLIT_STRATA) if matrix else ()
+    cells = {s: c for s in slices if matrix and (c := matrix.cell("circuit", ANY_TARGET, s))}
+    if POOLED not in cells:
+        return ""
+    worst = min(cells, key=lambda where: cells[where].accuracy)
+    known = {"cell": cells[POOLED], "worst": worst, "least": cells[worst].accuracy}
+    return " ".join(sentences("circuit_accuracy", known))
 
 
 def ordered(matrix: Matrix) -> list[Predictor]:
@@ -46,32 +98,27 @@ def ordered(matrix: Matrix) -> list[Predictor]:
     return sorted(matrix.predictors, key=lambda row: KINDS.index(row.kind))
 
 
-def world_table(matrix: Matrix, write: Write = score_entry) -> Table:
+def world_table(matrix: Matrix, write: Write = parts.score_entry) -> Table:
     """Every predictor on every distribution, all examples pooled."""
-    places = [(world.title, world.world, POOLED) for world in matrix.worlds]
+    places = {world.title: (world.world, POOLED) for world in matrix.worlds}
     return _table(matrix, "All distributions", places, write)
 
 
 def slice_table(
-    matrix: Matrix, world: str, slices: Sequence[Slice], write: Write = score_entry
+    matrix: Matrix, world: str, slices: Sequence[Slice], write: Write = parts.score_entry
 ) -> Table:
     """Every predictor on those slices of one distribution that have examples."""
     title = next(row.title for row in matrix.worlds if row.world == world)
-    places = [(where.title, world, where) for where in slices if matrix.count(world, where)]
+    places = {where.title: (world, where) for where in slices if matrix.count(world, where)}
     return _table(matrix, title, places, write)
 
 
 def _table(
-    matrix: Matrix, title: str, places: Sequence[tuple[str, str, Slice]], write: Write
+    matrix: Matrix, title: str, places: Mapping[str, tuple[str, Slice]], write: Write
 ) -> Table:
-    rows = [
-        TableRow(
-            row.title,
-            [write(matrix.cell(row.predictor, world, where)) for _, world, where in places],
-            row.kind,
-            "rule" if row.kind == "rule" else "",
-        )
-        for row in ordered(matrix)
-    ]
-    heads = [f"{name}\nn {thousands(matrix.count(w, where))}" for name, w, where in places]
+    rows = []
+    for row in ordered(matrix):
+        entries = [write(matrix.cell(row.predictor, *place)) for place in places.values()]
+        rows.append(TableRow(row.title, entries, row.kind, "rule" if row.kind == "rule" else ""))
+    heads = [f"{head}\nn {thousands(matrix.count(*place))}" for head, place in places.items()]
     return Table(title, ["predictor", *heads], rows, "heat")
