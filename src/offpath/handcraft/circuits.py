@@ -14,12 +14,8 @@ from offpath.data.tokens import encode
 from offpath.fit.checkpoints import save_model
 from offpath.fit.transformer import Transformer, predict
 from offpath.handcraft.doubling_circuit import doubling_architecture, doubling_circuit
-from offpath.handcraft.edge_circuit import (
-    MOST_IN_FLOAT32,
-    directions,
-    edge_circuit,
-    smallest_that_fits,
-)
+from offpath.handcraft.edge_circuit import MOST_IN_FLOAT32, directions, edge_circuit
+from offpath.handcraft.edge_circuit import smallest_that_fits as edge_architecture
 from offpath.handcraft.study_circuit import error_by_size
 from offpath.handcraft.trace import trace
 from offpath.handcraft.trial_graphs import family_edges, oracle_distances
@@ -39,7 +35,7 @@ def circuit_configuration(
         raise InputError(f"vertices must be 3 to 64; got {n}")
     small = min(base.graphs.finetune_vertices, n)
     shapes = {"wide": wide_architecture, "doubling": doubling_architecture,
-              "edge": lambda n: smallest_that_fits(base.model, n)}  # fmt: skip
+              "edge": lambda n: edge_architecture(base.model, n)}  # fmt: skip
     return base.model_copy(update={
         "graphs": base.graphs.model_copy(update={"max_vertices": n, "finetune_vertices": small}),
         "model": shapes[circuit](n),
@@ -56,7 +52,7 @@ def make(
     dtype, n = torch.float64 if double else torch.float32, max_vertices
     if circuit == "edge":
         tolerance = 1e-6 if double else 1e-2
-        return edge_circuit(smallest_that_fits(architecture, n), n, tolerance, dtype)
+        return edge_circuit(edge_architecture(architecture, n), n, tolerance, dtype)
     return (wide_circuit if circuit == "wide" else doubling_circuit)(n, dtype=dtype)
 
 

@@ -23,9 +23,8 @@ def blank(architecture: Architecture, max_vertices: int, dtype: torch.dtype) -> 
     with torch.device("meta"):
         model = Transformer(architecture, max_vertices).to(dtype)
     model = model.to_empty(device="cpu")
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.zero_()
+    for parameter in model.parameters():
+        parameter.data.zero_()
     return model
 
 

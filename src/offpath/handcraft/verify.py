@@ -33,22 +33,14 @@ class Questions(NamedTuple):
     tokens: UInt8[np.ndarray, "example token 2"]
     distances: Int64[np.ndarray, " example"]
 
-    def chosen(self, which: np.ndarray) -> "Questions":
-        """Some of them."""
-        return Questions(self.tokens[which], self.distances[which])
-
 
 class Plan(NamedTuple):
     """How a circuit is put to the test."""
 
-    largest: int
-    """Vertices of the largest graphs."""
-    graphs: int
-    """Graphs of each family and size."""
-    targets: int
-    """Targets asked for in each, the farthest first."""
-    deletion_vertices: int
-    """Largest number of vertices of the circuit that loses weights."""
+    largest: int  # vertices of a graph
+    graphs: int  # of each family and size
+    targets: int  # asked for in each graph, the farthest first
+    deletion_vertices: int  # of the circuit that loses weights
 
 
 PLANS: dict[Circuit, Plan] = {
@@ -184,12 +176,10 @@ def try_deletions(model: Transformer, circuit: Circuit, deletions: int, seed: in
     pool, first = _joined([small, *families]), len(small.distances)
     picked = [generator.permutation(np.arange(start, end))[:DELETION_QUESTIONS]
               for start, end in ((0, first), (first, len(pool.distances)))]  # fmt: skip
-    questions = pool.chosen(generator.permutation(np.concatenate(picked)))
-    places = [
-        (name, index)
-        for name, parameter in model.named_parameters()
-        for index in parameter.detach().flatten().nonzero().flatten().tolist()
-    ]
+    chosen = generator.permutation(np.concatenate(picked))
+    questions = Questions(pool.tokens[chosen], pool.distances[chosen])
+    places = [(name, index) for name, p in model.named_parameters()
+              for index in p.detach().flatten().nonzero().flatten().tolist()]  # fmt: skip
     lost = generator.choice(len(places), min(deletions, len(places)), replace=False)
     before = answers(model, questions.tokens)
     rows = [_delete(model, questions, before, *places[i]) for i in sorted(lost.tolist())]
@@ -230,14 +220,10 @@ def as_line(record: Record) -> str:
     """A check as one line of text."""
     head = f"{record['precision']}  {record['check']}"
     if "deletions" in record:
-        return (
-            f"{head}: {record['detected']} of {record['deletions']} make an answer wrong, "
-            f"{record['no_effect']} change none ({record['questions']:,} questions)"
-        )
-    return (
-        f"{head:<56} {record['wrong']} of {record['questions']:,} wrong, MSE {record['mse']:.1e}, "
-        f"largest error {record['largest_error']:.1e}"
-    )
+        line = "{}: {detected} of {deletions} make an answer wrong, {no_effect} change none "
+        return (line + "({questions:,} questions)").format(head, **record)
+    line = "{:<56} {wrong} of {questions:,} wrong, MSE {mse:.1e}, largest error {largest_error:.1e}"
+    return line.format(head, **record)
 
 
 def summary(records: Sequence[Record]) -> str:
@@ -248,8 +234,7 @@ def summary(records: Sequence[Record]) -> str:
         wrong, questions = sum(r["wrong"] for r in asked), sum(r["questions"] for r in asked)
         mse = sum(r["mse"] * r["questions"] for r in asked) / questions
         worst = max(r["largest_error"] for r in asked)
-        lines.append(
-            f"{precision}: {wrong} errors in {questions:,} answers; MSE {mse:.1e}, "
-            f"largest error {worst:.1e}, margin to a wrong rounding {0.5 - worst:.4f}"
-        )
+        line = f"{precision}: {wrong} errors in {questions:,} answers; MSE {mse:.1e}, "
+        line += f"largest error {worst:.1e}, margin to a wrong rounding {0.5 - worst:.4f}"
+        lines.append(line)
     return "\n".join(lines)

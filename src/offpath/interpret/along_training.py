@@ -103,7 +103,7 @@ def transformer_loss(model: Transformer, batch: Batch) -> Loss:
 
 
 def _result(run: Run, empty: LearningCoefficients) -> LearningCoefficients:
-    """What the result file holds, if the same options made it; `empty` where there is none."""
+    """The result file, if the same options made it; `empty` where there is none."""
     path = run.result(LearningCoefficients.file)
     if not path.exists():
         return empty
@@ -114,7 +114,6 @@ def _result(run: Run, empty: LearningCoefficients) -> LearningCoefficients:
 
 
 def _points(result: LearningCoefficients) -> dict[tuple[str, float], Point]:
-    """Every point, by checkpoint and step size."""
     swept = (point for one in result.sweeps for point in one.points)
     return {(point.checkpoint, point.step_size): point for point in (*result.points, *swept)}
 

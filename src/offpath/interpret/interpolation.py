@@ -22,7 +22,7 @@ from offpath.fit.transformer import Attention, Layer, Transformer
 
 MOST_SWEEPS = 30
 Sides = Iterable[Tensor]
-"""Views of parameters, with the neurons that are permuted as their rows."""
+"""Views of parameters, (row, column), with the neurons that are permuted as their rows."""
 
 
 @torch.no_grad()

@@ -230,8 +230,8 @@ def _split_r_hat(values: Float64[np.ndarray, "chain draw"]) -> float:
 def _is_flat(points: Sequence[Point]) -> bool:
     estimates, errors = _numbers(points)
     apart = np.abs(np.subtract.outer(estimates, estimates))
-    agree = apart <= 2 * np.hypot.outer(errors, errors)
-    return bool(agree.all()) and all(point.trusted for point in points)
+    agree = (apart <= 2 * np.hypot.outer(errors, errors)).all()
+    return bool(agree) and all(point.trusted for point in points)
 
 
 def _numbers(points: Sequence[Point]) -> Float64[np.ndarray, "2 point"]:

@@ -68,15 +68,11 @@ class Sampling(Checked):
 
 
 def check_same(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuse to go on with a result file that other options made: it took long."""
-    other = [
-        f"{key} {before.get(key)}, not {now[key]}" for key in now if before.get(key) != now[key]
-    ]
+    """Refuse to resume a result file that other options made: it took long."""
+    other = [f"{k} {before.get(k)}, not {now[k]}" for k in now if before.get(k) != now[k]]
     if other:
-        raise InputError(
-            f"{path} was measured with other options ({', '.join(other)}); give the same, or move "
-            "it away"
-        )
+        raise InputError(f"{path} was measured with other options ({', '.join(other)}); give the "
+                         "same, or move it away")  # fmt: skip
 
 
 def check_seed(seed: int) -> None:

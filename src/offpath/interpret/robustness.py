@@ -166,11 +166,8 @@ def _retrain(
     batches = stream(setting.world, seed, options.batch_examples)
     ratio = options.steps ** (1 / (CURVE_POINTS - 1))
     points = {round(ratio**i) for i in range(CURVE_POINTS)} | {options.steps}
-    return [
-        (step.step, loss(model, setting.batch))
-        for step in train(model, make_optimizer(model, training), training, batches)
-        if step.step in points
-    ]
+    steps = train(model, make_optimizer(model, training), training, batches)
+    return [(s.step, loss(model, setting.batch)) for s in steps if s.step in points]
 
 
 def retraining(base: Training, rate: float, options: Robustness) -> Training:
