@@ -1,4 +1,4 @@
-"""The worlds once more, in plain Python: the oracle of the fast sampler's tests and its baseline.
+"""The worlds of WWZ24 in plain Python: the oracle of the fast sampler's tests and its baseline.
 
 In: the name of a world, its graphs, a `random.Random`. Out: one example with its true distances.
 It shares no code with `offpath.data`. About 1,000 to 10,000 examples a second.
@@ -13,6 +13,7 @@ from offpath.configs import Graphs
 Edge = tuple[int, int]
 
 WORLDS = ("pretraining", "finetuning", "test_a", "test_b", "test_c", "test_d", "test_e")
+"""The names that this sampler knows."""
 
 
 class PlainExample(NamedTuple):
@@ -24,22 +25,22 @@ class PlainExample(NamedTuple):
     distance: int
     distance_to_2: int
     stratum: str
-    unseen_name: bool
+    unseen_id: bool
     isolated: bool
 
 
 def plain_example(world: str, graphs: Graphs, random: Random) -> PlainExample:
     """One example of the world. The number of vertices is drawn once, all else until it is kept."""
     small = world in ("finetuning", "test_c")
-    vertices = random.randint(3, graphs.tune_vertices if small else graphs.max_vertices)
+    vertices = random.randint(3, graphs.finetune_vertices if small else graphs.max_vertices)
     while True:
         edges = random_edges(vertices, random)
         neighbours = neighbours_of(vertices, edges)
         hops = hops_from(1, neighbours)
-        if not kept(world, graphs, hops.get(2), random):
+        if not keeps(world, graphs, hops.get(2), random):
             continue
         target = random_target(world, graphs, hops, neighbours, random)
-        if world != "test_a" or target <= graphs.tune_vertices:
+        if world != "test_a" or target <= graphs.finetune_vertices:
             break
     no_path = graphs.max_vertices
     return PlainExample(
@@ -49,7 +50,7 @@ def plain_example(world: str, graphs: Graphs, random: Random) -> PlainExample:
         distance=hops.get(target, no_path),
         distance_to_2=hops.get(2, no_path),
         stratum=stratum_of(target, vertices, hops, neighbours),
-        unseen_name=target > graphs.tune_vertices,
+        unseen_id=target > graphs.finetune_vertices,
         isolated=not neighbours.get(target),
     )
 
@@ -86,7 +87,7 @@ def hops_from(source: int, neighbours: dict[int, set[int]]) -> dict[int, int]:
     return hops
 
 
-def kept(world: str, graphs: Graphs, distance_to_2: int | None, random: Random) -> bool:
+def keeps(world: str, graphs: Graphs, distance_to_2: int | None, random: Random) -> bool:
     """Whether a drawn graph stays, by its distance from 1 to 2 (None: no path)."""
     if world == "pretraining":
         if distance_to_2 is None:
@@ -114,7 +115,7 @@ def random_target(
         path = random_shortest_path(hops, neighbours, random)
         positions = range(1, len(path))
         return path[random.choices(positions, weights=positions)[0]]
-    return random.randint(2, graphs.max_vertices if world == "test_e" else graphs.tune_vertices)
+    return random.randint(2, graphs.max_vertices if world == "test_e" else graphs.finetune_vertices)
 
 
 def random_shortest_path(
@@ -132,7 +133,7 @@ def random_shortest_path(
 def stratum_of(
     target: int, vertices: int, hops: dict[int, int], neighbours: dict[int, set[int]]
 ) -> str:
-    """Which kind of question this is, by the target's place in the graph."""
+    """The stratum of a question, by the target's place in the graph."""
     if target == 2:
         return "trained"
     if target > vertices:

@@ -42,7 +42,7 @@ def main() -> None:
     given = parser.parse_args()
     machine = compute(given.device)
     c = recipe(given.recipe)
-    training = c.pretrain.model_copy(update={"batch_examples": given.batch_examples})
+    training = c.training("pretrain").model_copy(update={"batch_examples": given.batch_examples})
     c = c.model_copy(update={"pretrain": training})
     rows = measure(c, machine, given.rounds, compiled=not given.no_compile)
     name = platform.machine()
@@ -55,7 +55,7 @@ def main() -> None:
 
 def measure(c: Configuration, machine: Compute, rounds: int, *, compiled: bool) -> list[dict]:
     """One row for each precision and way of running it."""
-    training = c.pretrain.model_copy(update={"steps": 10**6})
+    training = c.training("pretrain").model_copy(update={"steps": 10**6})
     world = worlds(c.graphs)["pretraining"]
     precisions = ["float32", "bfloat16"]
     if machine.device.type == "cuda":

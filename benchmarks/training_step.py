@@ -15,6 +15,7 @@ from statistics import median
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import embedding
 
 from offpath.compute import Compute, compute
 from offpath.configs import Configuration, Training
@@ -43,7 +44,9 @@ def main() -> None:
 
 def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
     world = worlds(c.graphs)[name]
-    training = c.pretrain.model_copy(update={"batch_examples": examples, "steps": 10**6})
+    training = c.training("pretrain").model_copy(
+        update={"batch_examples": examples, "steps": 10**6}
+    )
     model = new_model(c)
     ours = train(model, make_optimizer(model, training), training, stream(world, 0, examples))
     theirs = torch_steps(c, world, training, compute("cpu"))
@@ -78,13 +81,14 @@ def torch_steps(c: Configuration, world: World, training: Training, machine: Com
 
 
 def torch_encoder(model: Transformer) -> nn.TransformerEncoder:
-    """Torch's own encoder with the very layers of a model."""
+    """Torch's own encoder with the very parameters of a model's layers."""
     a = model.architecture
     layer = nn.TransformerEncoderLayer(
         a.width, a.heads, a.feed_forward, 0.0, batch_first=True, norm_first=a.norm == "pre"
     )
     encoder = nn.TransformerEncoder(layer, a.layers, enable_nested_tensor=False)
-    encoder.layers = model.layers
+    shared = model.get_submodule("layers").state_dict(keep_vars=True)
+    encoder.layers.load_state_dict(shared, assign=True)
     return encoder
 
 
@@ -93,7 +97,8 @@ def torch_answers(
 ) -> torch.Tensor:
     """A model's answers by torch's encoder: the padded rectangle, all tokens in all layers."""
     padded = torch.from_numpy(tokens).to(model.readout.weight.device).long()
-    x = encoder(model.embedding(padded).flatten(2), src_key_padding_mask=padded[:, :, 1] == 0)
+    x = embedding(padded, model.embedding.weight).flatten(2)
+    x = encoder(x, src_key_padding_mask=padded[:, :, 1] == 0)
     return model.readout(model.final_norm(x[:, -1])).squeeze(1)
 
 

@@ -1,6 +1,6 @@
-"""The pictures of the pages: accuracy by kind of question, and the directions of the edge circuit.
+"""The pictures of the pages: the set-up, accuracy by stratum, directions of the edge circuit.
 
-python docs/picture.py        writes docs/where-it-holds.svg and docs/directions.svg
+python docs/picture.py        writes docs/set-up.svg, docs/where-it-holds.svg, docs/directions.svg
 """
 
 import sys
@@ -10,33 +10,147 @@ import altair as alt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs.generated import PREDICTORS, SEEDS, SLICES, seed_cells
+from docs import setup
+from docs.network_tables import SLICES, matrices
 from offpath.handcraft.edge_circuit import directions
 from offpath.recipes import paper
+from offpath.slices import ANY_TARGET, STRATA
 
-COLOURS = ["#8a8a8a", "#d08a1d", "#1f6fb5"]  # apart for the colour-blind, and in grey
+Picture = alt.LayerChart | alt.HConcatChart | alt.FacetChart
 INK = "#3a3a3a"
-KINDS = {
-    "name": "name of the end, one in 15",
+GROUPS = {
+    "name": "vertex id of the end, one in 15",
     "state": "what is known of the end",
     "norm": "keeps layer norm harmless",
     "answer": "what the question collects",
     "unused": "unused",
 }
-KIND_COLOURS = ["#cfe0f1", "#f6d9a8", "#dcdcdc", "#bfe3c6", "#f5f5f5"]
+GROUP_COLOURS = ["#cfe0f1", "#f6d9a8", "#dcdcdc", "#bfe3c6", "#f5f5f5"]
+POSITIONS = {1: (0, 1), 3: (1.2, 1.6), 6: (2.4, 1.6), 2: (3.6, 1), 4: (1.2, 0.4),
+             5: (2.3, 0.4), 7: (3.1, 0.4), 8: (3.9, 0.4)}  # fmt: skip
 
 
 def main() -> None:
     """Write the pictures."""
-    write_seeds()
-    write_directions()
+    save(set_up(), "set-up")
+    save(accuracies(), "where-it-holds")
+    save(edge_directions(), "directions")
 
 
-def write_directions() -> None:
+def set_up() -> Picture:
+    """One graph with every target in the colour of its stratum, and the graph without path to 2."""
+    title = alt.TitleParams(
+        "How far is vertex t from vertex 1? One question for each t",
+        subtitle=[
+            "A target's colour is its stratum, the text beside it the right answer. "
+            "Pre-training asks for t = 2 only,",
+            "fine-tuning for targets on the path in small graphs only. "
+            "The tests ask for every target in graphs of every size.",
+        ],
+        anchor="start",
+        offset=14,
+    )
+    panels = [
+        _panel(False, "a graph of 7 vertices: it has no vertex 8"),
+        _panel(True, "the same without the edge 2–6: 2 is cut off"),
+    ]
+    return alt.hconcat(*panels, spacing=36).properties(title=title)
+
+
+def _panel(cut: bool, words: str) -> Picture:
+    """The graph of `docs/setup.py`, drawn."""
+    graph = setup.graph(cut)
+    edges = [
+        {"x": POSITIONS[a][0], "y": POSITIONS[a][1], "x2": POSITIONS[b][0], "y2": POSITIONS[b][1]}
+        for a, b in graph.edges
+    ]
+    vertices = [
+        {
+            "x": x,
+            "y": y,
+            "id": str(v),
+            "stratum": "vertex 1" if v == 1 else setup.stratum(graph, v).title,
+            "answer": "" if v == 1 else setup.answer(graph, v),
+            "words_y": y - 0.32 if y <= 1 else y + 0.32,
+            "absent": v > setup.VERTICES,
+        }
+        for v, (x, y) in POSITIONS.items()
+    ]
+    titles = ["vertex 1", *(where.title for where in STRATA)]
+    colour = alt.Color(
+        "stratum:N",
+        scale=alt.Scale(domain=titles, range=[INK, *(where.colour[0] for where in STRATA)]),
+        legend=alt.Legend(title=None, orient="bottom", symbolType="circle", columns=7),
+    )
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.3, 4.3], nice=False))
+    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[0, 2.05], nice=False))
+    lines = alt.Chart(alt.Data(values=edges)).mark_rule(color="#9a9a9a", strokeWidth=2)
+    base = alt.Chart(alt.Data(values=vertices)).encode(x=x, y=y)
+    dash = alt.condition("datum.absent", alt.value([4, 3]), alt.value([1, 0]))
+    circles = base.mark_point(size=760, filled=False, fill="white", strokeWidth=3.5, opacity=1)
+    ids = base.mark_text(fontSize=14, fontWeight="bold", color=INK).encode(text="id:N")
+    answers = base.mark_text(fontSize=11, color="#6a6a6a").encode(
+        y=alt.Y("words_y:Q", axis=None), text="answer:N"
+    )
+    layers = [
+        lines.encode(x=x, y=y, x2="x2:Q", y2="y2:Q"),
+        circles.encode(color=colour, strokeDash=dash),
+        ids,
+        answers,
+    ]
+    title = alt.TitleParams(words, fontSize=12, fontWeight="normal", anchor="middle")
+    return alt.layer(*layers).properties(width=400, height=170, title=title)
+
+
+def accuracies() -> Picture:
+    """Accuracy of every trained network and seed, by stratum of test e."""
+    shown = [
+        (row.title, row.colour[0], matrix, row.predictor)
+        for matrix in matrices()
+        for row in matrix.predictors
+        if row.kind == "trained" and row.predictor != "untrained"
+    ]
+    colours = {title: colour for title, colour, _, _ in shown}
+    rows = [
+        {
+            "stratum": title,
+            "network": network,
+            "accuracy": cell.accuracy,
+            "low": cell.accuracy_low,
+            "high": cell.accuracy_high,
+        }
+        for network, _, matrix, predictor in shown
+        for title, where in SLICES.items()
+        if (cell := matrix.cell(predictor, ANY_TARGET, where))
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y("stratum:N", sort=list(SLICES), title=None, axis=alt.Axis(labelPadding=12)),
+        yOffset=alt.YOffset("network:N", sort=list(colours)),
+        color=alt.Color(
+            "network:N",
+            sort=list(colours),
+            scale=alt.Scale(domain=list(colours), range=list(colours.values())),
+            legend=alt.Legend(title=None, orient="top"),
+        ),
+    )
+    percent = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
+    bars = base.mark_rule(strokeWidth=1.5).encode(
+        x=alt.X("low:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=percent), x2="high:Q"
+    )
+    dots = base.mark_point(filled=True, size=34, opacity=0.85).encode(x="accuracy:Q")
+    title = alt.TitleParams(
+        "Where does the skill hold? Accuracy, recipe laptop, one dot per seed",
+        subtitle="test e: any target, 3 to 8 vertices; fine-tuned on the path, 3 to 5 vertices",
+        anchor="start",
+    )
+    return (bars + dots).properties(width=620, height={"step": 10}, title=title)
+
+
+def edge_directions() -> Picture:
     """The 64 directions of the edge circuit in the recipe paper: a column for each half."""
     named = directions(paper().model, 15)
     rows = [
-        {"row": i % 32, "half": i // 32, "text": f"{i}  {name}", "kind": KINDS[group]}
+        {"row": i % 32, "half": i // 32, "text": f"{i}  {name}", "group": GROUPS[group]}
         for i, (name, group) in enumerate(named)
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(
@@ -45,8 +159,8 @@ def write_directions() -> None:
     )
     boxes = base.mark_rect(stroke="white", strokeWidth=1.5).encode(
         color=alt.Color(
-            "kind:N",
-            scale=alt.Scale(domain=list(KINDS.values()), range=KIND_COLOURS),
+            "group:N",
+            scale=alt.Scale(domain=list(GROUPS.values()), range=GROUP_COLOURS),
             legend=alt.Legend(title=None, orient="bottom", symbolType="square", columns=3),
         )
     )
@@ -58,50 +172,10 @@ def write_directions() -> None:
         subtitle="left: the half of a token's first end; right: that of its second",
         anchor="start",
     )
-    picture = (boxes + words).properties(width=640, height={"step": 18}, title=title)
-    save(picture, "directions")
+    return (boxes + words).properties(width=640, height={"step": 18}, title=title)
 
 
-def write_seeds() -> None:
-    """Accuracy of every seed."""
-    rows = [
-        {
-            "question": question,
-            "network": title,
-            "right": cell["accuracy"],
-            "low": cell["accuracy_low"],
-            "high": cell["accuracy_high"],
-        }
-        for seed in SEEDS
-        for question, place in SLICES.items()
-        for predictor, title in PREDICTORS.items()
-        if (cell := seed_cells(seed)[predictor, "test_e", *place])
-    ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("question:N", sort=list(SLICES), title=None, axis=alt.Axis(labelPadding=12)),
-        yOffset=alt.YOffset("network:N", sort=list(PREDICTORS.values())),
-        color=alt.Color(
-            "network:N",
-            sort=list(PREDICTORS.values()),
-            scale=alt.Scale(domain=list(PREDICTORS.values()), range=COLOURS),
-            legend=alt.Legend(title=None, orient="top"),
-        ),
-    )
-    percent = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
-    bars = base.mark_rule(strokeWidth=1.5).encode(
-        x=alt.X("low:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=percent), x2="high:Q"
-    )
-    dots = base.mark_point(filled=True, size=42, opacity=0.85).encode(x="right:Q")
-    title = alt.TitleParams(
-        "Where does the skill hold? Share of right answers, recipe laptop, a dot a seed",
-        subtitle="test e: any target, 3 to 8 vertices; tuned on the path, 3 to 5 vertices",
-        anchor="start",
-    )
-    picture = (bars + dots).properties(width=620, height={"step": 16}, title=title)
-    save(picture, "where-it-holds")
-
-
-def save(picture: alt.LayerChart, name: str) -> None:
+def save(picture: Picture, name: str) -> None:
     """Write a picture in the style that all share."""
     styled = (
         picture.configure(background="white", padding=14, font="Helvetica, Arial, sans-serif")

@@ -1,21 +1,21 @@
-"""Run the whole experiment and read the test matrix as records."""
+"""Run the whole experiment and read the test matrix as typed records."""
 
-from pathlib import Path
 from tempfile import mkdtemp
 
 from offpath.compute import compute
 from offpath.pipeline import experiment
 from offpath.recipes import recipe
-from offpath.runs import create_run, read_result, working_on
+from offpath.results import Matrix, read_result
+from offpath.run.folder import create_run
+from offpath.slices import ANY_TARGET, OFF_PATH, SEEN, UNSEEN
 
-run = create_run(recipe("smoke"), Path(mkdtemp()) / "runs")  # "laptop" takes minutes
-with working_on(run):
-    for _ in experiment(run, compute("cpu", threads=1)):
-        pass
+run = create_run(recipe("smoke"), mkdtemp())  # "laptop" takes minutes
+for _ in experiment(run, compute("cpu", threads=1)):
+    pass
 
-cells = read_result(run, "matrix")["cells"]
-on_path = [c for c in cells if c["world"] == "test_e" and c["by"] == "name"]
-for cell in on_path:
-    if cell["predictor"] in ("pretrained", "finetuned") and cell["slice"].startswith("on_path"):
-        print(f"{cell['predictor']:<11} {cell['slice']:<16} {cell['accuracy']:.1%} right")
+matrix = read_result(run, Matrix)
+for row in matrix.predictors:
+    for where in (SEEN, UNSEEN, OFF_PATH[0]):
+        if cell := matrix.cell(row.predictor, ANY_TARGET, where):
+            print(f"{row.predictor:<18} {where.title:<16} accuracy {cell.accuracy:.1%}")
 print("report:", run.report)

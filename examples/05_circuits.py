@@ -1,4 +1,4 @@
-"""Three networks whose weights are set by hand: ask them, and watch one of them search."""
+"""Three networks with handcrafted weights: ask them, and watch one of them search."""
 
 from offpath.data.tokens import encode
 from offpath.fit.transformer import Transformer, parameter_count, predict
@@ -24,9 +24,9 @@ for name, model in circuits.items():
     )
 
 for state in trace(circuits["edge"], "edge", question):
-    ends = (state["from_source"], state["from_target"])
+    ends = (state.from_source, state.from_target)
     near, far = ([v for v, bit in enumerate(end, start=1) if bit > 0.5] for end in ends)
-    print(f"layer {state['layer']}: from 1 {near}, from 5 {far}: {state['said']}")
+    print(f"layer {state.layer}: from 1 {near}, from 5 {far}: {state.text}")
 
 trained = Transformer(c.model, max_vertices=8)  # the weights are an ordinary state dict
 print(trained.load_state_dict(circuits["edge"].state_dict()))

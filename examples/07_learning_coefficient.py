@@ -8,9 +8,9 @@ from offpath.data.worlds import world
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
-from offpath.handcraft.coefficients import transformer_loss
-from offpath.handcraft.learning_coefficient import estimate_learning_coefficient
-from offpath.handcraft.options import Sampling
+from offpath.interpret.along_training import transformer_loss
+from offpath.interpret.learning_coefficient import estimate_learning_coefficient
+from offpath.interpret.options import Sampling
 from offpath.recipes import recipe
 
 compute("cpu", threads=1)
@@ -21,18 +21,23 @@ for name, potential, known in (
     ("w1^4 + w2^2", lambda w: w[:, 0] ** 4 + w[:, 1] ** 2, "3/4: w1 is half free"),
 ):
     loss = lambda at, chosen, f=potential: f(at["w"])[:, None].expand(chosen.shape)  # noqa: E731
-    found = estimate_learning_coefficient(loss, origin, toy, seed=0)
-    print(f"{name}: {found.estimate:.2f} ± {found.error:.2f}, exactly {known}")
+    estimate = estimate_learning_coefficient(loss, origin, toy, seed=0)
+    print(f"{name}: {estimate.estimate:.2f} ± {estimate.error:.2f}, exactly {known}")
 
 c = recipe("smoke")
 pretraining = world("pretraining", c.graphs)
 batch, _ = frozen(pretraining, seed=0, examples=256)
 model = new_model(c)
 few = Sampling(examples=256, batch_examples=16, chains=2, burn_in_steps=40, draws=60)
-for _ in train(model, make_optimizer(model, c.pretrain), c.pretrain, stream(pretraining, 0, 64)):
-    pass  # forty steps: not yet at a minimum, and the verdict says so
-found = estimate_learning_coefficient(
+for _ in train(
+    model,
+    make_optimizer(model, c.training("pretrain")),
+    c.training("pretrain"),
+    stream(pretraining, 0, 64),
+):
+    pass  # forty steps: not yet at a minimum, as the verdict reports
+estimate = estimate_learning_coefficient(
     transformer_loss(model, batch), dict(model.named_parameters()), few, seed=0
 )
-print(f"a network: {found.estimate:.1f} ± {found.error:.1f}, trusted: {found.trusted}")
-print(*found.reasons, sep="\n")
+print(f"a network: {estimate.estimate:.1f} ± {estimate.error:.1f}, trusted: {estimate.trusted}")
+print(*estimate.reasons, sep="\n")

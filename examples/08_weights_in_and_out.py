@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from offpath.data.tokens import encode
-from offpath.fit.interop import export_weights, import_weights
+from offpath.fit.exchange.interop import export_weights, import_weights
 from offpath.fit.transformer import predict
 from offpath.recipes import recipe
 
@@ -28,7 +28,7 @@ print(imported.run.configuration.model)
 question = encode([(1, 3), (2, 3)], target=2, max_vertices=5)
 tokens = torch.from_numpy(question).long()
 x = encoder(theirs["embedding"](tokens).flatten(2), src_key_padding_mask=tokens[:, :, 1] == 0)
-print(f"torch's own modules say  {theirs['fc_out'](x[:, -1]).item():.6f}")
+print(f"torch's own modules      {theirs['fc_out'](x[:, -1]).item():.6f}")
 print(f"the imported network     {predict(imported.model, question)[0]:.6f}")
 
 for name in ("weights.safetensors", "again.pth"):  # with the extras: weights.onnx, and a folder

@@ -6,7 +6,7 @@ import torch
 
 from offpath.configs import Configuration
 from offpath.recipes import smoke
-from offpath.runs import Run, create_run
+from offpath.run.folder import Run, create_run
 
 warnings.filterwarnings("error")
 
@@ -24,8 +24,8 @@ def pytest_runtest_setup() -> None:
 def tiny() -> Configuration:
     """The smoke recipe in still fewer steps."""
     c = smoke()
-    pretrain = c.pretrain.model_copy(update={"steps": 20, "checkpoint_every_steps": 4})
-    finetune = c.finetune.model_copy(update={"steps": 6, "checkpoint_every_steps": 2})
+    pretrain = c.training("pretrain").model_copy(update={"steps": 20, "checkpoint_every_steps": 4})
+    finetune = c.training("finetune").model_copy(update={"steps": 6, "checkpoint_every_steps": 2})
     evaluate = c.evaluate.model_copy(update={"examples": 512, "bootstrap_resamples": 40})
     return c.model_copy(update={"pretrain": pretrain, "finetune": finetune, "evaluate": evaluate})
 

@@ -16,8 +16,8 @@ FAULTS = [
     ({"graphs": {"max_vertices": 65}}, "graphs.max_vertices must be 3 to 64; got 65"),
     ({"graphs": {"max_vertices": 2}}, "graphs.max_vertices must be 3 to 64; got 2"),
     (
-        {"graphs": {"tune_vertices": 9}},
-        "graphs.tune_vertices must be 3 to graphs.max_vertices (8), for fine-tuning graphs are no "
+        {"graphs": {"finetune_vertices": 9}},
+        "graphs.finetune_vertices must be 3 to graphs.max_vertices (8), for fine-tuning graphs are no "
         "larger than others; got 9",
     ),
     ({"graphs": {"balance_distance": 1}}, "graphs.balance_distance must be 2 to 64; got 1"),
@@ -76,5 +76,41 @@ def test_the_fingerprint_changes_with_any_option_but_not_with_recipe_name_and_se
 
 
 def test_an_unknown_recipe_is_named_with_the_known_ones():
-    with pytest.raises(InputError, match="recipe must be one of smoke, laptop, paper; got 'lap'"):
+    with pytest.raises(
+        InputError, match="recipe must be one of smoke, laptop, paper; got 'lap'; did you mean lapt"
+    ):
         recipe("lap")
+
+
+WRONG_CHANGES = [
+    ({"pretrain.step": 9}, "there is no option 'pretrain.step'; did you mean pretrain.steps?"),
+    ({"learning_rate": 1}, "there is no option 'learning_rate'"),
+    ({"pretrain.steps": "many"}, "pretrain.steps: input should be a valid integer"),
+    ({"pretrain.steps": 0}, "pretrain.steps must be 1 to 100000000; got 0"),
+    ({"model.norm": "none"}, "model.norm must be pre or post, for networks that are trained"),
+    ({"model.tokens": "vertices"}, "model.tokens must be edges, for networks that are trained"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG_CHANGES)
+def test_a_change_that_makes_no_sense_is_one_line(change: dict, message: str):
+    with pytest.raises(InputError) as error:
+        laptop().change(change)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_options_are_changed_by_the_names_of_the_command_line():
+    c = laptop().change({"pretrain.steps": 200, "seed": 3, "finetune": None})
+    assert (c.training("pretrain").steps, c.seed, c.finetune) == (200, 3, None)
+    assert c.change({"pretrain.steps": 3000}) == laptop().change({"seed": 3, "finetune": None})
+
+
+def test_a_copy_with_an_unknown_option_is_refused():
+    with pytest.raises(InputError, match="learning_rate: extra inputs are not permitted; got 1"):
+        laptop().model_copy(update={"learning_rate": 1})
+
+
+def test_precision_changes_the_name_of_a_run_and_float32_does_not():
+    assert laptop().change({"precision": "bfloat16"}).run_name != laptop().run_name
+    assert laptop().change({"precision": "float32"}).run_name == laptop().run_name

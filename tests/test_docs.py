@@ -5,14 +5,20 @@ import runpy
 import zlib
 from pathlib import Path
 
+import duckdb
+import numpy as np
 import pytest
+import torch
 
+from docs import setup
 from docs.generated import PAGES as COMPUTED
 from docs.generated import filled
 from offpath.compute import Compute
+from offpath.data.graphs import truth
 from offpath.pipeline import experiment
-from offpath.report.study import comparison
-from offpath.runs import Run, create_run, working_on
+from offpath.results import Matrix, read_result
+from offpath.run.folder import Run, working_on
+from offpath.slices import OFF_PATH, STRATA
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -32,61 +38,76 @@ def test_every_example_runs_and_prints_something(example: Path, capsys):
     assert len(capsys.readouterr().out.splitlines()) >= 3
 
 
-def test_the_readme_names_every_example():
+def test_the_readme_names_every_example_and_fits_150_lines():
     readme = (ROOT / "README.md").read_text()
     assert EXAMPLES
     assert all(f"examples/{path.name}" in readme for path in EXAMPLES)
+    assert len(readme.splitlines()) <= 150
+
+
+def test_a_finding_in_the_log_has_at_most_ten_lines():
+    findings = (ROOT / "LOG.md").read_text().split("\n\n")
+    assert max(len(finding.splitlines()) for finding in findings) <= 10
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_links_between_pages_lead_somewhere(page: Path):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+    for target, heading in re.findall(r"\]\(([^)#]+)(?:#([^)]+))?\)", page.read_text()):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
+            assert not heading or heading in headings(page.parent / target), heading
 
 
-def keys(value) -> dict | list | None:
-    """The shape of a record: its fields and theirs, without the values."""
-    if isinstance(value, dict):
-        return {k: keys(v) for k, v in value.items() if not k.isdigit()}
-    return [keys(value[0])] if isinstance(value, list) and value and keys(value[0]) else None
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_result_files_have_the_fields_that_their_page_shows(run: Run, monkeypatch):
-    import torch
+@pytest.mark.parametrize("cut", [False, True])
+def test_strata_and_answers_of_the_picture_are_those_of_the_data(cut: bool):
+    graph = setup.graph(cut)
+    masks = np.zeros(64, np.uint64)
+    for a, b in graph.edges:
+        masks[a - 1] |= np.uint64(1 << (b - 1))
+        masks[b - 1] |= np.uint64(1 << (a - 1))
+    layers, to_2 = np.zeros((2, 65), np.uint64), setup.answer(graph, 2)
+    distance_to_2 = setup.LARGEST if to_2 == "no path" else int(to_2)
+    for target in range(2, setup.LARGEST + 1):
+        rest = (setup.VERTICES, target - 1, distance_to_2, setup.LARGEST, layers)
+        distance, number = truth(masks, *rest)
+        words = "no path" if distance == setup.LARGEST else str(distance)
+        assert (setup.answer(graph, target), setup.stratum(graph, target)) == (
+            words,
+            STRATA[number],
+        )
 
-    from offpath.handcraft.coefficients import measure_learning_coefficients
-    from offpath.handcraft.options import Robustness, Sampling
-    from offpath.handcraft.robustness import measure_robustness
 
-    fits = run.configuration.model.model_copy(update={"width": 26, "layers": 3})
-    run = create_run(run.configuration.model_copy(update={"model": fits}), run.folder.parent)
-    machine = Compute(torch.device("cpu"), 1)
-    least = Robustness(choices=1, steps=2, examples=20, batch_examples=4, noises=(1.0,), draws=1)
-    chains = {"batch_examples": 4, "chains": 2, "burn_in_steps": 0, "draws": 20}
+def test_the_page_on_the_run_folder_shows_what_a_run_writes(run: Run, monkeypatch):
     with working_on(run):
-        for _ in experiment(run, machine):
-            pass
-        for _ in measure_robustness(run, machine, least):
-            pass
-        some = Sampling(examples=50, **chains)
-        for _ in measure_learning_coefficients(run, machine, some, [], ["pretrained"], 0):
+        for _ in experiment(run, Compute(torch.device("cpu"), 1)):
             pass
     page = (ROOT / "docs" / "run-folder.md").read_text()
-    shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
-    provenance = json.loads((run.folder / "provenance.json").read_text())
-    provenance["sessions"][0]["packages"] = {}
-    names = ("labels", "matrix", "predictions", "circuit", "robustness", "learning_coefficient")
-    results = [json.loads(run.result(name).read_text()) for name in names]
-    actual = [json.loads(run.metrics.read_text().splitlines()[0]), *results, provenance]
-    actual.append(comparison([run]))
-    assert [keys(a) for a in actual] == [keys(s) for s in shown]
-    assert run.done.read_text().count("safetensors") == 5
+    metrics, provenance = map(json.loads, re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    line = json.loads(run.metrics.read_text().splitlines()[0])
+    assert set(metrics) == set(line)
+    (session,) = json.loads((run.folder / "provenance.json").read_text())["sessions"]
+    assert set(session) <= set(provenance["sessions"][0])
+    assert run.done.read_text().count("safetensors") == 6
+
+    verify, read = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {"hashlib": hashlib, "json": json, "zlib": zlib, "Path": Path}
     monkeypatch.chdir(run.folder)
-    (verify,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    line, told = actual[0], {"hashlib": hashlib, "json": json, "zlib": zlib, "Path": Path}
-    exec(verify, told)
+    exec(verify, dict(names))
+    exec(read, {"folder": run.folder})
     (crc32,) = re.findall(r"`(f\"\{zlib.*?)`", page)
-    assert eval(crc32, {**told, "record": line}) != line["crc32"]
+    assert eval(crc32, {**names, "record": line}) != line["crc32"]
     written = line.pop("crc32")
-    assert eval(crc32, {**told, "record": line}) == written
+    assert eval(crc32, {**names, "record": line}) == written
+
+    monkeypatch.chdir(run.folder.parents[1])
+    (query,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    rows = {row[2]: row[3] for row in duckdb.connect().execute(query).fetchall()}
+    cell = read_result(run, Matrix).cell("finetuned", "test_e", OFF_PATH[0])
+    assert cell
+    assert rows["finetuned"] == cell.accuracy

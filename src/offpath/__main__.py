@@ -1,5 +1,5 @@
 """`python -m offpath` is `offpath`: what torchrun and machines without scripts on the path call."""
 
-from offpath.cli import main
+from offpath.cli.main import main
 
 main()

@@ -16,11 +16,11 @@ from torch import distributed
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from offpath.configs import InputError
+from offpath.errors import InputError, choice_fault
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 PATIENCE = timedelta(minutes=10)  # of processes with one that neither answers nor ends
-EXAMPLES_AT_ONCE_ON_CPU = 1024  # more is no faster there, and takes memory
+MICRO_BATCH_ON_CPU = 1024  # more is no faster there, and takes memory
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,20 @@ class Compute:
     device: torch.device
     threads: int
     precision: str = "float32"
-    """Of matrix products in training: one of `PRECISIONS`; weights and optimizer state are float32
-    always."""
-    examples_at_once: int | None = None
+    """Of matrix products in training, as the configuration has it: one of `PRECISIONS`."""
+    micro_batch: int | None = None
     """Examples whose activations are held at a time in training; None: the whole batch."""
     rank: int = 0
     """Which of the processes that train together this is; the first alone writes files."""
     ranks: int = 1
+
+    def at(self, precision: str) -> "Compute":
+        """The same with the precision that a configuration asks for."""
+        if precision not in PRECISIONS:
+            raise InputError(choice_fault("precision", precision, PRECISIONS))
+        if precision == "tf32" and self.device.type == "cpu":
+            raise InputError("precision tf32 needs a GPU; on cpu choose float32 or bfloat16")
+        return replace(self, precision=precision)
 
     def autocast(self) -> AbstractContextManager:
         """A context in which matrix products of the forward pass are bfloat16, if asked for."""
@@ -60,8 +67,7 @@ class Compute:
 def compute(
     device: str = "auto",
     threads: int | None = None,
-    precision: str = "float32",
-    examples_at_once: int | None = None,
+    micro_batch: int | None = None,
     *,
     join: bool = False,
 ) -> Compute:
@@ -85,16 +91,12 @@ def compute(
         raise InputError(f"device must be auto, cpu or cuda; got {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda needs a GPU that torch can see, and there is none; use cpu")
-    if precision not in PRECISIONS:
-        raise InputError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
-    if precision == "tf32" and device == "cpu":
-        raise InputError("precision tf32 needs a GPU; on cpu choose float32 or bfloat16")
-    if examples_at_once is None and device == "cpu":
-        examples_at_once = EXAMPLES_AT_ONCE_ON_CPU
-    if examples_at_once is not None and not 1 <= examples_at_once <= 2**24:
-        raise InputError(f"examples_at_once must be 1 to {2**24}; got {examples_at_once}")
+    if micro_batch is None and device == "cpu":
+        micro_batch = MICRO_BATCH_ON_CPU
+    if micro_batch is not None and not 1 <= micro_batch <= 2**24:
+        raise InputError(f"micro_batch must be 1 to {2**24}; got {micro_batch}")
     torch.set_num_threads(threads)
-    alone = Compute(torch.device(device), threads, precision, examples_at_once)
+    alone = Compute(torch.device(device), threads, micro_batch=micro_batch)
     return _joined(alone, rank, ranks, local_rank, local_ranks) if join and ranks > 1 else alone
 
 

@@ -6,21 +6,22 @@ make sense, or one `InputError` that names every fault in it at once.
 
 import hashlib
 import json
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import tyro
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from offpath.errors import InputError, divisors, first_fault, nearest, outside
+
 Circuit = Literal["wide", "doubling", "edge"]
-"""The networks whose weights are set by hand."""
+"""The handcrafted networks."""
+Precision = Literal["float32", "tf32", "bfloat16"]
+HIDDEN = (tyro.conf.Fixed, tyro.conf.SuppressFixed)
+"""Of what is no option of the command line: another verb sets it."""
 
 
-class InputError(Exception):
-    """What the user gave cannot be used: one line with the argument, what is allowed, the remedy.
-
-    Not a `ValueError`, because pydantic and tyro catch those and would wrap the line in their own.
-    """
+S = TypeVar("S", bound="Section")
 
 
 class Section(BaseModel):
@@ -28,13 +29,20 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def model_copy(self: S, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> S:
+        """The same options but for `update`, checked anew: pydantic's own copy checks nothing."""
+        try:
+            return type(self).model_validate({**dict(self), **(update or {})})
+        except ValidationError as error:
+            raise InputError(first_fault(error)) from error
+
 
 class Graphs(Section):
     """The world: how large graphs get, and which of them fine-tuning may see."""
 
     max_vertices: int
     """Vertices of the largest graph, 3 to 64; also the label of "no path"."""
-    tune_vertices: int
+    finetune_vertices: int
     """Vertices of the largest graph that fine-tuning shows, 3 to `max_vertices`."""
     balance_distance: int
     """k: pre-training keeps every distance >= k, and d < k with probability 1 / (2 (k - d))."""
@@ -51,13 +59,13 @@ class Architecture(Section):
     """Attention heads of each layer; they divide `width`, unless `head_size` is given."""
     feed_forward: int
     """Hidden units of each layer's feed-forward part."""
-    norm: Literal["pre", "post", "none"]
-    """Layer norm before each part (pre), after its residual sum (post, as in the study), or no."""
-    final_norm: bool
+    norm: Annotated[Literal["pre", "post", "none"], tyro.conf.arg(metavar="{pre,post}")]
+    """Layer norm before each part, or after its residual sum (post, as in WWZ24)."""
+    final_norm: Annotated[bool, tyro.conf.FlagConversionOff]
     """One more layer norm before the read-out."""
-    tokens: Literal["edges", "vertices"] = "edges"
+    tokens: Annotated[Literal["edges", "vertices"], *HIDDEN] = "edges"
     """What the tokens are: edges of the graph and the question, or its vertices and the answer."""
-    head_size: int | None = None
+    head_size: Annotated[int | None, *HIDDEN] = None
     """Size of a head's queries, keys and values; None: `width` divided by `heads`."""
 
 
@@ -91,7 +99,7 @@ class Training(Section):
     log_every_steps: int
     """One line of metrics, averaged over this many steps."""
     checkpoint_every_steps: int
-    """A checkpoint that a killed run goes on from; a multiple of `log_every_steps`."""
+    """A checkpoint that a killed run resumes from; a multiple of `log_every_steps`."""
 
 
 class Evaluation(Section):
@@ -116,15 +124,17 @@ class Configuration(Section):
     """The world: how large graphs get, and which of them fine-tuning may see."""
     model: Architecture
     """The transformer's shape."""
-    pretrain: Training
-    """Pre-training, on the distance from vertex 1 to vertex 2."""
-    finetune: Training
-    """Fine-tuning, on vertices of shortest 1-2 paths of small graphs."""
+    pretrain: Annotated[Training | None, tyro.conf.AvoidSubcommands]
+    """Pre-training, on the distance from vertex 1 to vertex 2; None: no network is trained."""
+    finetune: Annotated[Training | None, tyro.conf.AvoidSubcommands]
+    """Fine-tuning, on vertices of shortest 1-2 paths of small graphs; None: there is none."""
     evaluate: Evaluation
     """How the test matrix is measured."""
-    circuit: Circuit | None = None
-    """Which weights are set by hand instead of trained: wide, doubling or edge; None trains."""
-    imported: Annotated[str | None, tyro.conf.Suppress] = None
+    precision: Precision = "float32"
+    """Of matrix products in training (tf32: GPU only); weights and optimizer state are float32."""
+    circuit: Annotated[Circuit, *HIDDEN] = "edge"
+    """The handcrafted network: wide, doubling or edge."""
+    imported: Annotated[str | None, *HIDDEN] = None
     """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
 
     @model_validator(mode="after")
@@ -133,18 +143,45 @@ class Configuration(Section):
             raise InputError("; ".join(faults))
         return self
 
+    def change(self, options: Mapping[str, Any]) -> "Configuration":
+        """The same configuration but for some options, named and checked as on the command line.
+
+        >>> from offpath.recipes import recipe
+        >>> recipe("laptop").change({"pretrain.steps": 100, "seed": 1}).pretrain.steps
+        100
+        """
+        record, known = self.model_dump(), [*_dotted(self), *dict(self)]
+        for name, value in options.items():
+            if name not in known:
+                raise InputError(
+                    f"there is no option {name!r}{nearest(name, known)}; `offpath run --help` "
+                    "lists them all"
+                )
+            *section, option = name.split(".")
+            (record[section[0]] if section else record)[option] = value
+        return self.model_copy(update=record)
+
+    def training(self, stage: Literal["pretrain", "finetune"]) -> Training:
+        """The options of a stage of training; an `InputError` where nothing is trained."""
+        options: Training | None = getattr(self, stage)
+        if options is None:
+            raise InputError(f"this configuration has no {stage}: its network is handcrafted")
+        return options
+
     def fingerprint(self) -> str:
         """Eight hexadecimal digits that change when any option but recipe name and seed does.
 
         Options at their default are left out, so that a run keeps its name when one is added.
         """
         options = self.model_dump(mode="json", exclude={"recipe", "seed"}, exclude_defaults=True)
+        # The name that this option had at first: runs keep theirs.
+        options["graphs"]["tune_vertices"] = options["graphs"].pop("finetune_vertices")
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def run_name(self) -> str:
         """Name of this configuration's run folder."""
-        kind = f"-{self.circuit}" if self.circuit else ""
+        kind = "" if self.pretrain else f"-{self.circuit}"
         return f"{self.recipe}{kind}-{self.fingerprint()}-seed{self.seed}"
 
 
@@ -153,11 +190,9 @@ def configuration_from_json(text: str | bytes, source: str) -> Configuration:
     try:
         return Configuration.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
         raise InputError(
-            f"{source} is not a configuration of this version of offpath: {place}: "
-            f"{first['msg'].lower()}; restore the file, or choose another --runs-folder"
+            f"{source} is not a configuration of this version of offpath: {first_fault(error)}; "
+            "restore the file, or choose another --runs-folder"
         ) from error
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
@@ -204,10 +239,10 @@ def _faults(c: Configuration) -> Iterator[str]:
     graphs, model = c.graphs, c.model
     yield from outside("seed", c.seed, 0, 2**63 - 1)
     yield from outside("graphs.max_vertices", graphs.max_vertices, 3, 64)
-    if not 3 <= graphs.tune_vertices <= graphs.max_vertices:
+    if not 3 <= graphs.finetune_vertices <= graphs.max_vertices:
         yield (
-            f"graphs.tune_vertices must be 3 to graphs.max_vertices ({graphs.max_vertices}), "
-            f"for fine-tuning graphs are no larger than others; got {graphs.tune_vertices}"
+            f"graphs.finetune_vertices must be 3 to graphs.max_vertices ({graphs.max_vertices}), "
+            f"for fine-tuning graphs are no larger than others; got {graphs.finetune_vertices}"
         )
     yield from outside("graphs.balance_distance", graphs.balance_distance, 2, 64)
     for name in ("width", "layers", "heads", "feed_forward"):
@@ -221,8 +256,13 @@ def _faults(c: Configuration) -> Iterator[str]:
             f"model.heads must divide model.width ({model.width}); got {model.heads}: "
             f"choose one of {divisors(model.width)}, or give model.head_size"
         )
-    for stage in ("pretrain", "finetune"):
-        yield from _training_faults(stage, getattr(c, stage))
+    if c.pretrain is not None and model.norm == "none":
+        yield "model.norm must be pre or post, for networks that are trained; got none"
+    if c.pretrain is not None and model.tokens == "vertices":
+        yield "model.tokens must be edges, for networks that are trained; got vertices"
+    for stage, training in (("pretrain", c.pretrain), ("finetune", c.finetune)):
+        if training is not None:
+            yield from _training_faults(stage, training)
     yield from outside("evaluate.examples", c.evaluate.examples, 1, 2**20)
     yield from outside("evaluate.seed", c.evaluate.seed, 0, 2**63 - 1)
     yield from outside("evaluate.bootstrap_resamples", c.evaluate.bootstrap_resamples, 40, 10**6)
@@ -250,20 +290,3 @@ def _training_faults(stage: str, t: Training) -> Iterator[str]:
             f"({t.log_every_steps}), so that no line of metrics spans a checkpoint; "
             f"got {t.checkpoint_every_steps}"
         )
-
-
-def outside(
-    name: str, value: int | float, lowest: int | float, highest: int | float
-) -> Iterator[str]:
-    """The fault of a number that is not within its limits, if it is not."""
-    if not lowest <= value <= highest:
-        yield f"{name} must be {lowest} to {highest}; got {value}"
-
-
-def divisors(number: int) -> str:
-    """What divides a number, for an error that names the choices.
-
-    >>> divisors(12)
-    '1, 2, 3, 4, 6, 12'
-    """
-    return ", ".join(str(k) for k in range(1, number + 1) if number % k == 0)

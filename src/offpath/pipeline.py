@@ -2,7 +2,7 @@
 
 Each stage reads what the one before it wrote into the run folder, and is done or resumed when the
 same folder is given again; that is why the command line, this function and a notebook make the same
-calls.
+calls. `networks.networks` lists what is trained and handcrafted.
 """
 
 from collections.abc import Iterator
@@ -11,30 +11,32 @@ from pathlib import Path
 
 from offpath.compute import Compute, leave
 from offpath.configs import InputError
-from offpath.files import write_file
-from offpath.fit.finetune import finetune
-from offpath.fit.pretrain import pretrain
-from offpath.generalize.matrix import RESULTS, checkpoints, measure_matrix
+from offpath.fit.stages import finetune, pretrain
+from offpath.generalize.matrix import measure_matrix
 from offpath.handcraft.circuits import set_circuit
+from offpath.networks import networks
 from offpath.report.page import write_report
-from offpath.runs import Record, Run
+from offpath.results import CircuitResult, Labels, Matrix, Predictions
+from offpath.run.files import Record, write_file
+from offpath.run.folder import Run, holds_run
 
 
+@holds_run
 def experiment(run: Run, compute: Compute) -> Iterator[Record]:
     """Run all stages, yielding a record for each logged step; nothing happens until it is consumed.
 
-    Draw graphs and pre-train on the distance from vertex 1 to 2; fine-tune on vertices of shortest
-    paths of small graphs, and, as a control, do the same without pre-training; set the weights of
-    one more network by hand, which solves the task exactly; measure every checkpoint on every
-    distribution; write the report.
+    Draw graphs and pre-train on the distance from vertex 1 to 2; handcraft one more network, which
+    solves the task exactly; fine-tune both on vertices of shortest paths of small graphs, and, as a
+    control, do the same without pre-training; measure every network on every distribution; write
+    the report.
     """
-    if run.configuration.circuit is None:
-        yield from pretrain(run, compute)
-        yield from finetune(run, compute)
+    yield from pretrain(run, compute)
+    if compute.rank == 0:
+        set_circuit(run)
+    yield from finetune(run, compute)
     leave()
     if compute.rank:  # it has helped to train; the rest is for the first process
         return
-    set_circuit(run)
     ended = is_done(run)
     if ended:
         check_done(run)
@@ -48,8 +50,8 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
 def is_done(run: Run) -> bool:
     """Whether every stage has ended, and all that it made is still there."""
     made = [
-        *map(run.checkpoint, checkpoints(run.configuration)),
-        *map(run.result, (*RESULTS, "circuit")),
+        *_checkpoints(run),
+        *(run.result(kind.file) for kind in (CircuitResult, Labels, Matrix, Predictions)),
         run.done,
     ]
     return all(path.exists() for path in made)
@@ -62,11 +64,10 @@ def mark_done(run: Run) -> None:
 
 def check_done(run: Run) -> None:
     """Refuse checkpoints of a finished run that are not those it ended with."""
-    digests = _digests(run)
-    said = run.done.read_bytes()
-    if said == "".join(digests.values()).encode():
+    digests, written = _digests(run), run.done.read_bytes()
+    if written == "".join(digests.values()).encode():
         return
-    other = [str(path) for path, line in digests.items() if line.encode() not in said]
+    other = [str(path) for path, line in digests.items() if line.encode() not in written]
     what = (
         f"{', '.join(other)} differs from what {run.done} says" if other else "it has other lines"
     )
@@ -76,7 +77,13 @@ def check_done(run: Run) -> None:
     )
 
 
+def _checkpoints(run: Run) -> list[Path]:
+    return [run.checkpoint(one.name) for one in networks(run.configuration)]
+
+
 def _digests(run: Run) -> dict[Path, str]:
     """The line of `done` for each checkpoint."""
-    paths = map(run.checkpoint, checkpoints(run.configuration))
-    return {path: f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths}
+    return {
+        path: f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+        for path in _checkpoints(run)
+    }

@@ -1,18 +1,12 @@
 """Whole experiments, ready to run: each recipe is a function that returns its configuration."""
 
-from offpath.configs import (
-    Architecture,
-    Configuration,
-    Evaluation,
-    Graphs,
-    InputError,
-    Training,
-)
+from offpath.configs import Architecture, Configuration, Evaluation, Graphs, Training
+from offpath.errors import InputError, choice_fault
 
 
 def smoke() -> Configuration:
     """Every stage in seconds, for tests: it shows that things run, not that anything is learned."""
-    stage = laptop().pretrain.model_copy(
+    stage = _laptop_pretraining().model_copy(
         update={
             "batch_examples": 64,
             "steps": 40,
@@ -23,7 +17,7 @@ def smoke() -> Configuration:
     )
     return Configuration(
         recipe="smoke",
-        graphs=Graphs(max_vertices=5, tune_vertices=4, balance_distance=4),
+        graphs=Graphs(max_vertices=5, finetune_vertices=4, balance_distance=4),
         model=Architecture(
             width=16, layers=2, heads=2, feed_forward=32, norm="pre", final_norm=True
         ),
@@ -34,26 +28,11 @@ def smoke() -> Configuration:
 
 
 def laptop() -> Configuration:
-    """The study in small: graphs of 3 to 8 vertices, fine-tuned on 3 to 5; minutes on 2 cores."""
-    pretrain = Training(
-        batch_examples=512,
-        steps=3000,
-        optimizer="adamw",
-        learning_rate=2e-3,
-        warmup_steps=100,
-        decay="linear",
-        decay_from=0.5,
-        final_share=0.01,
-        beta1=0.9,
-        beta2=0.98,
-        weight_decay=0.0,
-        clip_norm=1.0,
-        log_every_steps=5,
-        checkpoint_every_steps=100,
-    )
+    """WWZ24 in small: graphs of 3 to 8 vertices, fine-tuned on 3 to 5; minutes on 2 cores."""
+    pretrain = _laptop_pretraining()
     return Configuration(
         recipe="laptop",
-        graphs=Graphs(max_vertices=8, tune_vertices=5, balance_distance=5),
+        graphs=Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5),
         model=Architecture(
             width=32, layers=5, heads=2, feed_forward=128, norm="pre", final_norm=True
         ),
@@ -73,8 +52,27 @@ def laptop() -> Configuration:
     )
 
 
+def _laptop_pretraining() -> Training:
+    return Training(
+        batch_examples=512,
+        steps=3000,
+        optimizer="adamw",
+        learning_rate=2e-3,
+        warmup_steps=100,
+        decay="linear",
+        decay_from=0.5,
+        final_share=0.01,
+        beta1=0.9,
+        beta2=0.98,
+        weight_decay=0.0,
+        clip_norm=1.0,
+        log_every_steps=5,
+        checkpoint_every_steps=100,
+    )
+
+
 def paper() -> Configuration:
-    """The study's own specification: 3 to 15 vertices, 550,433 parameters; made for a GPU."""
+    """The specification of WWZ24: 3 to 15 vertices, 550,433 parameters; made for a GPU."""
     pretrain = Training(
         batch_examples=2**15,
         steps=9600,
@@ -93,7 +91,7 @@ def paper() -> Configuration:
     )
     return Configuration(
         recipe="paper",
-        graphs=Graphs(max_vertices=15, tune_vertices=7, balance_distance=6),
+        graphs=Graphs(max_vertices=15, finetune_vertices=7, balance_distance=6),
         model=Architecture(
             width=64, layers=11, heads=2, feed_forward=256, norm="post", final_norm=False
         ),
@@ -104,7 +102,7 @@ def paper() -> Configuration:
 
 
 def as_reproduced() -> Training:
-    """The study's fine-tuning as it reproduces the published result: 160 steps of 1024 at 1e-4."""
+    """The fine-tuning of WWZ24 as it reproduces the published result: 160 steps of 1024 at 1e-4."""
     return Training(
         batch_examples=1024,
         steps=160,
@@ -124,7 +122,7 @@ def as_reproduced() -> Training:
 
 
 def as_written() -> Training:
-    """The study's fine-tuning as its text has it: 100 steps of 2^15, rate and weight decay 1e-5.
+    """The fine-tuning of WWZ24 as its text has it: 100 steps of 2^15, rate and weight decay 1e-5.
 
     Measured on the published weights, it ends far from the published result; ten times the rate
     reaches it.
@@ -140,7 +138,7 @@ def as_written() -> Training:
 
 
 VARIANTS = {"as-written": as_written, "as-reproduced": as_reproduced}
-"""The study's fine-tuning, both ways."""
+"""The fine-tuning of WWZ24, both ways."""
 
 RECIPES = {"smoke": smoke, "laptop": laptop, "paper": paper}
 
@@ -152,5 +150,5 @@ def recipe(name: str) -> Configuration:
     8
     """
     if name not in RECIPES:
-        raise InputError(f"recipe must be one of {', '.join(RECIPES)}; got {name!r}")
+        raise InputError(choice_fault("recipe", name, RECIPES))
     return RECIPES[name]()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from offpath.data.graphs import BLOCKS, below, philox_words
+from offpath.data.graphs import BLOCKS, add_edge, below, frontier_layers, philox_words
 
 # Known answers of Philox4x32-10, from the kat_vectors file of Random123 (Salmon et al. 2011):
 # counter, key, output.
@@ -41,3 +41,16 @@ def test_whole_numbers_fill_their_range_evenly_and_never_leave_it(limit: int):
     eighths = np.bincount(drawn * 8 // limit, minlength=8) if limit >= 64 else np.bincount(drawn)
     expected = 20_000 / len(eighths)
     assert np.abs(eighths - expected).max() < 5 * expected**0.5
+
+
+def test_the_longest_possible_path_is_measured():
+    adjacency, layers = np.zeros(64, np.uint64), np.zeros(65, np.uint64)
+    row = np.zeros((65, 2), np.uint8)
+    for vertex in range(63):
+        assert add_edge(vertex, vertex + 1, vertex, row, adjacency) == vertex + 1
+    for target in range(64):
+        mask = np.uint64(1 << target)
+        assert frontier_layers(adjacency, 0, mask, 99, layers) == target
+        assert layers[: target + 1].tolist() == [1 << vertex for vertex in range(target + 1)]
+    assert frontier_layers(adjacency, 0, np.uint64(0), 99, layers) == 99  # visits every layer
+    assert row[:63].tolist() == [[v, v + 1] for v in range(1, 64)]

@@ -5,6 +5,7 @@ Seeds are fixed: a p-value below 1e-4, in some hundred tests, means a wrong samp
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise, product
 from random import Random
@@ -25,13 +26,16 @@ from benchmarks.plain_sampler import (
 )
 from offpath.configs import Graphs
 from offpath.data.batches import Batch, draw
-from offpath.data.worlds import STRATA, worlds
+from offpath.data.graphs import truth
+from offpath.data.worlds import worlds
+from offpath.slices import STRATA
 from tests.cases import CASES, Case
 
-STUDY = Graphs(max_vertices=15, tune_vertices=7, balance_distance=6)
-LAPTOP = Graphs(max_vertices=8, tune_vertices=5, balance_distance=5)
+WWZ24 = Graphs(max_vertices=15, finetune_vertices=7, balance_distance=6)
+LAPTOP = Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5)
+LARGEST = Graphs(max_vertices=64, finetune_vertices=30, balance_distance=12)
 UNLIKELY = 1e-4
-both_scales = pytest.mark.parametrize("graphs", [STUDY, LAPTOP], ids=["study", "laptop"])
+both_scales = pytest.mark.parametrize("graphs", [WWZ24, LAPTOP], ids=["wwz24", "laptop"])
 every_world = pytest.mark.parametrize("world", WORLDS)
 
 
@@ -46,11 +50,21 @@ def test_the_hand_worked_cases_are_right(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_the_plain_sampler_sorts_the_hand_worked_cases_into_strata(case: Case) -> None:
+def test_both_samplers_sort_the_hand_worked_cases_into_strata(case: Case) -> None:
     neighbours = neighbours_of(case.vertices, list(case.edges))
     hops = hops_from(1, neighbours)
-    for target in range(3, case.vertices + 2):
+    adjacency, layers = np.zeros(64, np.uint64), np.zeros((2, 65), np.uint64)
+    for vertex, near in neighbours.items():
+        adjacency[vertex - 1] = sum(1 << (v - 1) for v in near)
+    no_path = 99
+    labels = [no_path if h is None else h for h in (*case.hops, None)]
+    for target in range(2, case.vertices + 2):
         stratum = stratum_of(target, case.vertices, hops, neighbours)
+        label, index = truth(adjacency, case.vertices, target - 1, labels[1], no_path, layers)
+        assert (label, STRATA[index].slice) == (labels[target - 1], stratum)
+        if target == 2:
+            assert stratum == "trained"
+            continue
         assert (stratum == "absent") == (target > case.vertices)
         assert (stratum == "on_path") == (target in case.on_path)
         if target <= case.vertices:
@@ -59,12 +73,16 @@ def test_the_plain_sampler_sorts_the_hand_worked_cases_into_strata(case: Case) -
             assert (stratum == "off_path_cut") == two_is_cut_off
 
 
-@both_scales
+@pytest.mark.parametrize(
+    ("graphs", "count"),
+    [(WWZ24, 1000), (LAPTOP, 1000), (LARGEST, 200)],
+    ids=["wwz24", "laptop", "largest"],
+)
 @every_world
-def test_every_example_agrees_with_networkx(world: str, graphs: Graphs) -> None:
-    batch = draw(worlds(graphs)[world], 1, 0, 2000)
+def test_every_example_agrees_with_networkx(world: str, graphs: Graphs, count: int) -> None:
+    batch = draw(worlds(graphs)[world], 1, 0, count)
     no_path = graphs.max_vertices
-    assert batch.tokens.shape == (2000, graphs.max_vertices + 1, 2)
+    assert batch.tokens.shape == (count, graphs.max_vertices + 1, 2)
     assert batch.tokens.dtype == np.uint8
     for example in examples(batch, graphs):
         graph = networkx.Graph(example.edges)
@@ -75,7 +93,7 @@ def test_every_example_agrees_with_networkx(world: str, graphs: Graphs) -> None:
         assert example.distance == hops.get(target, no_path), example
         assert example.distance_to_2 == hops.get(2, no_path), example
         assert example.stratum == stratum_by_definition(target, example.vertices, hops, hops_to_2)
-        assert example.unseen_name == (target > graphs.tune_vertices), example
+        assert example.unseen_id == (target > graphs.finetune_vertices), example
         assert example.isolated == all(target not in edge for edge in example.edges), example
 
 
@@ -84,13 +102,13 @@ def test_every_example_agrees_with_networkx(world: str, graphs: Graphs) -> None:
 def test_every_example_lies_in_its_world(world: str, graphs: Graphs) -> None:
     batch = draw(worlds(graphs)[world], 2, 0, 20000)
     small = world in ("finetuning", "test_c")
-    largest = graphs.tune_vertices if small else graphs.max_vertices
+    largest = graphs.finetune_vertices if small else graphs.max_vertices
     assert set(batch.vertices.tolist()) == set(range(3, largest + 1))
     highest_target = {
         "pretraining": 2,
         "test_b": graphs.max_vertices,
         "test_e": graphs.max_vertices,
-    }.get(world, graphs.tune_vertices)
+    }.get(world, graphs.finetune_vertices)
     assert set(targets(batch).tolist()) == set(range(2, highest_target + 1))
     if world in ("finetuning", "test_a", "test_b"):
         assert batch.distance_to_2.max() < largest
@@ -98,7 +116,7 @@ def test_every_example_lies_in_its_world(world: str, graphs: Graphs) -> None:
     elif world == "pretraining":
         assert strata(batch) == {"trained"}
     else:
-        assert strata(batch) == set(STRATA)
+        assert strata(batch) == {stratum.slice for stratum in STRATA}
 
 
 @both_scales
@@ -112,16 +130,16 @@ def test_the_number_of_vertices_is_uniform_although_graphs_are_rejected(
 
 @pytest.mark.parametrize(
     "graphs",
-    [pytest.param(LAPTOP, id="laptop", marks=pytest.mark.slow), pytest.param(STUDY, id="study")],
+    [pytest.param(LAPTOP, id="laptop", marks=pytest.mark.slow), pytest.param(WWZ24, id="wwz24")],
 )
 @every_world
 def test_the_fast_sampler_draws_what_the_plain_sampler_draws(world: str, graphs: Graphs) -> None:
     fast = examples(draw(worlds(graphs)[world], 4, 0, 6000), graphs)
     random = Random(5)
-    plain = [plain_example(world, graphs, random) for _ in range(3000)]
+    plain = [plain_example(world, graphs, random) for _ in range(2000)]
     features = {
         "label": lambda e: e.distance,
-        "flags": lambda e: (e.unseen_name, e.isolated),
+        "flags": lambda e: (e.unseen_id, e.isolated),
         "vertices, edges": lambda e: (e.vertices, len(e.edges)),
         "vertices, label": lambda e: (e.vertices, e.distance),
         "vertices, target": lambda e: (e.vertices, e.target),
@@ -139,14 +157,15 @@ def test_the_fast_sampler_draws_what_the_plain_sampler_draws(world: str, graphs:
 
 
 def test_every_sequence_of_edges_has_its_exact_probability() -> None:
-    graphs = Graphs(max_vertices=4, tune_vertices=4, balance_distance=2)
-    drawn = examples(draw(worlds(graphs)["test_e"], 6, 0, 60000), graphs)
+    graphs = Graphs(max_vertices=4, finetune_vertices=4, balance_distance=2)
+    batch = draw(worlds(graphs)["test_e"], 6, 0, 60000)
     for vertices in (3, 4):
-        observed = Counter(tuple(e.edges) for e in drawn if e.vertices == vertices)
-        pairs = list(product(range(1, vertices + 1), repeat=2))
+        observed = Counter(map(bytes, batch.tokens[batch.vertices == vertices, :-1]))
+        pairs = product(range(1, vertices + 1), repeat=2)
+        tokens = [bytes([min(pair), max(pair)]) if len({*pair}) == 2 else b"" for pair in pairs]
         expected = Counter(
-            tuple((min(pair), max(pair)) for pair in sequence if pair[0] != pair[1])
-            for sequence in product(pairs, repeat=vertices)
+            b"".join(sequence).ljust(2 * graphs.max_vertices, b"\0")
+            for sequence in product(tokens, repeat=vertices)
         )
         assert observed.keys() <= expected.keys()
         share = observed.total() / expected.total()
@@ -196,9 +215,9 @@ def test_the_walk_back_has_its_hand_worked_probabilities() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("world", "count"), [("finetuning", 50000), ("test_b", 50000)])
-def test_the_walk_back_prefers_no_candidate_for_its_name(world: str, count: int) -> None:
-    batch = draw(worlds(STUDY)[world], 10, 0, count)
-    drawn = examples(batch, STUDY, batch.distance < batch.distance_to_2)
+def test_the_walk_back_prefers_no_vertex_id(world: str, count: int) -> None:
+    batch = draw(worlds(WWZ24)[world], 10, 0, count)
+    drawn = examples(batch, WWZ24, batch.distance < batch.distance_to_2)
     surprises = surprises_of_walks(drawn, by_rank=True)
     assert {(0.5, 2, 0), (0.5, 2, 1)} <= surprises.keys()
     assert all(abs(z) < 4.5 for z in surprises.values()), surprises
@@ -206,12 +225,13 @@ def test_the_walk_back_prefers_no_candidate_for_its_name(world: str, count: int)
 
 def test_paths_have_the_chance_of_the_walk_back_and_are_not_uniform() -> None:
     """Graphs with three or more shortest paths, 3 long, where the two differ."""
+    large = replace(worlds(WWZ24)["test_b"], fewest_vertices=WWZ24.max_vertices)
     drawn = []
-    for start in range(0, 6_000_000, 500_000):
-        batch = draw(worlds(STUDY)["test_b"], 10, start, 500_000, threads=2)
+    for start in range(0, 2_500_000, 500_000):
+        batch = draw(large, 10, start, 500_000, threads=2)
         rows = np.flatnonzero((batch.distance_to_2 == 3) & (batch.distance == 1))
         several = shortest_paths_of_3_edges(batch.tokens[rows, :-1]) >= 3
-        drawn += examples(batch, STUDY, rows[several])
+        drawn += examples(batch, WWZ24, rows[several])
     surprises = surprises_of_walks(drawn, by_rank=False)
     assert {(0.25, 2), (0.75, 2)} <= surprises.keys()
     assert all(abs(z) < 4.5 for z in surprises.values()), surprises
@@ -233,7 +253,7 @@ def test_an_example_does_not_depend_on_how_the_stream_is_cut(world: str, graphs:
 
 
 def test_another_seed_purpose_world_or_place_gives_other_examples() -> None:
-    of = worlds(STUDY)
+    of = worlds(WWZ24)
     streams = [
         draw(of["test_e"], 12, 0, 500),
         draw(of["test_e"], 13, 0, 500),
@@ -254,15 +274,7 @@ def test_another_seed_purpose_world_or_place_gives_other_examples() -> None:
             assert not first & second
 
 
-FIELDS = (
-    "tokens",
-    "distance",
-    "distance_to_2",
-    "vertices",
-    "stratum",
-    "unseen_name",
-    "isolated",
-)
+FIELDS = ("tokens", "distance", "distance_to_2", "vertices", "stratum", "unseen_id", "isolated")
 
 
 def examples(
@@ -271,7 +283,7 @@ def examples(
     """The batch, read back from its tokens, whose layout is checked on the way."""
     columns = [getattr(batch, field)[chosen].tolist() for field in FIELDS]
     result = []
-    for tokens, distance, distance_to_2, vertices, stratum, unseen_name, isolated in zip(
+    for tokens, distance, distance_to_2, vertices, stratum, unseen_id, isolated in zip(
         *columns, strict=True
     ):
         *edge_tokens, (target, marker) = tokens
@@ -282,10 +294,10 @@ def examples(
         assert all(1 <= a < b <= vertices for a, b in edges)
         assert len(edges) <= vertices
         assert marker == graphs.max_vertices + 1
-        name = STRATA[stratum]
+        name = STRATA[stratum].slice
         result.append(
             PlainExample(
-                vertices, edges, target, distance, distance_to_2, name, unseen_name, isolated
+                vertices, edges, target, distance, distance_to_2, name, unseen_id, isolated
             )
         )
     return result
@@ -296,7 +308,7 @@ def targets(batch: Batch) -> np.ndarray:
 
 
 def strata(batch: Batch) -> set[str]:
-    return {STRATA[index] for index in np.unique(batch.stratum)}
+    return {STRATA[index].slice for index in np.unique(batch.stratum)}
 
 
 def stratum_by_definition(
@@ -334,7 +346,7 @@ def surprises_of_walks(drawn: list[PlainExample], by_rank: bool) -> dict[tuple, 
     """Standard errors between how often vertices of a path were the target and how often expected.
 
     Vertices that the walk could reach at the target's position are grouped by their exact chance
-    and their number; also, `by_rank`, by their rank by name.
+    and their number; also, `by_rank`, by their rank by vertex id.
     """
     chosen, expected, variance = (defaultdict(float) for _ in range(3))
     for example in drawn:

@@ -3,7 +3,7 @@ import torch
 
 from offpath.configs import InputError
 from offpath.fit.checkpoints import load_model, new_model, read_tensors, save_model, write_tensors
-from offpath.runs import Run, create_run
+from offpath.run.folder import Run, create_run
 
 
 def test_a_model_comes_back_bit_for_bit(run: Run):

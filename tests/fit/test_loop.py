@@ -40,9 +40,9 @@ GOLDEN = [
 def steps(configuration, optimizer=None):
     c = configuration
     model = new_model(c)
-    optimizer = optimizer or make_optimizer(model, c.pretrain)
-    batches = stream(worlds(c.graphs)["pretraining"], c.seed, c.pretrain.batch_examples)
-    yield from train(model, optimizer, c.pretrain, batches)
+    optimizer = optimizer or make_optimizer(model, c.training("pretrain"))
+    batches = stream(worlds(c.graphs)["pretraining"], c.seed, c.training("pretrain").batch_examples)
+    yield from train(model, optimizer, c.training("pretrain"), batches)
 
 
 def test_twenty_steps_give_the_golden_losses():
@@ -55,7 +55,7 @@ def test_twenty_steps_give_the_golden_losses():
 def test_training_yields_once_for_each_step_and_stops():
     c = smoke()
     seen = [s.step for s in steps(c)]
-    assert seen == list(range(1, c.pretrain.steps + 1))
+    assert seen == list(range(1, c.training("pretrain").steps + 1))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -64,14 +64,16 @@ def test_lower_precision_trains_alike_and_keeps_weights_in_float32(device: str, 
     if (device, precision) == ("cpu", "tf32"):
         pytest.skip("refused, see test_compute")
     c = smoke()
-    machine = compute(device, 1, precision)
+    machine = compute(device, 1).at(precision)
     model = new_model(c).to(machine.device)
-    optimizer = make_optimizer(model, c.pretrain)
-    batches = stream(worlds(c.graphs)["pretraining"], c.seed, c.pretrain.batch_examples)
+    optimizer = make_optimizer(model, c.training("pretrain"))
+    batches = stream(worlds(c.graphs)["pretraining"], c.seed, c.training("pretrain").batch_examples)
     losses = [
         step.squared_errors.mean().item()
         for step, _ in zip(
-            train(model, optimizer, c.pretrain, batches, 0, machine), range(20), strict=False
+            train(model, optimizer, c.training("pretrain"), batches, 0, machine),
+            range(20),
+            strict=False,
         )
     ]
     assert losses == pytest.approx(GOLDEN, rel=0.05)
@@ -85,7 +87,7 @@ def test_lower_precision_trains_alike_and_keeps_weights_in_float32(device: str, 
 def test_answers_are_read_out_in_full_precision():
     # A distance of 15 in bfloat16 is a multiple of 1/16: an error of 3e-4 that no training mends.
     c = smoke()
-    model, machine = new_model(c), compute("cpu", 1, "bfloat16")
+    model, machine = new_model(c), compute("cpu", 1).at("bfloat16")
     tokens = next(stream(worlds(c.graphs)["pretraining"], 0, 256)).tokens
     with torch.no_grad():
         model.readout.bias.fill_(15.0)
@@ -95,7 +97,7 @@ def test_answers_are_read_out_in_full_precision():
 
 
 def test_the_gradient_norm_is_that_before_clipping():
-    tight = smoke().pretrain.model_copy(update={"clip_norm": 1e-3})
+    tight = smoke().training("pretrain").model_copy(update={"clip_norm": 1e-3})
     step = next(steps(smoke().model_copy(update={"pretrain": tight})))
     assert step.gradient_norm > 0.1
 

@@ -17,10 +17,10 @@ from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import stream
 from offpath.data.worlds import world
-from offpath.fit.finetune import finetune
-from offpath.fit.pretrain import pretrain
+from offpath.fit.stages import finetune, pretrain
 from offpath.recipes import smoke
-from offpath.runs import Run, create_run, open_run, read_metrics
+from offpath.run.folder import Run, create_run, open_run
+from offpath.run.metrics import read_metrics
 
 STEPS = 50
 OPTIONS = [
@@ -31,16 +31,16 @@ TWO = ["--standalone", "--nproc-per-node", "2"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
 LISTING = """import atexit, sys
 from pathlib import Path
-from offpath.cli import main
+from offpath.cli.main import main
 names = lambda: [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
 atexit.register(lambda: print("threads at the end:", *names()))
 main(sys.argv[1:])
 """
 FAILING = """import os, sys
-from offpath.cli import main
-from offpath.configs import InputError
+from offpath.cli.main import main
+from offpath.errors import InputError
 from offpath.fit import stage
-def fail(record, training):
+def fail(record, *options):
     if record["step"] == 3 and os.environ["RANK"] == "RANK_THAT_FAILS":
         raise ERROR("too tired")
 stage._stop_unless_finite = fail
@@ -51,18 +51,18 @@ main(sys.argv[1:])
 def longer(update: dict) -> Configuration:
     pretraining = {"steps": STEPS, "log_every_steps": 1, **update}
     c = smoke()
-    return c.model_copy(update={"pretrain": c.pretrain.model_copy(update=pretraining)})
+    return c.model_copy(update={"pretrain": c.training("pretrain").model_copy(update=pretraining)})
 
 
 def one_process(folder: Path, *, pieces: int = 1, **update) -> Run:
     """Pre-training in this process, each batch in so many pieces."""
     run = create_run(longer(update), folder)
-    list(pretrain(run, machine(pieces, run.configuration.pretrain.batch_examples)))
+    list(pretrain(run, machine(pieces, run.configuration.training("pretrain").batch_examples)))
     return run
 
 
 def machine(pieces: int, examples: int = 64) -> Compute:
-    return Compute(torch.device("cpu"), 1, examples_at_once=examples // pieces)
+    return Compute(torch.device("cpu"), 1, micro_batch=examples // pieces)
 
 
 def started(words: list[str], folder: Path) -> subprocess.Popen:
@@ -121,8 +121,8 @@ def test_two_processes_equal_one(whole: Run, halves: Run, tmp_path: Path):
     two = started([*TWO, "listing.py", "pretrain", *OPTIONS], tmp_path)
     said, errors = two.communicate()
     assert two.returncode == 0, errors
-    assert "goes on from step 10" in said  # with the optimizer state of the first process
-    assert said.count("go on with `offpath finetune") == 1  # the first process alone speaks
+    assert "resumes from step 10" in said  # with the optimizer state of the first process
+    assert said.count("next: `offpath finetune") == 1  # the first process alone speaks
     run = the_run(tmp_path)
     assert weights(run) == weights(halves)  # bit by bit: a + b is b + a
     np.testing.assert_allclose(losses(run), losses(halves), atol=1e-12, rtol=0)
@@ -177,7 +177,7 @@ def test_twenty_runs_on_a_busy_machine_end_well(tmp_path: Path):
 @pytest.mark.slow
 def test_a_killed_process_is_started_again_and_the_weights_are_the_same(tmp_path: Path):
     often = ["--pretrain.checkpoint-every-steps", "3", "--pretrain.batch-examples", "4096"]
-    often += ["--examples-at-once", "2048"]
+    often += ["--micro-batch", "2048"]
     expected = one_process(
         tmp_path / "halves", pieces=2, checkpoint_every_steps=3, batch_examples=4096
     )
@@ -189,7 +189,7 @@ def test_a_killed_process_is_started_again_and_the_weights_are_the_same(tmp_path
         os.kill(_process_of(rank, folder), signal.SIGKILL)
         said, errors = both.communicate()
         assert both.returncode == 0, errors
-        assert "goes on from step" in said
+        assert "resumes from step" in said
         assert first < STEPS
         assert weights(the_run(folder)) == weights(expected)
         assert losses(the_run(folder)) == pytest.approx(losses(expected), rel=1e-12)
@@ -228,7 +228,7 @@ def test_two_machines_need_no_disk_in_common(halves: Run, tmp_path: Path):
 @pytest.mark.slow
 def test_processes_with_different_options_are_refused(tmp_path: Path):
     code = (
-        "import os, sys; from offpath.cli import main\n"
+        "import os, sys; from offpath.cli.main import main\n"
         f"main(['pretrain', *{OPTIONS!r}, '--seed', os.environ['RANK']])"
     )
     (tmp_path / "differ.py").write_text(code)

@@ -1,14 +1,17 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from benchmarks.training_step import torch_answers, torch_encoder
 from offpath.configs import Configuration
-from offpath.data.batches import draw
+from offpath.data.batches import Batch, draw
 from offpath.data.tokens import pack
 from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
-from offpath.fit.transformer import parameter_count, predict, to_device
+from offpath.fit.loop import train
+from offpath.fit.optimizer import make_optimizer
+from offpath.fit.transformer import parameter_count, predict, residual_streams, to_device
 from offpath.recipes import RECIPES, paper
 
 CPU = torch.device("cpu")
@@ -20,8 +23,12 @@ def configuration(request) -> Configuration:
     return request.param()
 
 
+def batch(configuration: Configuration, count: int = 64) -> Batch:
+    return draw(worlds(configuration.graphs)["test_e"], 0, 0, count)
+
+
 def examples(configuration: Configuration, count: int = 64) -> np.ndarray:
-    return draw(worlds(configuration.graphs)["test_e"], 0, 0, count).tokens
+    return batch(configuration, count).tokens
 
 
 def test_the_study_has_550_433_parameters():
@@ -75,6 +82,50 @@ def test_answers_come_in_the_order_of_the_questions_whatever_the_chunks(
     monkeypatch.setattr("offpath.fit.transformer.MOST_NUMBERS", 1)  # one at a time
     np.testing.assert_allclose(predict(model, tokens), whole, atol=1e-5, rtol=0)
     np.testing.assert_allclose(predict(model, tokens[::-1])[::-1], whole, atol=1e-5, rtol=0)
+
+
+def test_the_initial_weights_are_those_of_torchs_own_layers(configuration: Configuration):
+    a, n = configuration.model, configuration.graphs.max_vertices
+    torch.manual_seed(configuration.seed)
+    expected = dict(nn.Embedding(n + 2, a.width // 2).named_parameters(prefix="embedding"))
+    for number in range(a.layers):
+        layer = nn.TransformerEncoderLayer(a.width, a.heads, a.feed_forward)
+        expected |= layer.named_parameters(prefix=f"layers.{number}")
+    if a.final_norm:
+        expected |= nn.LayerNorm(a.width).named_parameters(prefix="final_norm")
+    expected |= nn.Linear(a.width, 1).named_parameters(prefix="readout")
+    actual = new_model(configuration).state_dict()
+    assert list(actual) == list(expected)
+    assert all(torch.equal(actual[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("update", [{}, {"head_size": 3}, {"norm": "none"}, {"tokens": "vertices"}])
+def test_hooks_on_layers_and_their_attention_fire_in_every_pass(
+    configuration: Configuration, update: dict
+):
+    untrained = {"pretrain": None, "finetune": None}
+    model = configuration.model.model_copy(update=update)
+    c = configuration.model_copy(update={"model": model, **untrained})
+    model, tokens, fired = new_model(c), examples(configuration), []
+    for layer in model.layers:
+        for module in (layer, layer.self_attn):
+            module.register_forward_pre_hook(lambda module, _: fired.append(module))
+            module.register_forward_hook(lambda module, *_: fired.append(module))
+    expected = [m for y in model.layers for m in (y, y.self_attn, y.self_attn, y)]
+    for forward in (predict, residual_streams):
+        forward(model, tokens)
+        assert fired == expected
+        fired.clear()
+    training = configuration.training("pretrain")
+    next(train(model, make_optimizer(model, training), training, [batch(configuration)]))
+    assert fired == expected
+
+
+def test_what_a_hook_returns_takes_the_place_of_the_output(configuration: Configuration):
+    model, tokens = new_model(configuration), examples(configuration)
+    model.layers[-1].register_forward_hook(lambda *arguments: 0 * arguments[-1])
+    answers = predict(model, tokens)
+    assert len(set(answers.tolist())) == 1
 
 
 def test_the_initial_weights_depend_on_the_seed_alone(configuration: Configuration):

@@ -3,49 +3,53 @@ import pytest
 from scipy import stats
 
 from offpath.data.batches import draw
-from offpath.data.worlds import STRATA, worlds
+from offpath.data.worlds import worlds
 from offpath.generalize.baselines import RULES, constant, distance_to_2
-from offpath.generalize.evaluate import evaluate, wilson
+from offpath.generalize.evaluate import Bootstrap, SliceScores, evaluate, wilson
 from offpath.recipes import laptop
+from offpath.results import Scores
+from offpath.slices import STRATA
+
+NAMES = [where.slice for where in STRATA]
 
 BATCH = draw(worlds(laptop().graphs)["test_e"], 0, 0, 3000)
 NOISE = np.random.default_rng(0).normal(0, 0.6, (2, 3000))
-SCORES = evaluate(BATCH, BATCH.distance + NOISE, tune_vertices=5, resamples=400, seed=0, threads=2)
+SCORES = evaluate(BATCH, BATCH.distance + NOISE, 5, Bootstrap(400, 0, threads=2))
 
 
-def cell(records, by: str, name: str):
-    return next(r for r in records if (r["by"], r["slice"]) == (by, name))
+def cell(rows: list[SliceScores], by: str, name: str) -> Scores:
+    return next(scores for b, part, scores in rows if (b, part) == (by, name))
 
 
 @pytest.mark.parametrize("predictor", [0, 1])
-@pytest.mark.parametrize("stratum", STRATA)
+@pytest.mark.parametrize("stratum", NAMES)
 def test_a_stratums_scores_are_those_of_its_examples(predictor: int, stratum: str):
-    chosen = BATCH.stratum == STRATA.index(stratum)
+    chosen = BATCH.stratum == NAMES.index(stratum)
     errors, labels = NOISE[predictor, chosen], BATCH.distance[chosen].astype(float)
     found = cell(SCORES[predictor], "stratum", stratum)
-    assert found["count"] == chosen.sum()
-    assert found["mse"] == pytest.approx((errors**2).mean())
-    assert found["accuracy"] == pytest.approx((np.abs(errors) < 0.5).mean())
+    assert found.count == chosen.sum()
+    assert found.mse == pytest.approx((errors**2).mean())
+    assert found.accuracy == pytest.approx((np.abs(errors) < 0.5).mean())
     if labels.var():
-        assert found["r2"] == pytest.approx(1 - (errors**2).mean() / labels.var())
+        assert found.r2 == pytest.approx(1 - (errors**2).mean() / labels.var())
     else:
-        assert found["r2"] is None
+        assert found.r2 is None
 
 
 def test_slices_of_larger_graphs_hold_the_graphs_that_fine_tuning_never_shows():
-    larger = (BATCH.vertices > 5) & (BATCH.stratum == STRATA.index("on_path"))
+    larger = (BATCH.vertices > 5) & (BATCH.stratum == NAMES.index("on_path"))
     for words, unseen in (("seen", False), ("unseen", True)):
-        chosen = larger & (BATCH.unseen_name == unseen)
-        found = cell(SCORES[0], "name in larger graphs", f"on_path, {words}")
-        assert found["count"] == chosen.sum() > 0
-        assert found["mse"] == pytest.approx((NOISE[0, chosen] ** 2).mean())
-    everywhere = cell(SCORES[0], "name", "on_path, seen")["count"]
-    assert cell(SCORES[0], "name in larger graphs", "on_path, seen")["count"] < everywhere
+        chosen = larger & (BATCH.unseen_id == unseen)
+        found = cell(SCORES[0], "vertex_id_in_larger_graphs", f"on_path, {words}")
+        assert found.count == chosen.sum() > 0
+        assert found.mse == pytest.approx((NOISE[0, chosen] ** 2).mean())
+    everywhere = cell(SCORES[0], "vertex_id", "on_path, seen").count
+    assert cell(SCORES[0], "vertex_id_in_larger_graphs", "on_path, seen").count < everywhere
 
 
-@pytest.mark.parametrize("by", ["stratum", "name", "isolated", "label"])
+@pytest.mark.parametrize("by", ["stratum", "vertex_id", "isolated", "label"])
 def test_the_slices_of_each_kind_cover_every_example_once(by: str):
-    assert sum(r["count"] for r in SCORES[0] if r["by"] == by) == 3000
+    assert sum(r.count for kind, _, r in SCORES[0] if kind == by) == 3000
 
 
 def test_bootstrap_intervals_agree_with_scipys():
@@ -55,8 +59,8 @@ def test_bootstrap_intervals_agree_with_scipys():
         (errors,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
     width = theirs.high - theirs.low
-    assert found["mse_low"] == pytest.approx(theirs.low, abs=0.12 * width)
-    assert found["mse_high"] == pytest.approx(theirs.high, abs=0.12 * width)
+    assert found.mse_low == pytest.approx(theirs.low, abs=0.12 * width)
+    assert found.mse_high == pytest.approx(theirs.high, abs=0.12 * width)
 
 
 @pytest.mark.slow
@@ -66,24 +70,22 @@ def test_bootstrap_intervals_hold_the_truth_about_95_times_in_100():
     held = 0
     for trial in range(200):
         answers = small.distance + rng.normal(0, 1, (1, 300))
-        found = cell(
-            evaluate(small, answers, tune_vertices=5, resamples=200, seed=trial)[0], "pooled", "all"
-        )
-        held += found["mse_low"] <= 1.0 <= found["mse_high"]
+        found = cell(evaluate(small, answers, 5, Bootstrap(200, trial))[0], "pooled", "all")
+        assert found.mse_low is not None
+        assert found.mse_high is not None
+        held += found.mse_low <= 1.0 <= found.mse_high
     assert 0.88 <= held / 200 <= 0.99
 
 
 def test_a_slice_of_few_examples_has_no_bootstrap_interval():
-    for records in SCORES:
-        for r in records:
-            assert (r["mse_low"] is None) == (r["count"] < 30)
-    assert min(r["count"] for r in SCORES[0]) < 30
+    for rows in SCORES:
+        for _, _, r in rows:
+            assert (r.mse_low is None) == (r.count < 30)
+    assert min(r.count for _, _, r in SCORES[0]) < 30
 
 
 def test_results_do_not_depend_on_the_thread_count():
-    again = evaluate(
-        BATCH, BATCH.distance + NOISE, tune_vertices=5, resamples=400, seed=0, threads=1
-    )
+    again = evaluate(BATCH, BATCH.distance + NOISE, 5, Bootstrap(400, 0))
     assert again == SCORES
 
 
@@ -97,18 +99,18 @@ def test_the_best_constant_explains_nothing_and_no_constant_beats_it():
     best = ((constant(BATCH) - BATCH.distance) ** 2).mean()
     grid = [((c - BATCH.distance.astype(float)) ** 2).mean() for c in np.linspace(0, 8, 161)]
     assert best <= min(grid)
-    scores = evaluate(BATCH, constant(BATCH)[None], tune_vertices=5, resamples=40, seed=0)[0]
-    assert cell(scores, "pooled", "all")["r2"] == pytest.approx(0)
+    scores = evaluate(BATCH, constant(BATCH)[None], 5, Bootstrap(40, 0))[0]
+    assert cell(scores, "pooled", "all").r2 == pytest.approx(0)
 
 
 def test_answering_the_distance_to_2_is_right_exactly_where_the_distances_agree():
-    scores = evaluate(BATCH, distance_to_2(BATCH)[None], tune_vertices=5, resamples=40, seed=0)[0]
-    assert cell(scores, "stratum", "trained")["mse"] == 0
-    assert cell(scores, "stratum", "on_path")["accuracy"] == 0
+    scores = evaluate(BATCH, distance_to_2(BATCH)[None], 5, Bootstrap(40, 0))[0]
+    assert cell(scores, "stratum", "trained").mse == 0
+    assert cell(scores, "stratum", "on_path").accuracy == 0
     agree = BATCH.distance == BATCH.distance_to_2
-    assert cell(scores, "pooled", "all")["accuracy"] == pytest.approx(agree.mean())
+    assert cell(scores, "pooled", "all").accuracy == pytest.approx(agree.mean())
 
 
 def test_every_rule_answers_every_example():
-    for _, rule in RULES.values():
-        assert rule(BATCH).shape == (3000,)
+    for rule in RULES.values():
+        assert rule.answers(BATCH).shape == (3000,)

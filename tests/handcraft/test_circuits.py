@@ -3,15 +3,16 @@ import torch
 
 from offpath.compute import Compute
 from offpath.configs import Configuration, InputError
-from offpath.data.families import oracle_distances
 from offpath.fit.checkpoints import load_model
 from offpath.generalize.matrix import measure_matrix
 from offpath.handcraft import circuits
 from offpath.handcraft.circuits import circuit_configuration, set_circuit
 from offpath.handcraft.study_circuit import error_by_size
+from offpath.handcraft.trial_graphs import oracle_distances
 from offpath.pipeline import experiment, is_done
 from offpath.recipes import laptop, smoke
-from offpath.runs import Run, create_run, read_result
+from offpath.results import CircuitResult, Matrix, read_result
+from offpath.run.folder import Run, create_run
 
 CPU = Compute(torch.device("cpu"), 1)
 
@@ -34,50 +35,48 @@ def test_a_run_of_a_circuit_is_right_everywhere(circuit, tmp_path):
     run = create_run(small(circuit), tmp_path)
     assert run.folder.name.startswith(f"laptop-{circuit}-")
     records = list(experiment(run, CPU))
-    assert {record["stage"] for record in records} == {"evaluate"}
+    assert {record.get("stage", "fine-tuned") for record in records} <= {"evaluate", "fine-tuned"}
     assert is_done(run)
-    matrix = read_result(run, "matrix")
-    assert [(p["predictor"], p["title"], p["kind"]) for p in matrix["predictors"]][:1] == [
-        ("circuit", "set by hand", "circuit")
-    ]
-    found = [cell for cell in matrix["cells"] if cell["predictor"] == "circuit"]
+    matrix = read_result(run, Matrix)
+    first = matrix.predictors[0]
+    assert (first.predictor, first.title, first.kind) == ("circuit", "handcrafted", "handcrafted")
+    found = [cell for cell in matrix.cells if cell.predictor == "circuit"]
     assert len(found) > 100
-    assert all(cell["accuracy"] == 1 and cell["mse"] < 1e-6 for cell in found)
+    assert all(cell.accuracy == 1 and cell.mse < 1e-6 for cell in found)
 
 
 @pytest.mark.parametrize("circuit", ["wide", "doubling", "edge"])
 def test_states_are_those_of_the_search(circuit, tmp_path):
     run = create_run(small(circuit, 8), tmp_path)
     set_circuit(run)
-    told = read_result(run, "circuit")
-    graph, n = told["graph"], 8
-    edges = [(a, b) for a, b in graph["edges"]]
-    near = oracle_distances(edges, 1, n, n)
-    assert graph["distance"] == near[graph["target"] - 1] == max(near)
-    assert told["answer"] == pytest.approx(graph["distance"], abs=1e-2)
-    assert len(told["states"]) == told["layers"] + 1
-    for state in told["states"]:
-        reached = [x > 0.5 for x in state["from_source"]]
+    result = read_result(run, CircuitResult)
+    graph, n = result.graph, 8
+    near = oracle_distances(graph.edges, 1, n, n)
+    assert graph.distance == near[graph.target - 1] == max(near)
+    assert result.answer == pytest.approx(graph.distance, abs=1e-2)
+    assert len(result.states) == result.layers + 1
+    for state in result.states:
+        reached = [x > 0.5 for x in state.from_source]
         hops = max(d for d, r in zip(near, reached, strict=True) if r)
         assert reached == [d <= hops for d in near]  # a ball around vertex 1
         if circuit == "edge":
-            assert hops == min(state["layer"], max(near))
-    assert len(graph["positions"]) == n
-    assert (len(told["directions"]) > 0) == (circuit == "edge")
-    assert (len(told["sizes"]) > 0) == (circuit == "wide")
+            assert hops == min(state.layer, max(near))
+    assert len(graph.positions) == n
+    assert (len(result.directions) > 0) == (circuit == "edge")
+    assert (len(result.sizes) > 0) == (circuit == "wide")
 
 
 def test_a_recipe_gets_the_edge_circuit_in_its_own_architecture_if_it_fits(tmp_path):
     for recipe, own in ((laptop(), True), (smoke(), False)):
         run = create_run(recipe, tmp_path)
         set_circuit(run)
-        told = read_result(run, "circuit")
-        assert told["circuit"] == "edge"
-        assert told["own_architecture"] == own
-        assert bool(told["note"]) != own
+        result = read_result(run, CircuitResult)
+        assert result.circuit == "edge"
+        assert result.own_architecture == own
+        assert bool(result.note) != own
         model = load_model(run, "circuit", CPU.device)
         assert (model.architecture == recipe.model) == own
-    assert told["note"] == (
+    assert result.note == (
         "the circuit does not fit the run's architecture: width 26 instead of 16, "
         "layers 3 instead of 2"
     )
@@ -85,8 +84,8 @@ def test_a_recipe_gets_the_edge_circuit_in_its_own_architecture_if_it_fits(tmp_p
 
 def test_a_larger_circuit_is_told_as_such_in_the_matrix(run: Run):
     list(experiment(run, CPU))
-    (row,) = (p for p in read_result(run, "matrix")["predictors"] if p["kind"] == "circuit")
-    assert row["title"] == "set by hand (3 layers, 26 wide)"
+    (row,) = (p for p in read_result(run, Matrix).predictors if p.kind == "handcrafted")
+    assert row.title == "handcrafted (3 layers, 26 wide)"
 
 
 def test_the_circuit_is_set_once(run: Run):

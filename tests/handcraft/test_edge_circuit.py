@@ -6,7 +6,6 @@ import torch
 
 from offpath.configs import Architecture, InputError
 from offpath.data.batches import frozen
-from offpath.data.families import family_edges, oracle_distances
 from offpath.data.tokens import encode
 from offpath.data.worlds import worlds
 from offpath.fit.transformer import Transformer, parameter_count, predict, residual_streams
@@ -17,6 +16,7 @@ from offpath.handcraft.edge_circuit import (
     layers_needed,
     smallest_that_fits,
 )
+from offpath.handcraft.trial_graphs import family_edges, oracle_distances
 from offpath.handcraft.verify import ask
 from offpath.recipes import laptop, paper, smoke
 from tests.cases import CASES, Case
@@ -91,7 +91,7 @@ def test_the_bits_are_those_of_the_search(trained_shape: Transformer):
     for layer, stream in enumerate(residual_streams(trained_shape, encode(edges, target, 15))):
         if not 1 <= layer <= layers_needed(15):
             continue
-        for row, ends in zip(stream, edges, strict=False):
+        for row, ends in zip(stream[0], edges, strict=False):
             for half, vertex in zip((0, 32), ends, strict=True):
                 r, s = row[half + 15].item(), row[half + 16].item()
                 assert r == pytest.approx(int(near[vertex - 1] <= layer), abs=1e-2)
@@ -102,7 +102,7 @@ def test_it_needs_as_many_hidden_units_as_it_says():
     exactly = LAPTOP.model_copy(update={"feed_forward": HIDDEN_UNITS})
     batch, _ = frozen(worlds(laptop().graphs)["test_e"], 0, 200)
     assert predict(edge_circuit(exactly, 8), batch.tokens).round().tolist() == list(batch.distance)
-    hidden = edge_circuit(LAPTOP, 8).encoder_layers[1].linear1.weight
+    hidden = edge_circuit(LAPTOP, 8).layers[1].linear1.weight
     assert int(hidden.any(1).sum()) == HIDDEN_UNITS
 
 
@@ -148,6 +148,6 @@ def test_every_direction_has_a_name(shape: Architecture, vertices: int):
     for vertex in range(1, vertices + 1):
         assert named[vertex - 1] == (f"first end is vertex {vertex}", "name")
         assert table[vertex, vertex - 1] == 1
-    written = edge_circuit(shape, vertices).encoder_layers[1].linear2.weight.any(1).tolist()
+    written = edge_circuit(shape, vertices).layers[1].linear2.weight.any(1).tolist()
     unused = [group == "unused" for _, group in named]
     assert not any(w and u for w, u in zip(written, unused, strict=True))

@@ -106,9 +106,9 @@ def test_the_studys_constants_fail_as_its_remeasurement_says():
     """STUDY.md: 7.9e-5 at n = 8, 4.8 at 12, 19 at 15."""
     told = {8: (4e-5, 1.6e-4), 12: (4.2, 5.6), 15: (15.5, 22.5)}
     for record in error_by_size(sizes=list(told), graphs=400):
-        low, high = told[record["vertices"]]
-        if record["constants"] == "the study's":
-            assert low < record["mse"] < high
+        low, high = told[record.vertices]
+        if record.constants == "WWZ24's":
+            assert low < record.mse < high
         else:
-            assert record["mse"] < 1e-11
-            assert record["right"] == 1
+            assert record.mse < 1e-11
+            assert record.accuracy == 1

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from offpath.data.families import FAMILIES, family_edges
 from offpath.fit.transformer import predict
 from offpath.handcraft import wide_circuit as wide_module
 from offpath.handcraft.doubling_circuit import doubling_architecture, doubling_circuit
+from offpath.handcraft.trial_graphs import FAMILIES, family_edges
 from offpath.handcraft.verify import answers, ask
 from offpath.handcraft.wide_circuit import wide_architecture, wide_circuit
 from tests.cases import CASES, Case

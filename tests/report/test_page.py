@@ -1,64 +1,61 @@
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from offpath.networks import networks
 from offpath.recipes import as_written, smoke
-from offpath.report.curves import MOST_POINTS, distance_loss_chart, pooled
-from offpath.report.findings import findings, headline
 from offpath.report.page import page, write_report
-from offpath.report.sections import sections
-from offpath.report.story import story
-from offpath.runs import Record, Run, create_run, read_result, write_result
-from tests.report.conftest import add_metrics, circuit_run
+from offpath.report.parts import Logged, Section, Story, story
+from offpath.report.sections import answer
+from offpath.report.sections.training import MOST_POINTS, distance_loss_chart, pooled
+from offpath.results import CircuitResult, Labels, Matrix
+from offpath.run.folder import Run, create_run
+from offpath.slices import HEADLINE, SPLIT_STRATA
+from tests.report.conftest import add_metrics, circuit_run, shown_sections, with_result, with_scores
+from tests.report.stories import changed
 
 FIRST = ["answer", "matrix", "strata", "data", "training", "predictions", "study"]
 SOLUTIONS = ["circuit", "robustness", "coefficient"]
 FACTS = ["Model", "Training data", "Test data", "Metric", "Seeds", "Made by", "Draws"]
+OTHERS = ["pretrained", "scratch", "distance_to_2"]
 
 
-def scored(run: Run, predictor: str, low: float, high: float) -> Record:
-    """The matrix with another interval for the accuracy of one predictor on every slice."""
-    matrix = read_result(run, "matrix")
-    for cell in matrix["cells"]:
-        if cell["predictor"] == predictor:
-            cell.update(accuracy_low=low, accuracy=(low + high) / 2, accuracy_high=high)
+def accuracy(low: float, high: float) -> dict[str, float]:
+    return {"accuracy_low": low, "accuracy": (low + high) / 2, "accuracy_high": high}
+
+
+def matrix_of(finished: Story) -> Matrix:
+    matrix = finished.get(Matrix)
+    assert matrix
     return matrix
 
 
-def line(step: int, losses: dict[str, float], counts: dict[str, int]) -> Record:
-    return {
-        "stage": "pretrain",
-        "step": step,
-        "loss": sum(losses.values()),
-        "loss_by_label": losses,
-        "count_by_label": counts,
-        "learning_rate": 0.1,
-    }
+def line(step: int, losses: dict[str, float], counts: dict[str, int]) -> Logged:
+    return Logged("pretrained", step, sum(losses.values()), 0.1, losses, counts)
 
 
-def test_a_finished_run_has_every_section_and_misses_nothing(run: Run):
-    shown = sections(story(run))
-    anchors = [section.anchor for section in shown]
-    assert anchors == [*FIRST, *SOLUTIONS]
-    assert all(section.figures and not section.missing for section in shown)
+def test_a_finished_run_has_every_section_and_misses_nothing(contents: dict[str, Section]):
+    assert list(contents) == [*FIRST, *SOLUTIONS]
+    assert all(section.figures and not section.missing for section in contents.values())
 
 
-def test_every_chart_is_what_its_schema_allows(run: Run):
+def test_every_chart_is_what_its_schema_allows(contents: dict[str, Section]):
     """The page leaves this check out: it would take half of its time."""
-    figures = [figure for section in sections(story(run)) for figure in section.figures]
-    charts = [chart for figure in figures for _, _, chart in figure.charts]
+    figures = [figure for section in contents.values() for figure in section.figures]
+    charts = [chart.chart for figure in figures for chart in figure.charts]
     assert len(charts) > 20
     for chart in charts:
         chart.to_dict(validate=True)
 
 
-def test_every_caption_says_where_its_figure_comes_from(run: Run):
-    for section in sections(story(run)):
+def test_every_caption_gives_the_origin_of_its_figure(contents: dict[str, Section], run: Run):
+    for section in contents.values():
         for figure in section.figures:
             assert list(figure.facts) == FACTS
             assert all(figure.facts.values())
-            assert figure.facts["Made by"] == f"offpath report {run.folder}"
+            assert figure.facts["Made by"] == f"offpath report {run.quoted}"
 
 
 def test_the_page_is_one_small_file_that_asks_nothing_of_a_network(run: Run):
@@ -71,83 +68,111 @@ def test_the_page_is_one_small_file_that_asks_nothing_of_a_network(run: Run):
     assert "default-src 'none'" in text
 
 
-def test_the_same_results_give_the_same_page(run: Run):
-    assert page(story(run)) == page(story(run))
+def test_the_same_results_give_the_same_page(run: Run, text: str):
+    assert page(story(run)) == text
 
 
-def test_a_run_that_only_began_shows_its_training_and_names_the_commands_for_the_rest(
-    tmp_path: Path,
-):
-    begun = create_run(smoke(), tmp_path)
-    add_metrics(begun, "pretrain")
-    shown = {section.anchor: section for section in sections(story(begun))}
-    assert len(shown["training"].figures) == 2
-    missing = {(m.part, m.command) for section in shown.values() for m in section.missing}
+def test_networks_rules_and_strata_bring_their_colours_to_the_page(finished: Story, text: str):
+    rows = {row.predictor: row.colour for row in matrix_of(finished).predictors}
+    rows |= {f"slice-{where.slice}": where.colour for where in SPLIT_STRATA}
+    for name, (light, dark) in rows.items():
+        variable = re.sub("[^a-z0-9]+", "-", name)
+        assert f"--{variable}: light-dark({light}, {dark});" in text
+
+
+def test_a_run_that_only_began_names_the_commands_for_the_rest(tmp_path: Path):
+    started = create_run(smoke(), tmp_path / "my runs")
+    add_metrics(started, "pretrained")
+    contents = shown_sections(story(started))
+    assert len(contents["training"].figures) == 2
+    missing = {(gap.part, gap.command) for section in contents.values() for gap in section.missing}
+    folder = shlex.quote(str(started.folder))
+    assert folder.startswith("'")  # a path with a space can be pasted
+    trainings = ("fine-tuned", "from scratch", "handcrafted, fine-tuned")
     assert missing == {
-        ("fine-tuning", f"offpath finetune {begun.folder}"),
-        ("the control without pre-training", f"offpath finetune {begun.folder}"),
-        ("the evaluation sets", f"offpath evaluate {begun.folder}"),
-        ("the test matrix", f"offpath evaluate {begun.folder}"),
-        ("the predictions", f"offpath evaluate {begun.folder}"),
-        ("the solution set by hand", f"offpath evaluate {begun.folder}"),
-        ("how robust the solutions are", f"offpath robustness {begun.folder}"),
-        ("the learning coefficient", f"offpath llc {begun.folder}"),
+        *((f"the training of the network “{t}”", f"offpath finetune {folder}") for t in trainings),
+        ("the evaluation sets", f"offpath evaluate {folder}"),
+        ("the test matrix", f"offpath evaluate {folder}"),
+        ("the predictions", f"offpath evaluate {folder}"),
+        ("the comparison with WWZ24", f"offpath evaluate {folder}"),
+        ("the handcrafted solution", f"offpath evaluate {folder}"),
+        ("the robustness of the solutions", f"offpath robustness {folder}"),
+        ("the learning coefficient", f"offpath llc {folder}"),
     }
-    text = write_report(begun).read_text()
-    assert (
-        text.count('<p class="missing">') == len(missing) + 6
-    )  # matrix four times; two in provenance
+    text = write_report(started).read_text()
+    # the matrix is missing four times; two more gaps in provenance
+    assert text.count('<p class="missing">') == len(missing) + 5
 
 
-def test_a_run_killed_before_its_first_line_names_the_command_that_began_it(run: Run):
-    run.metrics.unlink()
-    gaps = {gap.part: gap.command for gap in sections(story(run))[4].missing}
-    assert gaps["pre-training"] == "offpath run --recipe smoke"
-    (run.folder / "provenance.json").unlink()
-    gaps = {gap.part: gap.command for gap in sections(story(run))[4].missing}
-    assert gaps["pre-training"] == "offpath pretrain --recipe smoke --seed 0"
+def test_a_run_killed_before_its_first_line_names_the_command_that_began_it(tmp_path: Path):
+    started = story(create_run(smoke(), tmp_path))
+    command = started.untrained()[0].command
+    assert command == "offpath pretrain --recipe smoke --seed 0"
+    finished = Story(started.run, (), {}, ["offpath run --recipe smoke --seed 7"])
+    assert finished.untrained()[0].command == "offpath run --recipe smoke --seed 7"
 
 
-def test_a_matrix_without_a_fine_tuned_model_still_makes_a_page(run: Run):
-    matrix = read_result(run, "matrix")
-    for part in ("predictors", "cells"):
-        kept = [r for r in matrix[part] if r["predictor"] not in ("finetuned", "scratch")]
-        matrix[part] = kept
-    write_result(run, "matrix", matrix)
-    answer = sections(story(run))[0]
-    assert (answer.statement, list(answer.findings)) == ("", [])
-    assert [gap.command for gap in answer.missing] == [f"offpath evaluate {run.folder}"]
-    assert [key.title for key in answer.figures[0].legend] == ["pre-trained", "answer d(1,2)"]
-    write_report(run)
+def test_a_matrix_without_a_fine_tuned_network_still_makes_a_page(finished: Story, run: Run):
+    matrix = matrix_of(finished)
+    rows, cells = (
+        [row for row in part if row.predictor not in ("finetuned", "scratch")]
+        for part in (matrix.predictors, matrix.cells)
+    )
+    other = with_result(finished, changed(matrix, predictors=rows, cells=cells))
+    section = answer.section(other)
+    assert (section.statement, section.cards) == ("", [])
+    assert [gap.command for gap in section.missing] == [f"offpath evaluate {run.quoted}"]
+    assert [key.title for key in section.figures[0].legend] == ["pre-trained", "answer d(1,2)"]
+    page(other)
 
 
 @pytest.mark.parametrize(
     ("low", "high", "word"),
     [(0.98, 0.99, "raised"), (0.0, 0.001, "lowered"), (0.0, 1.0, "no clear")],
 )
-def test_the_headline_follows_the_results(run: Run, low: float, high: float, word: str):
-    text = headline(scored(run, "finetuned", low, high))
+def test_the_headline_follows_the_results(finished: Story, low: float, high: float, word: str):
+    text = answer.headline(with_scores(matrix_of(finished), ("finetuned",), **accuracy(low, high)))
     others = {"raised", "lowered", "no clear"} - {word}
     assert word in text
     assert not any(other in text for other in others)
 
 
-def test_a_verdict_says_level_where_intervals_overlap(run: Run):
-    matrix = scored(run, "finetuned", 0.40, 0.50)
-    for cell in matrix["cells"]:
-        if cell["predictor"] == "scratch":
-            cell.update(accuracy_low=0.49, accuracy=0.55, accuracy_high=0.6)
-        if cell["predictor"] in ("pretrained", "distance_to_2"):
-            cell.update(accuracy_low=0.51, accuracy=0.55, accuracy_high=0.6)
-    verdicts = {finding.verdict for finding in findings(matrix)}
+def test_a_verdict_is_level_where_intervals_overlap(finished: Story):
+    matrix = with_scores(matrix_of(finished), ("finetuned",), **accuracy(0.40, 0.50))
+    matrix = with_scores(matrix, ("scratch",), **accuracy(0.49, 0.6))
+    matrix = with_scores(matrix, ("pretrained", "distance_to_2"), **accuracy(0.51, 0.6))
+    verdicts = {card.verdict for card in answer.cards(matrix, OTHERS)}
     assert verdicts == {"below pre-trained and answer d(1,2); level with from scratch"}
 
 
-def test_markup_in_a_result_stays_text(run: Run):
-    labels = read_result(run, "labels")
-    labels["worlds"][0]["title"] = "</script><b>bold"
-    write_result(run, "labels", labels)
-    text = write_report(run).read_text()
+def test_a_card_for_each_slice_of_the_headline(finished: Story):
+    cards = answer.cards(matrix_of(finished), OTHERS)
+    assert [card.title for card in cards] == [where.title for where in HEADLINE]
+
+
+def test_the_answer_compares_every_network_trained_from_new_weights(contents: dict[str, Section]):
+    titles = [key.title for key in contents["answer"].figures[0].legend]
+    assert titles == ["fine-tuned", "pre-trained", "from scratch", "answer d(1,2)"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+def test_a_network_that_did_not_learn_its_first_task_is_warned_of(finished: Story, share: float):
+    matrix = with_scores(matrix_of(finished), ("pretrained",), **accuracy(share, share))
+    words = "none" if share == 0 else "only 50.0\xa0%"
+    warning = (
+        f"This network did not learn its first task: {words} of its answers on the pre-training "
+        "distribution are correct, so the rest means little. "
+    )
+    section = answer.section(with_result(finished, matrix))
+    assert section.statement == (warning if share < 0.9 else "") + answer.headline(matrix)
+
+
+def test_markup_in_a_result_stays_text(finished: Story):
+    labels = finished.get(Labels)
+    assert labels
+    first = labels.worlds[0].model_copy(update={"title": "</script><b>bold"})
+    worlds = [first, *labels.worlds[1:]]
+    text = page(with_result(finished, changed(labels, worlds=worlds)))
     assert "</script><b>" not in text
     assert "&lt;/script&gt;&lt;b&gt;bold" in text  # on the page
     assert "\\u003c/script>\\u003cb>bold" in text  # in the description of a chart
@@ -157,110 +182,96 @@ def test_pooled_lines_weigh_each_loss_by_its_examples():
     lines = [line(step, {"1": float(step % 2)}, {"1": 1 + 2 * (step % 2)}) for step in range(800)]
     points = pooled(lines)
     assert len(points) == MOST_POINTS
-    assert {point["loss_by_label"]["1"] for point in points} == {0.75}
-    assert [point["step"] for point in points[:2]] == [1, 3]
+    assert {point.loss_by_label["1"] for point in points} == {0.75}
+    assert [point.step for point in points[:2]] == [1, 3]
 
 
 def test_a_distance_without_examples_has_no_point():
     points = pooled(
         [line(1, {"1": 0.5, "2": 0.0}, {"1": 4, "2": 0}), line(2, {"1": 0.5}, {"1": 4})]
     )
-    assert [list(point["loss_by_label"]) for point in points] == [["1"], ["1"]]
+    assert [list(point.loss_by_label) for point in points] == [["1"], ["1"]]
 
 
 def test_a_rare_distance_gets_a_point_once_it_has_a_hundred_examples():
     lines = [line(step, {"1": 1.0, "2": float(step)}, {"1": 200, "2": 40}) for step in range(1, 7)]
-    chart = distance_loss_chart(lines, "pretrain", max_vertices=5, last_step=6).to_dict()
-    found = {(row["line"], row["step"]): row["loss"] for row in chart["data"]["values"]}
-    assert [step for name, step in found if name == "1"] == [1, 2, 3, 4, 5, 6]
-    assert {key: loss for key, loss in found.items() if key[0] == "2"} == {
+    rows = distance_loss_chart(lines, max_vertices=5).to_dict()["data"]["values"]
+    points = {(row["series"], row["step"]): row["loss"] for row in rows}
+    assert [step for name, step in points if name == "1"] == [1, 2, 3, 4, 5, 6]
+    assert {key: loss for key, loss in points.items() if key[0] == "2"} == {
         ("2", 3): 2.0,
         ("2", 6): 5.0,
     }
 
 
-@pytest.mark.parametrize(
-    ("accuracy", "share"), [(0.89, "only 89.0\xa0%"), (0.0, "none"), (0.99, None)]
-)
-def test_a_network_that_did_not_learn_its_first_task_is_told_before_all_else(
-    run: Run, accuracy: float, share: str | None
-):
-    matrix = read_result(run, "matrix")
-    for cell in matrix["cells"]:
-        if (cell["predictor"], cell["world"], cell["by"]) == (
-            "pretrained",
-            "pretraining",
-            "pooled",
-        ):
-            cell["accuracy"] = accuracy
-    write_result(run, "matrix", matrix)
-    warning = (
-        f"This network did not learn its first task: {share} of its answers on the pre-training "
-        "distribution are right, so the rest means little. "
-    )
-    answer = sections(story(run))[0]
-    assert answer.statement == (warning if share else "") + headline(matrix)
-    assert "first task" not in answer.text
-
-
-def test_the_header_says_what_was_brought_from_elsewhere_and_how_it_was_tuned(tmp_path: Path):
-    own = write_report(create_run(smoke(), tmp_path)).read_text()
+def test_the_header_names_what_was_imported_and_the_published_fine_tuning(tmp_path: Path):
+    own = page(story(create_run(smoke(), tmp_path)))
     assert "offpath · smoke · seed 0</p>" in own
-    assert "A transformer learned how far vertex 2 is" in own
+    assert "A transformer learned the distance from vertex 1 to vertex 2" in own
     other = smoke().model_copy(update={"imported": "0123abcd" * 8, "finetune": as_written()})
-    text = write_report(create_run(other, tmp_path)).read_text()
-    kicker = "offpath · smoke · seed 0 · weights imported · the study’s fine-tuning, as written</p>"
-    assert kicker in text
-    assert "A transformer brought from elsewhere, which should know how far vertex 2 is" in text
+    text = page(story(create_run(other, tmp_path)))
+    assert (
+        "offpath · smoke · seed 0 · weights imported · fine-tuned as in WWZ24, as written" in text
+    )
+    assert "An imported transformer, which should give the distance" in text
     assert "A transformer learned" not in text
 
 
-def test_a_control_that_has_not_begun_is_not_spoken_of(tmp_path: Path):
-    begun = create_run(smoke(), tmp_path)
-    add_metrics(begun, "finetune")
-    (tuned,) = sections(story(begun))[4].figures
-    assert (tuned.title, tuned.text) == ("Fine-tuning", "The loss on a logarithmic axis.")
-    add_metrics(begun, "scratch")
-    (both,) = sections(story(begun))[4].figures
+def test_imported_weights_have_no_curve_and_no_gap_of_pre_training(tmp_path: Path):
+    run = create_run(smoke().model_copy(update={"imported": "0123abcd" * 8}), tmp_path)
+    section = shown_sections(story(run))["training"]
+    assert "were imported, not trained here (SHA-256 0123abcd0123…)" in section.text
+    assert not any("“pre-trained”" in gap.part for gap in section.missing)
+
+
+def test_a_control_that_has_not_begun_is_not_mentioned(tmp_path: Path):
+    started = create_run(smoke(), tmp_path)
+    add_metrics(started, "finetuned")
+    (alone,) = shown_sections(story(started))["training"].figures
+    assert (alone.title, alone.text) == ("Fine-tuning", "The loss on a logarithmic axis.")
+    add_metrics(started, "scratch")
+    (both,) = shown_sections(story(started))["training"].figures
     assert both.title == "Fine-tuning, and its control without pre-training"
     assert both.text.startswith("The same examples in the same order")
 
 
-def test_a_note_of_a_circuit_becomes_a_sentence(run: Run):
-    circuit = read_result(run, "circuit")
-    circuit["note"] = "the circuit does not fit the run's architecture: width 48 instead of 16"
-    write_result(run, "circuit", circuit)
-    said = "The circuit does not fit the run’s architecture: width 48 instead of 16."
-    assert sections(story(run))[-3].text.endswith(f" {said}")
+def test_a_note_of_a_circuit_becomes_a_sentence(finished: Story):
+    circuit = finished.get(CircuitResult)
+    assert circuit
+    note = "the circuit does not fit the run's architecture: width 48 instead of 16"
+    other = with_result(finished, changed(circuit, note=note))
+    text = "The circuit does not fit the run’s architecture: width 48 instead of 16."
+    assert shown_sections(other)["circuit"].text.endswith(f" {text}")
 
 
-def test_each_column_of_a_prediction_panel_sums_to_one(run: Run):
-    chart = sections(story(run))[5].figures[0].charts[0][2].to_dict()
+def test_each_column_of_a_prediction_panel_sums_to_one(contents: dict[str, Section], run: Run):
+    chart = contents["predictions"].figures[0].charts[0].chart.to_dict()
     sums: dict[tuple[str, str, str], float] = {}
     for row in chart["data"]["values"]:
-        column = (row["predictor"], row["world"], row["truth"])
+        column = (row["row"], row["column"], row["truth"])
         sums[column] = sums.get(column, 0) + row["share"]
-    assert len(sums) == 7 * 7 * 5
+    assert len(sums) == (len(networks(run.configuration)) + 2) * 7 * 5
     assert list(sums.values()) == pytest.approx([1.0] * len(sums), abs=0.02)
     assert {truth for _, _, truth in sums} == {"1", "2", "3", "4", "no path"}
 
 
-def test_a_run_of_a_circuit_alone_speaks_of_no_training(tmp_path: Path):
-    run = circuit_run(smoke(), tmp_path)
-    shown = sections(story(run))
-    assert "training" not in [one.anchor for one in shown]
-    gaps = [gap.part for one in shown for gap in one.missing]
-    assert gaps == ["the learning coefficient"]
-    assert shown[0].statement.startswith("The network set by hand answers 100.0\xa0% of test e")
+def test_a_run_of_a_circuit_alone_mentions_no_training(tmp_path: Path):
+    run = circuit_run(tmp_path)
+    contents = shown_sections(story(run))
+    assert not {"training", "study"} & set(contents)
+    assert [gap.part for one in contents.values() for gap in one.missing] == [
+        "the learning coefficient"
+    ]
+    start = "The handcrafted network has an accuracy of 100.0\xa0% on test e"
+    assert contents["answer"].statement.startswith(start)
     text = write_report(run).read_text()
-    assert "Nothing was trained here: the weights of a transformer were set by hand" in text
-    assert "fine-tuning; made by" not in text
-    facts = [figure.facts for one in shown for figure in one.figures]
-    assert not any("pre-training: target 2" in fact["Training data"] for fact in facts)
+    assert "Nothing was trained here: the weights of a transformer are handcrafted" in text
+    facts = [figure.facts for one in contents.values() for figure in one.figures]
+    assert not any("target 2" in fact["Training data"] for fact in facts)
+    assert {fact["Seeds"] for fact in facts} == {"0 for evaluation sets"}
 
 
-def test_a_circuit_alone_is_made_by_its_own_verb(tmp_path: Path):
-    run = circuit_run(smoke(), tmp_path)
-    run.result("circuit").unlink()
-    gaps = [gap.command for gap in sections(story(run))[-3].missing]
-    assert gaps == ["offpath circuit wide --recipe smoke --vertices 5"]
+def test_a_run_without_fine_tuning_answers_with_what_it_has(tmp_path: Path, finished: Story):
+    run = create_run(smoke().model_copy(update={"finetune": None}), tmp_path)
+    text = page(Story(run, finished.metrics, finished.results))
+    assert "It is not fine-tuned in this run." in text

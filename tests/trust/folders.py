@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from offpath.cli import main
+from offpath.cli.main import main
 from offpath.fit.checkpoints import save_progress
 
 CPU = ("--device", "cpu", "--threads", "1")

@@ -57,11 +57,11 @@ def _warm_up() -> None:
         predict(model, draw(world, 0, 0, 2).tokens)
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    make_optimizer(model, smoke().pretrain).step()
+    make_optimizer(model, smoke().training("pretrain")).step()
 
 
 def _work(asked: dict) -> None:
-    from offpath.cli import main
+    from offpath.cli.main import main
     from offpath.report import page
 
     page._vega = lambda: ""  # a second for the same script each time
@@ -79,7 +79,7 @@ def _work(asked: dict) -> None:
 
 def die_at(moment: str, number: int) -> None:
     """Have this process killed at the moment of its `number`-th write of that kind."""
-    from offpath import files, runs
+    from offpath.run import files, metrics
 
     left = iter(range(number - 1, -1, -1))
 
@@ -116,7 +116,7 @@ def die_at(moment: str, number: int) -> None:
         passing("renamed")
         return there
 
-    for module in (files, runs):
+    for module in (files, metrics):
         module.open = opened  # type: ignore[attr-defined]
     Path.replace = replaced  # type: ignore[method-assign]
 

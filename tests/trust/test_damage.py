@@ -18,7 +18,7 @@ from tests.trust.folders import CPU, SHORT, left, offpath, only_folder, stop_aft
 FEW = ("--choices", "1", "--rates", "0.001", "--steps", "2", "--noises", "1", "--draws", "1")
 ROBUSTNESS = ("robustness", "RUN", *FEW, "--batch-examples", "8", "--examples", "64", *CPU)
 LITTLE = ("--chains", "2", "--draws", "20", "--burn-in-steps", "0", "--examples", "64")
-LLC = ("llc", "RUN", *LITTLE, "--batch-examples", "8", "--checkpoints", "pretrain-step10", *CPU)
+LLC = ("llc", "RUN", *LITTLE, "--batch-examples", "8", "--checkpoints", "pretrained-step10", *CPU)
 RUN, PRETRAIN = ("run", *SHORT), ("pretrain", *SHORT)
 FINETUNE, EVALUATE = ("finetune", "RUN", *CPU), ("evaluate", "RUN", *CPU)
 REPORT = ("report", "RUN")
@@ -49,17 +49,17 @@ TARGETS = [
     Target("finished", "provenance.json", REPORT),
     *(Target("finished", "config.json", words) for words in (REPORT, EVALUATE, RUN)),
     Target("finished", "done", RUN),
-    Target("pretrain", "checkpoints/pretrain-resume.safetensors", PRETRAIN),
+    Target("pretrain", "checkpoints/pretrained-resume.safetensors", PRETRAIN),
     Target("pretrain", "checkpoints/untrained.safetensors", PRETRAIN),
     Target("pretrain", "metrics.jsonl", PRETRAIN),
     Target("pretrain", "config.json", PRETRAIN),
     Target("pretrain", "provenance.json", PRETRAIN),
-    Target("measured", "checkpoints/pretrain-step10.safetensors", LLC),
+    Target("measured", "checkpoints/pretrained-step10.safetensors", LLC),
     Target("measured", "checkpoints/circuit.safetensors", ROBUSTNESS),
     *(Target("measured", f"results/{name}.json", REPORT) for name in ADDED),
     Target("measured", "results/robustness.json", ROBUSTNESS),
     Target("measured", "results/learning_coefficient.json", LLC),
-    Target("finetune", "checkpoints/finetune-resume.safetensors", FINETUNE),
+    Target("finetune", "checkpoints/finetuned-resume.safetensors", FINETUNE),
     Target("finetune", "checkpoints/pretrained.safetensors", FINETUNE),
     Target("finetune", "metrics.jsonl", FINETUNE),
 ]
@@ -139,7 +139,7 @@ def laboratory(tmp_path_factory) -> Iterator[Laboratory]:
         patch.chdir(place)
         # What takes long and is the same in all, or never the same.
         patch.setattr("offpath.report.page._vega", lambda: "")
-        patch.setattr("offpath.provenance._commit", lambda: None)
+        patch.setattr("offpath.run.provenance._commit", lambda: None)
         ticks = count(0.0)
         patch.setattr("offpath.fit.stage.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
         yield Laboratory(place)

@@ -12,7 +12,8 @@ import pytest
 
 from offpath.configs import InputError
 from offpath.fit.checkpoints import read_tensors
-from offpath.runs import Run, append_metrics, read_metrics, rewind_metrics
+from offpath.run.folder import Run
+from offpath.run.metrics import append_metrics, read_metrics, rewind_metrics
 from tests.trust.folders import SHORT, left, offpath, only_folder, stop_after
 
 ROOM = (0, 4, 20, 60, 90, 110, 130, 150, 200, 260, 290, 560, 900)
@@ -37,7 +38,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_leaves_the_one_before(tmp_path: Pat
     undisturbed = left(only_folder(Path("runs")))
     Path("runs").rename("undisturbed")
     stop_after(1, *words)
-    path = only_folder(Path("runs")) / "checkpoints" / "pretrain-resume.safetensors"
+    path = only_folder(Path("runs")) / "checkpoints" / "pretrained-resume.safetensors"
     before = path.read_bytes()
     with files_of_at_most(2**16):  # enough for weights, not for the optimizer's state with them
         status, said = offpath(*words)

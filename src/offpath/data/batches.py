@@ -1,7 +1,7 @@
-"""Examples in batches: any stretch of a world's endless stream, and frozen evaluation sets.
+"""Examples in batches: any part of a world's endless stream, and frozen evaluation sets.
 
 Example i of a stream depends on (seed, world, purpose, i) alone. Step s of training takes examples
-s * batch to (s + 1) * batch, of which each rank takes its share: a stream needs no state to resume.
+s * batch to (s + 1) * batch, and each rank its share of them: a stream resumes without any state.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from itertools import count as count_from
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float64, Int64, UInt8
 
 from offpath.data.graphs import draw_examples
 from offpath.data.tokens import token_counts
@@ -22,25 +22,25 @@ Purpose = Literal["training", "evaluation"]
 
 
 class Batch(NamedTuple):
-    """Examples, with everything about them that is true."""
+    """Examples with their labels, and what else is true of them."""
 
     tokens: UInt8[np.ndarray, "example token 2"]
-    """Edges (a, b), a < b, in the order drawn; padding (0, 0); last the question (t, TARGET)."""
+    """Edges (a, b), a < b, as drawn; padding (0, 0); last the question (t, TARGET)."""
     distance: UInt8[np.ndarray, " example"]
     """Hops from vertex 1 to t, the label; `max_vertices` where no path leads."""
     distance_to_2: UInt8[np.ndarray, " example"]
-    """Hops from vertex 1 to vertex 2, in the same way."""
+    """Hops from vertex 1 to vertex 2; `max_vertices` likewise."""
     vertices: UInt8[np.ndarray, " example"]
     """Vertices of the graph."""
     stratum: UInt8[np.ndarray, " example"]
-    """Index into `worlds.STRATA`."""
-    unseen_name: Bool[np.ndarray, " example"]
-    """Whether t is above the fine-tuning limit, a name that fine-tuning never asks for."""
+    """Index into `slices.STRATA`."""
+    unseen_id: Bool[np.ndarray, " example"]
+    """Whether t is above the fine-tuning limit: a vertex id that fine-tuning never asks for."""
     isolated: Bool[np.ndarray, " example"]
     """Whether no edge touches t; true for absent targets too, which look the same to a model."""
 
     @property
-    def token_counts(self) -> np.ndarray:
+    def token_counts(self) -> Int64[np.ndarray, " example"]:
         """Tokens of each example that are not padding."""
         return token_counts(self.tokens)
 
@@ -57,27 +57,27 @@ def draw(
     """Examples `start` to `start + count - 1` of a stream, drawn by `threads` threads.
 
     >>> from offpath.configs import Graphs
-    >>> from offpath.data.worlds import worlds
-    >>> small = worlds(Graphs(max_vertices=8, tune_vertices=5, balance_distance=5))["finetuning"]
-    >>> draw(small, seed=0, start=10**12, count=3).distance.shape
+    >>> from offpath.data.worlds import world
+    >>> graphs = Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5)
+    >>> draw(world("finetuning", graphs), seed=0, start=10**12, count=3).distance.shape
     (3,)
     """
     if start < 0 or count < 0:
         raise ValueError(f"start and count must be at least 0; got {start} and {count}")
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed must be 0 to 2**63 - 1; got {seed}")
-    batch = _empty(count, world.graphs.max_vertices + 1)
-    limit = world.graphs.max_vertices
-    rules = (world.fewest_vertices, world.most_vertices, world.graphs.tune_vertices, limit,
-             world.target_rule, world.target_limit)  # fmt: skip
+    graphs = world.graphs
+    batch = _empty(count, graphs.max_vertices + 1)
+    rules = (world.fewest_vertices, world.most_vertices, graphs.finetune_vertices,
+             graphs.max_vertices, world.edge_law, world.target_rule,
+             world.largest_target)  # fmt: skip
     shares = acceptance(world)
     stream = 2 * world.number + (purpose == "evaluation")
     cuts = np.linspace(0, count, max(1, threads) + 1).astype(int)
 
     def fill(first: int, end: int) -> None:
-        draw_examples(
-            rules, shares, seed, stream, start + first, tuple(a[first:end] for a in batch)
-        )
+        out = tuple(array[first:end] for array in batch)
+        draw_examples(rules, shares, seed, stream, start + first, out)
 
     if threads == 1:
         fill(0, count)
@@ -114,7 +114,7 @@ def stream(
 
 
 def frozen(world: World, seed: int, examples: int, threads: int = 1) -> tuple[Batch, str]:
-    """The evaluation set named by (world, seed, examples), and its SHA-256.
+    """The evaluation set of (world, seed, examples), and its SHA-256.
 
     No training example comes from the same stream, whatever the seeds.
     """
@@ -125,10 +125,9 @@ def frozen(world: World, seed: int, examples: int, threads: int = 1) -> tuple[Ba
     return batch, digest.hexdigest()
 
 
-@cache  # exact fractions: .1 ms at 8 vertices, 6 ms at 64, else spent on every batch
-def acceptance(world: World) -> np.ndarray:
-    """Entry [n, label]: the share of graphs to keep, divided by the largest that n vertices
-    allow."""
+@cache  # exact fractions cost .1 ms at 8 vertices and 6 ms at 64: too much for every batch
+def acceptance(world: World) -> Float64[np.ndarray, "vertices label"]:
+    """[n, label]: the share of graphs to keep, divided by the largest share that n allows."""
     limit = world.graphs.max_vertices
     table = np.zeros((limit + 1, limit + 1))
     for n in range(world.fewest_vertices, world.most_vertices + 1):

@@ -1,29 +1,28 @@
-"""Random graphs with questions about them: every numba kernel of the data.
+"""Random graphs with one question each: every numba kernel of the data.
 
-In: a world's rules and (seed, stream, index). Out: that one example, whatever the batch, thread,
-process or machine that asks for it. About 0.1 to 0.7 microseconds an accepted example and core.
+In: a world's rules and (seed, stream, index). Out: that one example, whatever batch, thread,
+process or machine asks for it. Cost: 0.1 to 0.7 microseconds per accepted example and core.
 
-A graph is one 64-bit mask of neighbours a vertex: bit v - 1 stands for vertex v. A search then
+A graph is one 64-bit mask of neighbours per vertex: bit v - 1 stands for vertex v, so that a search
 moves a whole frontier by or-ing masks. Randomness is Philox4x32-10 (Salmon, Moraes, Dror, Shaw
 2011, "Parallel random numbers: as easy as 1, 2, 3"): key = seed, counter = (block, index, stream),
 so that example 10^12 costs what example 0 does.
 
 All kernels are in this one file because numba's cache on disk watches only the file that a kernel
-is written in: one that calls a kernel of another file would go on with the old one after an edit
-there.
+is written in: after an edit, a caller in another file would still use the old kernel.
 """
 
 from typing import no_type_check
 
 import numba
 import numpy as np
+from jaxtyping import Float64, UInt64
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-NO_PATH = 255  # what a search returns where no path leads; examples carry the recipe's label
-
-FIXED, ON_PATH, UNIFORM = 0, 1, 2  # rules for the target
+UNIFORM_PAIRS = 0  # laws of edges: a kernel each, chosen in `draw_examples`
+FIXED, ON_PATH, UNIFORM = 0, 1, 2  # rules for the target, see `draw_target`
 
 BLOCKS = 8  # Philox blocks made at once: the loop over them vectorizes
 ZERO, ONE = np.uint64(0), np.uint64(1)
@@ -32,82 +31,126 @@ HALF_WORD = np.uint64(32)
 MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 KEY_STEPS = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
 
+Masks = UInt64[np.ndarray, " vertex"]
+"""A set of vertices for each vertex or each distance."""
+Source = tuple[np.ndarray, np.ndarray]
+"""The random bits of one example: words, and (seed, stream, index, block, words used)."""
 
-@numba.njit(cache=True, nogil=True)
+kernel = numba.njit(cache=True, nogil=True)
+inlined = numba.njit(cache=True, nogil=True, inline="always")
+
+
+@kernel
 @no_type_check
-def draw_examples(rules, acceptance, seed, stream, start, out):
+def draw_examples(
+    rules: tuple[int, ...],
+    acceptance: Float64[np.ndarray, "vertices label"],
+    seed: int,
+    stream: int,
+    start: int,
+    out: tuple[np.ndarray, ...],
+) -> None:
     """Fill the arrays of `out` with examples `start`, `start` + 1, ... of a stream.
 
-    `rules`: fewest and most vertices, fine-tuning limit, label of "no path", rule for the target,
-    and its limit. `acceptance[n, label]`: the share of the graphs with n vertices at that distance
-    1-2 to keep, scaled so that the largest share that n allows is 1: rejected graphs are redrawn
-    with the same n, so that only the ratios count, and small graphs are not drawn in vain.
+    `acceptance[n, label]`: the share of the graphs with n vertices at that distance 1-2 to keep,
+    scaled so that the largest share that n allows is 1: a rejected graph is redrawn with the same
+    n, so that only the ratios count.
     """
-    fewest, most, tune_limit, no_path, rule, target_limit = rules
-    tokens, distance, distance_to_2, size, stratum, unseen_name, isolated = out
-    words = np.empty(2 * BLOCKS, np.uint64)
-    state = np.empty(5, np.int64)  # seed, stream, index, block, words used
+    fewest, most, largest_seen, no_path, edge_law, target_rule, largest_target = rules
+    tokens, distance, distance_to_2, size, stratum, unseen_id, isolated = out
+    words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
     source = (words, state)
-    adjacency = np.zeros(64, np.uint64)
-    layers = np.zeros(66, np.uint64)
-    layers_back = np.zeros(66, np.uint64)
-    state[0], state[1] = seed, stream
+    adjacency, layers = np.zeros(64, np.uint64), np.zeros((2, 65), np.uint64)
     for example in range(len(distance)):
-        state[2], state[3], state[4] = start + example, 0, len(words)
+        state[:] = (seed, stream, start + example, 0, len(words))
         row = tokens[example]
         n = fewest + below(source, most - fewest + 1)
         while True:
             threshold = np.float64(next_word(source) >> np.uint64(11)) * 2.0**-53
-            edges = draw_edges(source, n, row, adjacency)
-            d2 = frontier_layers(adjacency, 0, ONE << ONE, layers)
-            d2 = no_path if d2 == NO_PATH else d2
-            if threshold >= acceptance[n, d2]:
-                continue
-            if rule == FIXED:
-                target = 1
-            elif rule == ON_PATH:
-                target = on_path_vertex(source, adjacency, layers, d2)
-                if target >= target_limit:
-                    continue
+            adjacency[:n] = ZERO
+            if edge_law == UNIFORM_PAIRS:
+                edges = uniform_pairs(source, n, row, adjacency)
             else:
-                target = 1 + below(source, target_limit - 1)
-            break
+                raise ValueError("edge_law must be a law of edges of data/graphs.py")
+            d2 = frontier_layers(adjacency, 0, ONE << ONE, no_path, layers[0])
+            if threshold < acceptance[n, d2]:
+                target = draw_target(target_rule, largest_target, source, adjacency, layers[0], d2)
+                if target < largest_target:
+                    break
         row[edges:-1] = 0
         row[-1, 0], row[-1, 1] = target + 1, len(row)
-        size[example] = n
-        distance_to_2[example] = d2
-        unseen_name[example] = target >= tune_limit
+        size[example], distance_to_2[example] = n, d2
+        unseen_id[example] = target >= largest_seen
         isolated[example] = target >= n or adjacency[target] & ~(ONE << np.uint64(target)) == ZERO
-        d, kind = truth(adjacency, n, target, d2, no_path, layers, layers_back)
-        distance[example], stratum[example] = d, kind
+        distance[example], stratum[example] = truth(adjacency, n, target, d2, no_path, layers)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 @no_type_check
-def truth(adjacency, vertices, target, distance_to_2, no_path, layers, layers_back):
-    """The distance from vertex 1 to a target, counted from 0, and its place in `worlds.STRATA`."""
-    if target == 1:
-        return distance_to_2, 0
-    if target >= vertices:
-        return no_path, 5
-    goal = ONE << np.uint64(target)
-    d = frontier_layers(adjacency, 0, goal, layers)
-    if d == NO_PATH:
-        return no_path, 4
-    if distance_to_2 == no_path:
-        return d, 3
-    on_path = d + frontier_layers(adjacency, 1, goal, layers_back) == distance_to_2
-    return d, 1 if on_path else 2
+def uniform_pairs(source: Source, vertices: int, row: np.ndarray, adjacency: Masks) -> int:
+    """WWZ24's law of edges: n independent uniform pairs; loops are dropped, repeated edges stay.
+
+    Each law writes at most as many edges as the largest graph has vertices, into the token `row`
+    and into the empty `adjacency`, by `add_edge`, and returns their number.
+    """
+    # 8 endpoints from 60 bits up to n = 16, 4 endpoints from 58 bits up to n = 64
+    pairs_per_word, bits = (4, np.uint64(60)) if vertices <= 16 else (2, np.uint64(58))
+    mask = (ONE << bits) - ONE
+    n = np.uint64(vertices)
+    edges = 0
+    left = vertices
+    while left > 0:
+        fraction = next_word(source) >> (np.uint64(64) - bits)
+        for _ in range(min(left, pairs_per_word)):
+            product = fraction * n
+            a = np.int64(product >> bits)
+            product = (product & mask) * n
+            b = np.int64(product >> bits)
+            fraction = product & mask
+            edges = add_edge(edges, a, b, row, adjacency)
+        left -= pairs_per_word
+    return edges
 
 
-@numba.njit(cache=True, nogil=True)
+@inlined
 @no_type_check
-def on_path_vertex(source, adjacency, layers, distance):
+def add_edge(edges: int, a: int, b: int, row: np.ndarray, adjacency: Masks) -> int:
+    """Write edge number `edges` between two vertices, counted from 0; the new number of edges.
+
+    A loop is not counted, so that the next edge overwrites it; in `adjacency` it changes no
+    distance.
+    """
+    adjacency[a] |= ONE << np.uint64(b)
+    adjacency[b] |= ONE << np.uint64(a)
+    row[edges, 0] = min(a, b) + 1
+    row[edges, 1] = max(a, b) + 1
+    return edges + (a != b)
+
+
+@inlined
+@no_type_check
+def draw_target(
+    target_rule: int, largest: int, source: Source, adjacency: Masks, layers: Masks, distance: int
+) -> int:
+    """The target, counted from 0: vertex 2, or one of a shortest path, or any of 2 to `largest`.
+
+    One of a path may be above `largest`: the caller then draws another graph.
+    """
+    if target_rule == FIXED:
+        return 1
+    if target_rule == ON_PATH:
+        return on_path_vertex(source, adjacency, layers, distance)
+    return 1 + below(source, largest - 1)
+
+
+@kernel
+@no_type_check
+def on_path_vertex(source: Source, adjacency: Masks, layers: Masks, distance: int) -> int:
     """Vertex number i, counted from 0, of one shortest 1-2 path; i = 1..distance, with weight i.
 
     The path: from vertex 2 back to 1, each time to a uniformly random neighbour one hop nearer to
-    1. No vertex is preferred for its name, so that names seen and unseen in fine-tuning differ in
-    nothing else (a search in order of names would put small names on paths).
+    1. No vertex id is preferred, so that ids seen and unseen in fine-tuning differ in nothing else
+    (a search in order of ids would put small ids on paths).
     """
     ticket = below(source, distance * (distance + 1) // 2)
     position = 1
@@ -128,51 +171,34 @@ def on_path_vertex(source, adjacency, layers, distance):
     return vertex
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 @no_type_check
-def draw_edges(source, vertices, row, adjacency):
-    """Draw n pairs of endpoints, drop the equal ones; returns how many edges are left.
-
-    Writes the edges into the token `row`, smaller endpoint first, and into `adjacency`.
-    """
-    # 8 endpoints from 60 bits up to n = 16, 4 endpoints from 58 bits up to n = 64
-    edges_a_word, bits = (4, np.uint64(60)) if vertices <= 16 else (2, np.uint64(58))
-    mask = (ONE << bits) - ONE
-    n = np.uint64(vertices)
-    adjacency[:vertices] = ZERO
-    edges = 0
-    left = vertices
-    while left > 0:
-        fraction = next_word(source) >> (np.uint64(64) - bits)
-        for _ in range(min(left, edges_a_word)):
-            product = fraction * n
-            a = np.int64(product >> bits)
-            product = (product & mask) * n
-            b = np.int64(product >> bits)
-            fraction = product & mask
-            connect(adjacency, a, b)  # a loop changes no distance
-            row[edges, 0] = min(a, b) + 1
-            row[edges, 1] = max(a, b) + 1
-            edges += a != b  # a loop is overwritten by the next edge
-        left -= edges_a_word
-    return edges
+def truth(
+    adjacency: Masks, vertices: int, target: int, distance_to_2: int, no_path: int, layers: Masks
+) -> tuple[int, int]:
+    """Label of a target, counted from 0, and the index of its stratum in `slices.STRATA`."""
+    if target == 1:
+        return distance_to_2, 0
+    if target >= vertices:
+        return no_path, 5
+    goal = ONE << np.uint64(target)
+    hops = frontier_layers(adjacency, 0, goal, no_path, layers[0])
+    if hops == no_path:
+        return no_path, 4
+    if distance_to_2 == no_path:
+        return hops, 3
+    on_path = hops + frontier_layers(adjacency, 1, goal, no_path, layers[1]) == distance_to_2
+    return hops, 1 if on_path else 2
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel
 @no_type_check
-def connect(adjacency, a, b):
-    """Add the edge between two vertices, counted from 0."""
-    adjacency[a] |= ONE << np.uint64(b)
-    adjacency[b] |= ONE << np.uint64(a)
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def frontier_layers(adjacency, source, target, layers):
+def frontier_layers(adjacency: Masks, source: int, target: int, no_path: int, layers: Masks) -> int:
     """Write the set of vertices at each distance from `source`; the distance of the set `target`.
 
-    `layers[d]` are the vertices d hops away. The search ends at the first layer that meets
-    `target`, or after the last vertex within reach; the entry behind the last layer is 0.
+    Breadth-first search (Moore 1959, "The shortest path through a maze"): `layers[d]` are the
+    vertices d hops away. It ends at the first layer that meets `target`; or after the last vertex
+    within reach, and returns `no_path`.
     """
     frontier = ONE << np.uint64(source)
     visited = frontier
@@ -188,49 +214,24 @@ def frontier_layers(adjacency, source, target, layers):
         hop += 1
         layers[hop] = frontier
         if frontier == ZERO:
-            return NO_PATH
-    layers[hop + 1] = ZERO
+            return no_path
     return hop
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def fill_distances(tokens, source, result):
-    """Write the hops from `source` to each vertex, a row of `result` a graph given as edge
-    tokens."""
-    adjacency = np.zeros(64, np.uint64)
-    layers = np.zeros(65, np.uint64)
-    vertices = result.shape[1]
-    for example in range(len(tokens)):
-        adjacency[:] = ZERO
-        for token in range(tokens.shape[1]):
-            a, b = tokens[example, token, 0], tokens[example, token, 1]
-            if 0 < a <= vertices and 0 < b <= vertices:
-                connect(adjacency, np.int64(a) - 1, np.int64(b) - 1)
-        frontier_layers(adjacency, np.int64(source) - 1, ZERO, layers)
-        hop = 0
-        while layers[hop] != ZERO:
-            members = layers[hop]
-            while members != ZERO:
-                result[example, np.int64(trailing_zeros(members))] = hop
-                members &= members - ONE
-            hop += 1
 
 
 # A whole number below n comes from the high bits of (a fraction of b bits) * n; the low bits are
 # again a fraction, for the next number. Taking k numbers from one fraction makes the probability of
 # an outcome wrong by a factor of at most 1 + n^k / 2^b. For an edge list that is below 1 + 4e-9
 # (16^8 / 2^60).
-@numba.njit(cache=True, nogil=True)
+@kernel
 @no_type_check
-def below(source, limit):
+def below(source: Source, limit: int) -> int:
     """A uniform whole number from 0 to `limit` - 1, for limits up to 2^20 (relative bias 2^-24)."""
     return np.int64((next_word(source) >> np.uint64(20)) * np.uint64(limit) >> np.uint64(44))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 @no_type_check
-def next_word(source):
+def next_word(source: Source) -> np.uint64:
     """The next 64 random bits of an example, from its (words, state) pair."""
     words, state = source
     if state[4] == len(words):
@@ -241,10 +242,12 @@ def next_word(source):
     return words[state[4] - 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 @no_type_check
-def philox_words(seed, stream, index, first_block, words):
-    """Fill `words` with 64 random bits each, two a block, from block `first_block` on."""
+def philox_words(
+    seed: int, stream: int, index: int, first_block: int, words: UInt64[np.ndarray, " word"]
+) -> None:
+    """Fill `words` with 64 random bits each, two per block, from block `first_block` on."""
     index, seed = np.uint64(index), np.uint64(seed)
     for block in range(len(words) // 2):
         c0 = np.uint64(first_block) + np.uint64(block)
@@ -262,10 +265,12 @@ def philox_words(seed, stream, index, first_block, words):
 
 @intrinsic
 @no_type_check
-def trailing_zeros(_context, mask):  # one instruction; numba offers none by name
-    """Index of the lowest bit set in a 64-bit mask that is not 0."""
+def trailing_zeros(_context: object, mask: types.Type) -> tuple[object, object]:
+    """Index of the lowest bit set in a mask that is not 0: an instruction that numba lacks."""
 
-    def emit(_context, builder, _signature, arguments):
+    def emit(
+        _context: object, builder: ir.IRBuilder, _signature: object, arguments: list[ir.Value]
+    ) -> ir.Value | None:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), emit

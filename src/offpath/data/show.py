@@ -4,66 +4,56 @@ import io
 from pathlib import Path
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from offpath.configs import InputError
 from offpath.data.batches import Batch
-from offpath.data.worlds import STRATA, World
-from offpath.runs import write_file
+from offpath.run.extras import need
+from offpath.run.files import check_writable, write_file
+from offpath.slices import STRATA
 
 ROWS_SHOWN = 1000
-
-
+HEADERS = ("index", "n", "t", "d(1,t)", "d(1,2)", "stratum", "flags", "edges")
 LEGEND = (
     "n vertices, edges as drawn (repeated ones stay); t is the target, d(1,t) its distance from 1, "
-    "or none; unseen: fine-tuning asks for no such name; isolated: no edge touches t"
+    "or none; unseen: fine-tuning never asks for that vertex id; isolated: no edge touches t"
 )
 
 
-def show_examples(batch: Batch, world: World, start: int, console: Console) -> None:
-    """Print the first examples of a world as a table, one row each."""
-    console.print(f"[bold]{world.title}[/]: {world.description}")
+def example_rows(batch: Batch, start: int) -> list[list[str]]:
+    """The first examples as rows of text below `HEADERS`."""
     no_path = batch.tokens.shape[1] - 1
-    table = Table("index", "n", "t", "d(1,t)", "d(1,2)", "stratum", "flags", box=SIMPLE_HEAD)
-    for column in table.columns:
-        column.no_wrap = True
-    table.add_column("edges", min_width=15)
+    rows = []
     for i in range(min(len(batch.distance), ROWS_SHOWN)):
-        edges = [f"{a}-{b}" for a, b in batch.tokens[i, :-1].tolist() if b]
+        edges = " ".join(f"{a}-{b}" for a, b in batch.tokens[i, :-1].tolist() if b)
         hops = [
             str(d) if d < no_path else "none" for d in (batch.distance[i], batch.distance_to_2[i])
         ]
-        flags = ["unseen"] * bool(batch.unseen_name[i]) + ["isolated"] * bool(batch.isolated[i])
+        flags = ["unseen"] * bool(batch.unseen_id[i]) + ["isolated"] * bool(batch.isolated[i])
         place = [str(start + i), str(batch.vertices[i]), str(batch.tokens[i, -1, 0])]
-        table.add_row(*place, *hops, STRATA[batch.stratum[i]], "\n".join(flags), " ".join(edges))
-    console.print(table)
-    console.print(LEGEND, style="dim")
-    if len(batch.distance) > ROWS_SHOWN:
-        console.print(
-            f"and {len(batch.distance) - ROWS_SHOWN} more: --out writes them all to a file"
-        )
+        rows.append([*place, *hops, STRATA[batch.stratum[i]].slice, " ".join(flags), edges])
+    return rows
 
 
 def write_examples(batch: Batch, path: Path) -> None:
-    """Write examples to `path`: .npz with one array a field, or .parquet with one row an
-    example."""
+    """Write examples to `path`: .npz, one array per field, or .parquet, one row per example."""
+    check_format(path)
     content = io.BytesIO()
     if path.suffix == ".npz":
         np.savez_compressed(content, **batch._asdict())
-    elif path.suffix == ".parquet":
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError as error:
-            raise InputError(
-                "writing .parquet needs the extra `data`: pip install -c constraints.txt "
-                "'offpath[data]'; or write .npz"
-            ) from error
-        columns = batch._asdict() | {"tokens": batch.tokens.reshape(len(batch.tokens), -1).tolist()}
-        columns["stratum"] = np.array(STRATA)[batch.stratum]
-        pyarrow.parquet.write_table(pyarrow.table(columns), content)
     else:
-        raise InputError(f"--out must end in .npz or .parquet; got {path}")
+        import pyarrow
+        import pyarrow.parquet
+
+        columns = batch._asdict() | {"tokens": batch.tokens.reshape(len(batch.tokens), -1).tolist()}
+        columns["stratum"] = np.array([s.slice for s in STRATA])[batch.stratum]
+        pyarrow.parquet.write_table(pyarrow.table(columns), content)
     write_file(path, content.getvalue())
+
+
+def check_format(path: Path) -> None:
+    """Refuse a path that examples cannot be written to."""
+    if path.suffix not in (".npz", ".parquet"):
+        raise InputError(f"--out must end in .npz or .parquet; got {path}")
+    if path.suffix == ".parquet":
+        need("data", "writing .parquet (.npz needs nothing)")
+    check_writable(path)

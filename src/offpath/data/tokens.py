@@ -1,4 +1,4 @@
-"""A graph and a question about it as a sequence of tokens, and many of them without padding.
+"""A graph with a question as a sequence of tokens, and many such sequences with little padding.
 
 A token is a pair of small integers: an edge (a, b) with a < b; padding (0, 0); the question
 (t, TARGET) with TARGET = `max_vertices` + 1, the last token of its example.
@@ -14,10 +14,9 @@ from jaxtyping import Bool, Int64, UInt8
 class Packed(NamedTuple):
     """Examples sorted by their number of tokens and cut into groups, each padded to its longest.
 
-    The groups lie one behind the other in one flat list of tokens, so that whatever treats tokens
-    alone (embedding, linear maps, norms) runs once over all of them, and only attention looks at
-    groups. Six groups leave 12 % padding at 8 vertices and 14 % at 15, a full rectangle 63 % and 80
-    %.
+    One flat list holds the tokens of all groups in turn: what treats each token alone (embedding,
+    linear maps, norms) runs once over all, and only attention looks at groups. Six groups leave
+    12 % padding at 8 vertices and 14 % at 15, a full rectangle 63 % and 80 %.
     """
 
     tokens: UInt8[np.ndarray, "token 2"]
@@ -25,7 +24,7 @@ class Packed(NamedTuple):
     padding: Bool[np.ndarray, " token"]
     """Which of them are padding."""
     groups: tuple[tuple[int, int], ...]
-    """(examples, tokens of each example) of each group."""
+    """(examples, tokens per example) of each group."""
     order: Int64[np.ndarray, " example"]
     """Position in the batch of each packed example."""
 
@@ -52,9 +51,7 @@ def pack(tokens: UInt8[np.ndarray, "example token 2"], groups: int = 6) -> Packe
     return Packed(np.concatenate(pieces), np.concatenate(padding), tuple(shapes), order)
 
 
-def token_counts(
-    tokens: UInt8[np.ndarray, "example token 2"],
-) -> Int64[np.ndarray, " example"]:
+def token_counts(tokens: UInt8[np.ndarray, "example token 2"]) -> Int64[np.ndarray, " example"]:
     """Tokens of each example that are not padding."""
     return (tokens[:, :, 1] != 0).sum(1)
 
@@ -62,7 +59,7 @@ def token_counts(
 def encode(
     edges: Sequence[tuple[int, int]], target: int, max_vertices: int
 ) -> UInt8[np.ndarray, "1 token 2"]:
-    """One graph and one question as tokens: "how far is `target` from vertex 1?".
+    """One graph with the question "how far is `target` from vertex 1?" as tokens.
 
     >>> encode([(3, 1), (2, 3)], target=2, max_vertices=4)[0].tolist()
     [[1, 3], [2, 3], [0, 0], [0, 0], [2, 5]]

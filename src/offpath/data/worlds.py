@@ -1,87 +1,85 @@
-"""The named distributions: pre-training, fine-tuning, and the study's tests a to e.
+"""The named distributions: pre-training, fine-tuning, and tests a to e of WWZ24.
 
-A world says how many vertices a graph has, which graphs are kept, and which target is asked for.
-All are parameterised by the largest graph and the fine-tuning limit, so that (15, 7) gives the
-study's.
+A world says how many vertices a graph has, by which law its edges are drawn, which graphs are kept,
+and which target is asked for. All follow from the size of the largest graph and the fine-tuning
+limit: 15 and 7 give those of WWZ24 (Wang, Westover, Zhao 2024).
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offpath.configs import Graphs, InputError
-from offpath.data.graphs import FIXED, ON_PATH, UNIFORM
-
-STRATA = ("trained", "on_path", "off_path", "off_path_cut", "unreachable", "absent")
-"""What a question is, by its target t; `graphs.draw_examples` writes the index.
-
-trained: t = 2. on_path: t on a shortest 1-2 path. off_path: t within reach but on none, 2 within
-reach. off_path_cut: t within reach, 2 not. unreachable: t exists, no path leads there. absent: no
-such vertex.
-"""
+from offpath.configs import Graphs
+from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
+from offpath.errors import InputError, choice_fault
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class World:
-    """A distribution of examples.
-
-    `shares[d]` is the share of drawn graphs with d(1, 2) = d that are kept, for d = 1, 2, ...;
-    `shares[0]` is the share of those without a path. A rejected graph is redrawn with as many
-    vertices.
-    """
+    """A distribution of examples."""
 
     name: str
     title: str
     description: str
-    graphs: Graphs
-    fewest_vertices: int
-    most_vertices: int
-    shares: tuple[Fraction, ...]
-    target_rule: int
-    target_limit: int
-    """The largest target; an example with a larger one is redrawn with as many vertices."""
     number: int
-    """Tells the random streams of the worlds apart."""
+    """Of its random stream: another for each world, and never changed, so that no new world changes
+    the examples of an old one."""
+    graphs: Graphs
+    fewest_vertices: int = 3
+    most_vertices: int
+    edge_law: int = UNIFORM_PAIRS
+    """How edges are drawn; `graphs.draw_examples` knows the laws."""
+    shares: tuple[Fraction, ...]
+    """`shares[d]`: of the drawn graphs with d(1, 2) = d, the share that is kept, for d = 1, 2, ...;
+    `shares[0]`: of those without a path. A rejected graph is redrawn with as many vertices."""
+    target_rule: int
+    """Which vertex is asked for; `graphs.draw_target` knows the rules."""
+    largest_target: int
+    """An example with a larger target is redrawn with as many vertices."""
 
 
 def worlds(graphs: Graphs) -> dict[str, World]:
     """All distributions by name, in the order in which they are shown.
 
-    >>> list(worlds(Graphs(max_vertices=8, tune_vertices=5, balance_distance=5)))
+    >>> list(worlds(Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5)))
     ['pretraining', 'finetuning', 'test_a', 'test_b', 'test_c', 'test_d', 'test_e']
 
-    The rules are the study's (Wang, Westover, Zhao 2024); the weight of position i on the path is
-    i.
+    The rules are those of WWZ24; the weight of position i on the path is i.
     """
-    small, large, k = graphs.tune_vertices, graphs.max_vertices, graphs.balance_distance
+    small, large, k = graphs.finetune_vertices, graphs.max_vertices, graphs.balance_distance
     balanced = tuple(Fraction(1, 2 * (k - d)) if d < k else Fraction(1) for d in range(1, large))
-    tuned = tuple(Fraction(1, 3 * (4 - d)) if d < 4 else Fraction(1) for d in range(1, large))
+    short_rare = tuple(Fraction(1, 3 * (4 - d)) if d < 4 else Fraction(1) for d in range(1, large))
     with_path = (Fraction(0), *[Fraction(1)] * (large - 1))
-    all_kept = (Fraction(1), *[Fraction(1)] * (large - 1))
+    every_graph = (Fraction(1), *[Fraction(1)] * (large - 1))
     rows = (
-        ("pretraining", "pre-training", f"t = 2, 3..{large} vertices, balanced by distance",
-         large, (Fraction(1, large), *balanced), FIXED, 2),
-        ("finetuning", "fine-tuning", f"t on a shortest path, 3..{small} vertices, balanced",
-         small, (Fraction(0), *tuned), ON_PATH, large),
-        ("test_a", "test a", f"t on a shortest path, t <= {small}, 3..{large} vertices",
-         large, with_path, ON_PATH, small),
-        ("test_b", "test b", f"t on a shortest path, 3..{large} vertices",
-         large, with_path, ON_PATH, large),
-        ("test_c", "test c", f"any t in 2..{small}, 3..{small} vertices",
-         small, all_kept, UNIFORM, small),
-        ("test_d", "test d", f"any t in 2..{small}, 3..{large} vertices",
-         large, all_kept, UNIFORM, small),
-        ("test_e", "test e", f"any t in 2..{large}, 3..{large} vertices",
-         large, all_kept, UNIFORM, large),
+        World(name="pretraining", title="pre-training", number=0, graphs=graphs,
+              description=f"t = 2, 3..{large} vertices, balanced by distance", most_vertices=large,
+              shares=(Fraction(1, large), *balanced), target_rule=FIXED, largest_target=2),
+        World(name="finetuning", title="fine-tuning", number=1, graphs=graphs,
+              description=f"t on a shortest path, 3..{small} vertices, balanced",
+              most_vertices=small, shares=(Fraction(0), *short_rare),
+              target_rule=ON_PATH, largest_target=large),
+        World(name="test_a", title="test a", number=2, graphs=graphs,
+              description=f"t on a shortest path, t <= {small}, 3..{large} vertices",
+              most_vertices=large, shares=with_path, target_rule=ON_PATH, largest_target=small),
+        World(name="test_b", title="test b", number=3, graphs=graphs,
+              description=f"t on a shortest path, 3..{large} vertices",
+              most_vertices=large, shares=with_path, target_rule=ON_PATH, largest_target=large),
+        World(name="test_c", title="test c", number=4, graphs=graphs,
+              description=f"any t in 2..{small}, 3..{small} vertices",
+              most_vertices=small, shares=every_graph, target_rule=UNIFORM, largest_target=small),
+        World(name="test_d", title="test d", number=5, graphs=graphs,
+              description=f"any t in 2..{small}, 3..{large} vertices",
+              most_vertices=large, shares=every_graph, target_rule=UNIFORM, largest_target=small),
+        World(name="test_e", title="test e", number=6, graphs=graphs,
+              description=f"any t in 2..{large}, 3..{large} vertices",
+              most_vertices=large, shares=every_graph, target_rule=UNIFORM, largest_target=large),
     )  # fmt: skip
-    return {
-        name: World(name, title, text, graphs, 3, most, shares, rule, limit, number)
-        for number, (name, title, text, most, shares, rule, limit) in enumerate(rows)
-    }
+    return {world.name: world for world in rows}
 
 
 def world(name: str, graphs: Graphs) -> World:
     """The distribution called `name`."""
     known = worlds(graphs)
     if name not in known:
-        raise InputError(f"world must be one of {', '.join(known)}; got {name!r}")
+        raise InputError(choice_fault("world", name, known))
     return known[name]

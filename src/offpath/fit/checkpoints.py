@@ -13,9 +13,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from offpath.configs import Architecture, Configuration, InputError
-from offpath.files import UNREADABLE, reason, write_file
+from offpath.fit.optimizer import load_state_tensors, state_tensors
 from offpath.fit.transformer import Transformer
-from offpath.runs import Run
+from offpath.networks import network
+from offpath.run.files import UNREADABLE, reason, write_file
+from offpath.run.folder import Run, as_run, working_on
+from offpath.run.provenance import note_made
 
 Tensors = dict[str, Tensor]
 
@@ -27,8 +30,9 @@ def new_model(configuration: Configuration) -> Transformer:
         return Transformer(configuration.model, configuration.graphs.max_vertices)
 
 
-def load_model(run: Run, name: str, device: torch.device) -> Transformer:
-    """The transformer with the weights called `name`."""
+def load_model(run: Run | Path | str, name: str, device: torch.device | str) -> Transformer:
+    """The transformer with the weights called `name`; a run may be given as its folder's path."""
+    run = as_run(run)
     require(run, name)
     c, path = run.configuration, run.checkpoint(name)
     tensors, notes = _read_own(run, path)
@@ -56,44 +60,35 @@ def save_model(run: Run, name: str, model: Transformer) -> None:
     """Write the weights of a model under a name, with its architecture."""
     about = model.architecture.model_dump_json()
     notes = {"run": run.configuration.run_name, "architecture": about}
-    write_tensors(run.checkpoint(name), model.state_dict(), notes)
+    with working_on(run):
+        write_tensors(run.checkpoint(name), model.state_dict(), notes)
+        if network(run.configuration, name) is not None:
+            note_made(run.folder, name)
 
 
 def save_progress(
     run: Run, stage: str, step: int, model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Write what a killed stage goes on from, in one file, so that it is all of one step."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        for key, value in optimizer.state[parameter].items():
-            tensors[f"optimizer.{key}.{name}"] = value
-    write_tensors(
-        run.checkpoint(f"{stage}-resume"),
-        tensors,
-        {
-            "run": run.configuration.run_name,
-            "step": str(step),
-        },
-    )
+    """Write what a killed stage resumes from, in one file, so that it is all of one step."""
+    parts = {"model": model.state_dict(), "optimizer": state_tensors(model, optimizer)}
+    tensors = {f"{part}.{name}": t for part, held in parts.items() for name, t in held.items()}
+    notes = {"run": run.configuration.run_name, "step": str(step)}
+    write_tensors(run.checkpoint(f"{stage}-resume"), tensors, notes)
 
 
 def load_progress(run: Run, stage: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Go on from the last checkpoint of a stage: fills model and optimizer, returns the step."""
+    """Resume from the last checkpoint of a stage: fills model and optimizer, returns the step."""
     path = run.checkpoint(f"{stage}-resume")
     if not path.exists():
         return 0
     tensors, notes = _read_own(run, path)
-    keys = sorted({name.split(".")[1] for name in tensors if name.startswith("optimizer.")})
+    parts: dict[str, Tensors] = {"model": {}, "optimizer": {}}
     try:
-        model.load_state_dict(
-            {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
-        )
-        state = optimizer.state_dict()
-        state["state"] = {
-            index: {key: tensors[f"optimizer.{key}.{name}"] for key in keys}
-            for index, (name, _) in enumerate(model.named_parameters())
-        }
-        optimizer.load_state_dict(state)
+        for name, tensor in tensors.items():
+            part, rest = name.split(".", 1)
+            parts[part][rest] = tensor
+        model.load_state_dict(parts["model"])
+        load_state_tensors(model, optimizer, parts["optimizer"])
         return int(notes["step"])
     except (KeyError, ValueError, RuntimeError) as error:
         raise InputError(
@@ -162,16 +157,15 @@ def checksum(tensors: Tensors, notes: dict[str, str]) -> str:
 
 
 def _maker(run: Run, name: str) -> str:
-    if name in ("untrained", "pretrained") or name.startswith("pretrain-step"):
-        c = run.configuration
-        if c.imported:
-            return (
-                f"`offpath import WEIGHTS --recipe {c.recipe} --seed {c.seed} --heads "
-                f"{c.model.heads} --norm {c.model.norm}`, of the weights {c.imported[:12]}"
-            )
-        return f"`offpath pretrain --recipe {c.recipe} --seed {c.seed}` and its other options"
-    if name == "circuit":
-        return f"`offpath evaluate {run.folder}`"
-    if name == "circuit-finetuned":
-        return f"`offpath robustness {run.folder}`"
-    return f"`offpath finetune {run.folder}`"
+    """The command that makes a checkpoint."""
+    c, made = run.configuration, network(run.configuration, name.split("-step")[0])
+    if made is None or made.made_by == "handcraft":
+        return f"`offpath evaluate {run.quoted}`"
+    if made.made_by == "finetune":
+        return f"`offpath finetune {run.quoted}`"
+    if c.imported:
+        return (
+            f"`offpath import WEIGHTS --recipe {c.recipe} --seed {c.seed} --heads "
+            f"{c.model.heads} --norm {c.model.norm}`, of the weights {c.imported[:12]}"
+        )
+    return f"`offpath pretrain --recipe {c.recipe} --seed {c.seed}` and its other options"

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from offpath.compute import Compute
 from offpath.configs import Configuration, Training
@@ -17,17 +15,16 @@ from offpath.data.batches import Batch, draw, stream
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import Step, train
-from offpath.fit.optimizer import make_optimizer
+from offpath.fit.optimizer import make_optimizer, state_tensors
 from offpath.fit.transformer import Transformer, parameter_count, predict
-from offpath.runs import Record
+from offpath.networks import networks
+from offpath.run.files import Record
 
-LARGEST_CALIBRATION = 1024  # examples a timed step
+HEADERS = ("stage", "examples", "operations", "memory", "time")
+LARGEST_CALIBRATION = 1024  # examples per timed step
 TIMED_SECONDS = 2.0
-EVALUATED_MODELS = 5
 CALIBRATION_ANSWERS = 4096
-SECONDS_A_RESAMPLED_ERROR = (
-    2e-9  # measured: 0.5 s for 1000 resamples of 65,536 examples, 6 predictors
-)
+SECONDS_PER_RESAMPLED_ERROR = 2e-9  # 0.5 s for 1000 resamples of 65,536 examples, 6 predictors
 
 
 def forecast(configuration: Configuration, compute: Compute) -> Record:
@@ -36,18 +33,19 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     Of several processes it times one, and takes for granted that they share the work evenly.
     """
     c = configuration
-    names = worlds(c.graphs)
     model = new_model(c).to(compute.device)
     parameters = parameter_count(model)
-    stages = {
-        "pretrain": _stage(c, compute, names["pretraining"], c.pretrain),
-        "finetune": _stage(c, compute, names["finetuning"], c.finetune),
-    }
-    stages["scratch"] = stages["finetune"]
-    examples = c.evaluate.examples * len(names) * EVALUATED_MODELS
+    timed: dict[str, Record] = {}  # networks that are trained alike are timed once
+    stages = {}
+    for name, world, training in _trainings(c):
+        key = f"{world.name} {training.model_dump_json()}"
+        stages[name] = timed[key] if key in timed else _stage(c, compute, world, training)
+        timed[key] = stages[name]
+    names = worlds(c.graphs)
+    examples = c.evaluate.examples * len(names) * len(networks(c))
     batch = draw(names["test_e"], 0, 0, CALIBRATION_ANSWERS)
-    seconds = examples * _seconds_an_answer(model, batch)
-    seconds += examples * c.evaluate.bootstrap_resamples * SECONDS_A_RESAMPLED_ERROR
+    seconds = examples * _seconds_per_answer(model, batch)
+    seconds += examples * c.evaluate.bootstrap_resamples * SECONDS_PER_RESAMPLED_ERROR
     stages["evaluate"] = {"examples": examples, "seconds": seconds}
     return {
         "recipe": c.recipe,
@@ -59,17 +57,14 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     }
 
 
-def forecast_table(told: Record) -> Table:
-    """A forecast as a table for the terminal."""
-    where = f"{told['device']}, CPU threads: {told['threads']}"
-    title = f"{told['recipe']}: {told['parameters']:,} parameters; time on {where}"
-    table = Table("stage", "examples", "operations", "memory", "time", title=title, box=SIMPLE_HEAD)
-    for name, stage in told["stages"].items():
+def forecast_rows(cost: Record) -> list[list[str]]:
+    """A forecast as rows of text below `HEADERS`."""
+    rows = []
+    for name, stage in cost["stages"].items():
         operations = f"{stage['operations']:.2e}" if "operations" in stage else ""
         memory = f"{stage['memory_bytes'] / 2**20:,.0f} MiB" if "memory_bytes" in stage else ""
-        table.add_row(name, f"{stage['examples']:,}", operations, memory, span(stage["seconds"]))
-    table.add_row("all", "", "", "", span(told["seconds"]), style="bold")
-    return table
+        rows.append([name, f"{stage['examples']:,}", operations, memory, span(stage["seconds"])])
+    return [*rows, ["all", "", "", "", span(cost["seconds"])]]
 
 
 def span(seconds: float) -> str:
@@ -88,15 +83,16 @@ def span(seconds: float) -> str:
 
 def _stage(c: Configuration, compute: Compute, world: World, training: Training) -> Record:
     share = -(-training.batch_examples // compute.ranks)  # of one process
-    at_once = min(share, compute.examples_at_once or share)
+    at_once = min(share, compute.micro_batch or share)
     size, piece = min(share, LARGEST_CALIBRATION), min(at_once, LARGEST_CALIBRATION)
     model = new_model(c).to(compute.device)
+    optimizer = make_optimizer(model, training)
     alone = replace(compute, rank=0, ranks=1)
 
     def steps(examples: int) -> Iterator[Step]:
         short = training.model_copy(update={"batch_examples": examples, "steps": 10**6})
         batches = stream(world, 0, examples, threads=compute.threads)
-        return train(model, make_optimizer(model, short), short, batches, 0, alone)
+        return train(model, optimizer, short, batches, 0, alone)
 
     with _SavedBytes() as saved:
         next(steps(piece)).gradient_norm.item()
@@ -110,16 +106,34 @@ def _stage(c: Configuration, compute: Compute, world: World, training: Training)
     return {
         "examples": training.batch_examples * training.steps,
         "operations": _stage_operations(c, world, training),
-        "memory_bytes": round(16 * parameter_count(model) + saved.total * at_once / piece),
+        "memory_bytes": _held_bytes(model, optimizer) + round(saved.total * at_once / piece),
         "seconds": min(times) * share / size * training.steps,
     }
 
 
+def _held_bytes(model: Transformer, optimizer: torch.optim.Optimizer) -> int:
+    """Bytes of weights, gradients and whatever the optimizer remembers, after a step."""
+    tensors = [*model.parameters(), *state_tensors(model, optimizer).values()]
+    tensors += [p.grad for p in model.parameters() if p.grad is not None]
+    return sum(tensor.nbytes for tensor in tensors)
+
+
 def training_operations(c: Configuration) -> float:
     """Floating-point operations of all of a configuration's training, counted and not timed."""
+    return sum(_stage_operations(c, world, training) for _, world, training in _trainings(c))
+
+
+def _trainings(c: Configuration) -> list[tuple[str, World, Training]]:
+    """Every network that is trained: its name, the distribution of its examples, and how.
+
+    The handcrafted one counts as one of the run's architecture, which may be smaller.
+    """
     names = worlds(c.graphs)
-    pretrain = _stage_operations(c, names["pretraining"], c.pretrain)
-    return pretrain + 2 * _stage_operations(c, names["finetuning"], c.finetune)
+    return [
+        (one.name, names[one.world], one.training)
+        for one in networks(c)
+        if one.training and one.world
+    ]
 
 
 def _stage_operations(c: Configuration, world: World, training: Training) -> float:
@@ -145,7 +159,7 @@ def _operations(c: Configuration, tokens: list[int]) -> float:
     return 3.0 * (per_token * sum(tokens) + rest * len(tokens) + attention)
 
 
-def _seconds_an_answer(model: Transformer, batch: Batch) -> float:
+def _seconds_per_answer(model: Transformer, batch: Batch) -> float:
     predict(model, batch.tokens[:64])
     began = time.perf_counter()
     predict(model, batch.tokens)

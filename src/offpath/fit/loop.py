@@ -69,11 +69,11 @@ def _add_gradients(
 ) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
     """Add the gradient of the mean squared error over the `examples` of all processes.
 
-    Piece by piece, so that activations of `examples_at_once` are held at a time; processes meet
+    Piece by piece, so that activations of `micro_batch` are held at a time; processes meet
     once, at the last piece. Returns the squared errors and labels of this process, packed.
     """
     count = len(batch.tokens)
-    size = compute.examples_at_once or count
+    size = compute.micro_batch or count
     errors, labels = [], []
     for start in range(0, count, size):
         packed = pack(batch.tokens[start : start + size])

@@ -1,9 +1,13 @@
-"""Optimizers, and the learning rate as a pure function of the step."""
+"""Optimizers, their state as tensors, and the learning rate as a pure function of the step.
+
+A new optimizer is a choice of `configs.Training.optimizer` and a branch of `make_optimizer`: its
+state is saved, shared and counted whatever it holds, as long as that is tensors per parameter.
+"""
 
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from offpath.configs import Training
 
@@ -18,6 +22,29 @@ def make_optimizer(model: nn.Module, training: Training) -> torch.optim.Optimize
         weight_decay=training.weight_decay,
         fused=True,
     )
+
+
+def state_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """All that an optimizer remembers, under KEY.PARAMETER; a parameter may have no state."""
+    return {
+        f"{key}.{name}": tensor
+        for name, parameter in model.named_parameters()
+        for key, tensor in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def load_state_tensors(
+    model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> None:
+    """Give an optimizer the state that `state_tensors` has returned."""
+    parameters = dict(model.named_parameters())
+    order = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    number = {parameter: i for i, parameter in enumerate(order)}
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        key, parameter = name.split(".", 1)
+        state.setdefault(number[parameters[parameter]], {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 def learning_rate(training: Training, step: int) -> float:

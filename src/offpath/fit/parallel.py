@@ -1,18 +1,20 @@
 """Training in several processes, each on its share of every batch, as one.
 
 Torch's data parallelism averages the gradients, so that all hold the same weights. The first
-process reads and writes the run folder, and tells the others what it read: they need no disk in
+process reads and writes the run folder, and sends the others what it read: they need no disk in
 common.
 """
 
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from safetensors.torch import load, save
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from offpath.compute import Compute
 from offpath.configs import InputError
+from offpath.fit.optimizer import load_state_tensors, state_tensors
 
 
 def replicated(model: nn.Module, compute: Compute) -> nn.Module:
@@ -32,13 +34,13 @@ def from_first(number: int, compute: Compute) -> int:
     """The number that the first process has."""
     if compute.ranks == 1:
         return number
-    told = torch.tensor(number, dtype=torch.int64, device=compute.device)
-    distributed.broadcast(told, src=0)
-    return int(told)
+    received = torch.tensor(number, dtype=torch.int64, device=compute.device)
+    distributed.broadcast(received, src=0)
+    return int(received)
 
 
 def check_same(what: str, text: str, compute: Compute) -> None:
-    """Refuse to go on where a process has another text than the first."""
+    """Refuse to continue where a process has another text than the first."""
     if text_from_first(text, compute) != text:
         raise InputError(
             f"process {compute.rank} was started with another {what} than process 0; give all of "
@@ -50,28 +52,29 @@ def text_from_first(text: str, compute: Compute) -> str:
     """The text that the first process has."""
     if compute.ranks == 1:
         return text
-    content = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8).to(compute.device)
-    told = torch.empty(from_first(len(content), compute), dtype=torch.uint8, device=compute.device)
-    if compute.rank == 0:
-        told = content
-    distributed.broadcast(told, src=0)
-    return bytes(told.tolist()).decode()
+    return _bytes_from_first(text.encode(), compute).decode()
 
 
 def share_optimizer_state(
     model: nn.Module, optimizer: torch.optim.Optimizer, compute: Compute
 ) -> None:
-    """Give all processes the state of the first one's Adam; the weights follow by `replicated`."""
+    """Give all processes the first one's optimizer state; the weights follow by `replicated`."""
     if compute.ranks == 1:
         return
-    for parameter in model.parameters():
-        state = optimizer.state[parameter]
-        if compute.rank:
-            state["step"] = torch.zeros((), device=parameter.device)
-            state["exp_avg"] = torch.zeros_like(parameter)
-            state["exp_avg_sq"] = torch.zeros_like(parameter)
-        for name in ("step", "exp_avg", "exp_avg_sq"):
-            distributed.broadcast(state[name], src=0)
+    tensors = {} if compute.rank else state_tensors(model, optimizer)
+    content = save({name: t.cpu().contiguous() for name, t in tensors.items()})
+    content = _bytes_from_first(content, compute)
+    if compute.rank:
+        load_state_tensors(model, optimizer, load(content))
+
+
+def _bytes_from_first(content: bytes, compute: Compute) -> bytes:
+    length = from_first(len(content), compute)
+    received = torch.empty(length, dtype=torch.uint8, device=compute.device)
+    if compute.rank == 0:
+        received.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+    distributed.broadcast(received, src=0)
+    return received.cpu().numpy().tobytes()
 
 
 def summed(tensor: Tensor, compute: Compute) -> Tensor:

@@ -5,7 +5,7 @@ positions, read out by a linear map from the question token. Nothing is computed
 what evens out similar lengths, and the last layer computes its output for the question token alone.
 """
 
-from typing import cast
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -15,145 +15,128 @@ from torch.nn.functional import linear, relu, scaled_dot_product_attention
 
 from offpath.configs import Architecture
 from offpath.data.tokens import Packed, pack
-from offpath.fit.vertex_tokens import Groups, feature_count, vertex_features
+from offpath.fit.embeddings import EdgeTokens, Groups, VertexTokens
 
 MOST_EXAMPLES, MOST_NUMBERS = 4096, 2**24  # answered, and held of one layer, at once
+Rows = Tensor | slice
+"""Which tokens a layer computes its output for: `ALL`, or where `question_rows` are."""
+ALL = slice(None)
 
 
 class Transformer(nn.Module):
     """Distances from vertex 1 to the targets asked for.
 
-    Parameters carry the names and shapes of torch's `nn.TransformerEncoder`, whose layers hold
-    them; the computation is written out here. `embedding` has `max_vertices` + 2 rows of width / 2:
-    padding, the vertices, TARGET; a token is the rows of its two entries side by side. With vertex
-    tokens it has a row of `width` for each feature, and a token is the sum of its features' rows.
+    Parameters carry the names and shapes of torch's `nn.TransformerEncoder`, and are drawn in its
+    order: a seed gives the weights that torch's own layers would have.
     """
+
+    layers: Sequence["Layer"]  # an nn.ModuleList, whose entries have a type here
 
     def __init__(self, architecture: Architecture, max_vertices: int) -> None:
         super().__init__()
         a = architecture
         self.architecture = a
         self.max_vertices = max_vertices
-        rows, size = max_vertices + 2, a.width // 2
-        if a.tokens == "vertices":
-            rows, size = feature_count(max_vertices), a.width
-        self.embedding = nn.Embedding(rows, size)
-        self.layers = nn.ModuleList(_new_layer(a) for _ in range(a.layers))
+        embedding = EdgeTokens if a.tokens == "edges" else VertexTokens
+        self.embedding = embedding(a.width, max_vertices)
+        self.add_module("layers", nn.ModuleList(Layer(a) for _ in range(a.layers)))
         self.final_norm = nn.LayerNorm(a.width) if a.final_norm else nn.Identity()
         self.readout = nn.Linear(a.width, 1)
 
     def forward(
-        self,
-        tokens: Int64[Tensor, "token 2"],
-        padding: Bool[Tensor, " token"],
-        groups: Groups,
+        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
     ) -> Float[Tensor, " example"]:
-        """One number an example, in packed order; `predict` is the same for a plain batch."""
+        """One number per example, in packed order; `predict` is the same for a plain batch."""
         x, bias, groups = self.embed(tokens, padding, groups)
-        for number, layer in enumerate(self.encoder_layers, start=1):
-            x = encoder_layer(layer, x, bias, groups, last=number == len(self.layers))
+        *others, last = self.layers
+        for layer in others:
+            x = layer(x, bias, groups, ALL)
+        x = last(x, bias, groups, question_rows(groups, x.device))
         if torch.is_autocast_enabled(x.device.type):  # bfloat16 would round a distance to 1/16
             with torch.autocast(x.device.type, enabled=False):
                 return self.readout(self.final_norm(x.float())).squeeze(1)
         return self.readout(self.final_norm(x)).squeeze(1)
 
-    @property
-    def encoder_layers(self) -> list[nn.TransformerEncoderLayer]:
-        """The layers, first to last."""
-        return [cast(nn.TransformerEncoderLayer, layer) for layer in self.layers]
-
     def embed(
         self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
     ) -> tuple[Float[Tensor, "stream_token width"], list[Tensor], Groups]:
         """The residual stream before the first layer, its attention biases and its groups."""
-        dtype = self.embedding.weight.dtype
-        if self.architecture.tokens == "vertices":
-            features, groups = vertex_features(tokens, groups, self.max_vertices)
-            none = torch.zeros(len(features), dtype=torch.bool, device=features.device)
-            x = features.to(dtype) @ self.embedding.weight
-            return x, attention_biases(none, groups, dtype), groups
-        x = self.embedding(tokens).flatten(1)  # (token, width)
-        return x, attention_biases(padding, groups, dtype), groups
+        x, padding, groups = self.embedding(tokens, padding, groups)
+        return x, attention_biases(padding, groups, self.embedding.weight.dtype), groups
+
+
+class Layer(nn.Module):
+    """Attention and a feed-forward part, each added to the residual stream."""
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        self.norm_after = a.norm == "post"
+        self.self_attn = Attention(a.width, a.heads, a.width)
+        self.linear1 = nn.Linear(a.width, a.feed_forward)
+        self.linear2 = nn.Linear(a.feed_forward, a.width)
+        if a.head_size is not None:  # drawn again, after the rest: the weights that seeds have had
+            self.self_attn = Attention(a.width, a.heads, a.heads * a.head_size)
+        self.norm1 = nn.Identity() if a.norm == "none" else nn.LayerNorm(a.width)
+        self.norm2 = nn.Identity() if a.norm == "none" else nn.LayerNorm(a.width)
+
+    def forward(
+        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
+    ) -> Float[Tensor, "rows width"]:
+        """The residual stream after the layer, at the rows asked for."""
+        if self.norm_after:
+            x = self.norm1(x[rows] + self.self_attn(x, bias, groups, rows))
+            return self.norm2(x + self.linear2(relu(self.linear1(x))))
+        x = x[rows] + self.self_attn(self.norm1(x), bias, groups, rows)
+        return x + self.linear2(relu(self.linear1(self.norm2(x))))
 
 
 class Attention(nn.Module):
-    """Parameters of attention whose heads are not width / heads large; named as torch names its."""
+    """Softmax attention within each example; `inner` is the size of all heads together."""
 
-    def __init__(self, width: int, heads: int, head_size: int) -> None:
+    def __init__(self, width: int, heads: int, inner: int) -> None:
         super().__init__()
-        self.num_heads, self.head_dim = heads, head_size
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * heads * head_size, width))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * heads * head_size))
-        self.out_proj = nn.Linear(heads * head_size, width)
+        self.heads, self.head_size = heads, inner // heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * inner, width))  # queries, keys, values
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * inner))
+        self.out_proj = nn.Linear(inner, width)
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
+    def forward(
+        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
+    ) -> Float[Tensor, "rows width"]:
+        """What the heads add to the residual stream at the rows asked for."""
+        mixed = []
+        for q, k, v, mask in self._projections(x, bias, groups, rows):
+            y = scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            mixed.append(y.transpose(1, 2).flatten(2).flatten(0, 1))  # (query, inner)
+        return self.out_proj(torch.cat(mixed))
 
-def _new_layer(a: Architecture) -> nn.TransformerEncoderLayer:
-    """An untrained layer; torch's own, but for heads of another size or without norms."""
-    layer = nn.TransformerEncoderLayer(
-        a.width,
-        a.heads if a.head_size is None else 1,
-        a.feed_forward,
-        dropout=0.0,
-        batch_first=True,
-        norm_first=a.norm != "post",
-    )
-    if a.head_size is not None:
-        layer.self_attn = cast(nn.MultiheadAttention, Attention(a.width, a.heads, a.head_size))
-    if a.norm == "none":
-        layer.norm1 = layer.norm2 = cast(nn.LayerNorm, nn.Identity())
-    return layer
+    def weights(
+        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
+    ) -> list[Float[Tensor, "_ head _ _"]]:
+        """The weights by which `forward` averages values: (example, head, query, key) per group."""
+        return [
+            torch.softmax(q @ k.mT / self.head_size**0.5 + mask, dim=-1)
+            for q, k, _, mask in self._projections(x, bias, groups, rows)
+        ]
 
-
-def encoder_layer(
-    layer: nn.TransformerEncoderLayer,
-    x: Float[Tensor, "token width"],
-    bias: list[Tensor],
-    groups: Groups,
-    *,
-    last: bool,
-) -> Float[Tensor, "rows width"]:
-    """The residual stream after one layer: of all tokens, or in the last layer of the questions."""
-    rows = question_rows(groups, x.device) if last else slice(None)
-    if layer.norm_first:
-        x = x[rows] + attention(layer, layer.norm1(x), bias, groups, rows)
-        return x + feed_forward(layer, layer.norm2(x))
-    x = layer.norm1(x[rows] + attention(layer, x, bias, groups, rows))
-    return layer.norm2(x + feed_forward(layer, x))
-
-
-def attention(
-    layer: nn.TransformerEncoderLayer,
-    x: Float[Tensor, "token width"],
-    bias: list[Tensor],
-    groups: Groups,
-    rows: Tensor | slice,
-) -> Float[Tensor, "rows width"]:
-    """What the heads of one layer add, at the chosen rows: every row, or the questions'."""
-    heads, size = layer.self_attn.num_heads, layer.self_attn.head_dim
-    weight, offset = layer.self_attn.in_proj_weight, layer.self_attn.in_proj_bias
-    inner = heads * size  # as wide as the stream, unless heads have a size of their own
-    queries = linear(x[rows], weight[:inner], offset[:inner])
-    keys_values = linear(x, weight[inner:], offset[inner:])
-    sizes = [examples * tokens for examples, tokens in groups]
-    per_group = sizes if isinstance(rows, slice) else [examples for examples, _ in groups]
-    mixed = []
-    for q, kv, mask, (examples, tokens) in zip(
-        queries.split(per_group), keys_values.split(sizes), bias, groups, strict=True
-    ):
-        q = q.view(examples, -1, heads, size).transpose(1, 2)  # (example, head, query, size)
-        k, v = kv.view(examples, tokens, 2, heads, size).permute(2, 0, 3, 1, 4)
-        y = scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        mixed.append(y.transpose(1, 2).reshape(-1, inner))
-    return layer.self_attn.out_proj(torch.cat(mixed))
-
-
-def feed_forward(
-    layer: nn.TransformerEncoderLayer, x: Float[Tensor, "rows width"]
-) -> Float[Tensor, "rows width"]:
-    """What the two linear maps with a ReLU between them add."""
-    return layer.linear2(relu(layer.linear1(x)))
+    def _projections(
+        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Queries, keys, values (example, head, token, size) and the bias of scores, per group."""
+        inner = self.heads * self.head_size
+        weight, offset = self.in_proj_weight, self.in_proj_bias
+        queries = linear(x[rows], weight[:inner], offset[:inner])
+        keys_values = linear(x, weight[inner:], offset[inner:])
+        sizes = [examples * tokens for examples, tokens in groups]
+        per_group = sizes if isinstance(rows, slice) else [examples for examples, _ in groups]
+        for q, kv, mask, (examples, tokens) in zip(
+            queries.split(per_group), keys_values.split(sizes), bias, groups, strict=True
+        ):
+            q = q.view(examples, -1, self.heads, self.head_size).transpose(1, 2)
+            k, v = kv.view(examples, tokens, 2, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
+            yield q, k, v, mask
 
 
 def attention_biases(
@@ -186,17 +169,26 @@ def to_device(packed: Packed, device: torch.device) -> tuple[Tensor, Tensor, Gro
     return tokens, padding, packed.groups
 
 
-@torch.inference_mode()
+def rectangle(
+    tokens: Int64[Tensor, "example token 2"],
+) -> tuple[Int64[Tensor, "_ 2"], Bool[Tensor, " _"], Groups]:
+    """The arguments of `Transformer.forward` for a plain batch: one group, nothing reordered."""
+    examples, length, _ = tokens.shape
+    flat = tokens.flatten(0, 1)
+    return flat, flat[:, 1] == 0, ((examples, length),)
+
+
+@torch.no_grad()  # not inference_mode: probes may be trained on what comes out
 def residual_streams(
     model: Transformer, tokens: UInt8[np.ndarray, "example token 2"]
-) -> list[Float[Tensor, "stream_token width"]]:
-    """The residual stream of all tokens before the first layer and after each, in packed order."""
-    packed = to_device(pack(tokens, groups=1), model.readout.weight.device)
-    x, bias, groups = model.embed(*packed)
+) -> list[Float[Tensor, "example stream_token width"]]:
+    """The residual stream of every token, padding too, before the first layer and after each."""
+    batch = torch.from_numpy(tokens).to(model.readout.weight.device).long()
+    x, bias, groups = model.embed(*rectangle(batch))
     streams = [x]
-    for layer in model.encoder_layers:
-        streams.append(encoder_layer(layer, streams[-1], bias, groups, last=False))
-    return streams
+    for layer in model.layers:
+        streams.append(layer(streams[-1], bias, groups, ALL))
+    return [stream.unflatten(0, (len(tokens), -1)) for stream in streams]
 
 
 @torch.inference_mode()

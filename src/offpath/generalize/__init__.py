@@ -1,1 +1,1 @@
-"""A model on a distribution it was or was not trained on: errors by stratum, with intervals."""
+"""Every network on every distribution, trained on it or not: scores by stratum, with intervals."""

@@ -1,11 +1,13 @@
 """What cheap rules score on the same examples: the least a model must beat."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from offpath.data.batches import Batch
+from offpath.networks import Colour
 
 
 def constant(batch: Batch) -> Float[np.ndarray, " example"]:
@@ -18,8 +20,16 @@ def distance_to_2(batch: Batch) -> Float[np.ndarray, " example"]:
     return batch.distance_to_2.astype(float)
 
 
-RULES: dict[str, tuple[str, Callable[[Batch], np.ndarray]]] = {
-    "constant": ("best constant", constant),
-    "distance_to_2": ("answer d(1,2)", distance_to_2),
+class Rule(NamedTuple):
+    """A cheap rule: a row of the test matrix."""
+
+    title: str
+    colour: Colour
+    answers: Callable[[Batch], Float[np.ndarray, " example"]]
+
+
+RULES = {
+    "constant": Rule("best constant", ("#94783c", "#cdb582"), constant),
+    "distance_to_2": Rule("answer d(1,2)", ("#9a4a95", "#dd9ddb"), distance_to_2),
 }
-"""Title and rule by name."""
+"""Every rule by name."""

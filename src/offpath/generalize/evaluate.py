@@ -1,6 +1,6 @@
 """Answers and truth to scores, pooled and by slice of the examples, with 95 % intervals.
 
-A slice is a part of a distribution: a stratum, a distance, targets with names unseen in
+A slice is a part of a distribution: a stratum, a distance, targets with vertex ids unseen in
 fine-tuning. A pooled score mixes strata and can mislead, so that scores are never given without
 their slices.
 
@@ -11,52 +11,55 @@ resample.
 
 from concurrent.futures import ThreadPoolExecutor
 from math import sqrt
-from typing import no_type_check
+from typing import NamedTuple, no_type_check
 
 import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from offpath.data.batches import Batch
-from offpath.data.worlds import STRATA
-from offpath.runs import Record
+from offpath.results import Scores
+from offpath.slices import STRATA
 
 LEAST_FOR_BOOTSTRAP = 30  # below, the interval holds the truth far less often than told
+SliceScores = tuple[str, str, Scores]
+"""What cuts the examples, which slice, and the scores on it."""
 Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
+
+
+class Bootstrap(NamedTuple):
+    """Resamples behind the interval of each mean squared error, and their seed."""
+
+    resamples: int
+    seed: int
+    threads: int = 1
 
 
 def evaluate(
     batch: Batch,
     answers: Float[np.ndarray, "predictor example"],
-    *,
-    tune_vertices: int,
-    resamples: int,
-    seed: int,
-    threads: int = 1,
-) -> list[list[Record]]:
-    """For each predictor, one record for each slice that has examples.
-
-    A record holds: by, slice, count, mse, mse_low and mse_high (None below 30 examples), accuracy
-    (answers that round to the true distance), accuracy_low, accuracy_high, and r2 against the best
-    constant of that very slice (None where the slice has one label only).
-    """
-    groups, members = slices(batch, tune_vertices)
+    finetune_vertices: int,
+    bootstrap: Bootstrap,
+) -> list[list[SliceScores]]:
+    """For each predictor, the scores on each slice that has examples."""
+    groups, members = slices(batch, finetune_vertices)
     group_of = groups.astype(np.int64)
     labels = batch.distance.astype(float)
     errors = np.ascontiguousarray((answers - labels).T ** 2, float)  # (example, predictor)
     right = np.rint(answers) == labels
-    sums = _bootstrap_sums(errors, group_of, resamples, seed, threads)
+    sums = _bootstrap_sums(errors, group_of, bootstrap)
     drawn_counts = sums[:, :, -1]  # (resample, group)
 
-    records: list[list[Record]] = [[] for _ in answers]
+    scores: list[list[SliceScores]] = [[] for _ in answers]
     for (by, name), groups_in in members.items():
         chosen = groups_in[group_of]
         drawn = drawn_counts[:, groups_in].sum(1)
-        for p, record in enumerate(records):
+        for p, rows in enumerate(scores):
             means = sums[:, groups_in, p].sum(1)[drawn > 0] / drawn[drawn > 0]
-            scores = _scores(labels[chosen], errors[chosen, p], right[p, chosen], means)
-            record.append({"by": by, "slice": name, **scores})
-    return records
+            rows.append(
+                (by, name, _scores(labels[chosen], errors[chosen, p], right[p, chosen], means))
+            )
+    return scores
 
 
 def _scores(
@@ -64,45 +67,45 @@ def _scores(
     errors: Float[np.ndarray, " example"],
     right: Bool[np.ndarray, " example"],
     resampled_means: Float[np.ndarray, " resample"],
-) -> Record:
+) -> Scores:
     """All scores of one predictor on one slice."""
     count, hits, mse = len(errors), int(right.sum()), float(errors.mean())
     enough = count >= LEAST_FOR_BOOTSTRAP
     low, high = np.percentile(resampled_means, [2.5, 97.5]).tolist() if enough else (None, None)
     accuracy_low, accuracy_high = wilson(hits, count)
     variance = float(labels.var())
-    return {
-        "count": count,
-        "mse": mse,
-        "mse_low": low,
-        "mse_high": high,
-        "accuracy": hits / count,
-        "accuracy_low": accuracy_low,
-        "accuracy_high": accuracy_high,
-        "r2": 1 - mse / variance if variance else None,
-    }
+    return Scores(
+        count=count,
+        mse=mse,
+        mse_low=low,
+        mse_high=high,
+        accuracy=hits / count,
+        accuracy_low=accuracy_low,
+        accuracy_high=accuracy_high,
+        r2=1 - mse / variance if variance else None,
+    )
 
 
 def slices(
-    batch: Batch, tune_vertices: int
+    batch: Batch, finetune_vertices: int
 ) -> tuple[Int64[np.ndarray, " example"], dict[tuple[str, str], Bool[np.ndarray, " group"]]]:
     """A group for each example, and for each (by, slice) which groups belong to it.
 
     Groups are the combinations of stratum, both flags, label and "larger than any graph of
     fine-tuning" that occur: every slice is a union.
     """
-    features = [batch.stratum, batch.unseen_name, batch.isolated, batch.distance]
-    features.append(batch.vertices > tune_vertices)
+    features = [batch.stratum, batch.unseen_id, batch.isolated, batch.distance]
+    features.append(batch.vertices > finetune_vertices)
     table = np.stack(features, axis=1).astype(np.int64)
     kinds, group_of = np.unique(table, axis=0, return_inverse=True)
     stratum, unseen, isolated, label, larger = kinds.T
     members = {("pooled", "all"): np.ones(len(kinds), bool)}
-    for number, name in enumerate(STRATA):
+    for number, (_, name, *_) in enumerate(STRATA):
         members["stratum", name] = stratum == number
         for flag, words in enumerate(("seen", "unseen")):
-            named = (stratum == number) & (unseen == flag)
-            members["name", f"{name}, {words}"] = named
-            members["name in larger graphs", f"{name}, {words}"] = named & (larger == 1)
+            asked = (stratum == number) & (unseen == flag)
+            members["vertex_id", f"{name}, {words}"] = asked
+            members["vertex_id_in_larger_graphs", f"{name}, {words}"] = asked & (larger == 1)
     members["isolated", "isolated"] = isolated == 1
     members["isolated", "connected"] = isolated == 0
     for distance in np.unique(label):
@@ -123,19 +126,17 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
-def _bootstrap_sums(
-    errors: np.ndarray, group_of: np.ndarray, resamples: int, seed: int, threads: int
-) -> np.ndarray:
+def _bootstrap_sums(errors: np.ndarray, group_of: np.ndarray, bootstrap: Bootstrap) -> np.ndarray:
     """Sums of errors by (resample, group, predictor); behind the predictors the drawn count."""
-    sums = np.zeros((resamples, int(group_of.max()) + 1, errors.shape[1] + 1))
+    sums = np.zeros((bootstrap.resamples, int(group_of.max()) + 1, errors.shape[1] + 1))
 
     def fill(resample: int) -> None:
-        generator = np.random.Generator(np.random.Philox(key=[seed, resample]))
+        generator = np.random.Generator(np.random.Philox(key=[bootstrap.seed, resample]))
         drawn = generator.integers(0, len(errors), size=len(errors), dtype=np.uint32)
         _add_up(errors, group_of, drawn, sums[resample])
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, range(resamples)))
+    with ThreadPoolExecutor(bootstrap.threads) as pool:
+        list(pool.map(fill, range(bootstrap.resamples)))
     return sums
 
 

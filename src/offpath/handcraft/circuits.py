@@ -1,16 +1,15 @@
 """The three circuits as checkpoints of a run, and what one of them holds layer by layer.
 
-In: a run. Out: its checkpoint `circuit`, and `results/circuit.json`, whose fields
-`docs/run-folder.md` explains. A run of a recipe gets the edge circuit, in its own architecture if
-that is large enough.
+In: a run. Out: its checkpoint `circuit`, and `results/circuit.json`. A run of a recipe gets the
+edge circuit, in its own architecture if that is large enough.
 """
 
 import networkx as nx
 import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from offpath.configs import Architecture, Circuit, Configuration, InputError
-from offpath.data.families import family_edges, oracle_distances
 from offpath.data.tokens import encode
 from offpath.fit.checkpoints import save_model
 from offpath.fit.transformer import Transformer, predict
@@ -23,8 +22,10 @@ from offpath.handcraft.edge_circuit import (
 )
 from offpath.handcraft.study_circuit import error_by_size
 from offpath.handcraft.trace import trace
+from offpath.handcraft.trial_graphs import family_edges, oracle_distances
 from offpath.handcraft.wide_circuit import wide_architecture, wide_circuit
-from offpath.runs import Record, Run, write_result
+from offpath.results import CircuitResult, Direction, DrawnGraph, write_result
+from offpath.run.folder import Run
 
 GRAPHS_TRIED = 20  # for one in which the target is far away
 
@@ -37,15 +38,23 @@ def circuit_configuration(
     if not 3 <= n <= 64:
         raise InputError(f"vertices must be 3 to 64; got {n}")
     graphs = base.graphs.model_copy(
-        update={"max_vertices": n, "tune_vertices": min(base.graphs.tune_vertices, n)}
+        update={"max_vertices": n, "finetune_vertices": min(base.graphs.finetune_vertices, n)}
     )
     shapes = {
         "wide": wide_architecture,
         "doubling": doubling_architecture,
         "edge": lambda n: smallest_that_fits(base.model, n),
     }
-    options = {"graphs": graphs, "model": shapes[circuit](n), "circuit": circuit}
-    return Configuration.model_validate(base.model_copy(update=options).model_dump())
+    finetune = base.finetune if circuit == "edge" else None  # others have vertex tokens
+    return base.model_copy(
+        update={
+            "graphs": graphs,
+            "model": shapes[circuit](n),
+            "pretrain": None,
+            "finetune": finetune,
+            "circuit": circuit,
+        }
+    )
 
 
 def make(
@@ -62,38 +71,35 @@ def make(
 
 
 def set_circuit(run: Run) -> None:
-    """Write the checkpoint `circuit` if it is not there, and what there is to tell about it."""
+    """Write the checkpoint `circuit` and its result file, if they are not there."""
     c = run.configuration
-    circuit: Circuit = c.circuit or "edge"
-    if run.checkpoint("circuit").exists() and run.result("circuit").exists():
+    if run.checkpoint("circuit").exists() and run.result(CircuitResult.file).exists():
         return
-    n = c.graphs.max_vertices
+    circuit, n = c.circuit, c.graphs.max_vertices
     model = make(circuit, n, c.model, double=circuit == "edge" and n > MOST_IN_FLOAT32)
     save_model(run, "circuit", model)
     a = model.architecture
-    own = a == c.model
-    note = "" if own else f"the circuit does not fit the run's architecture: {_larger(model, c)}"
+    note = f"the circuit does not fit the run's architecture: {_larger(model, c)}"
+    graph, tokens = _shown_graph(n)
     named = directions(a, n) if circuit == "edge" else []
-    write_result(
-        run,
-        "circuit",
-        {
-            "circuit": circuit,
-            "title": "set by hand",
-            "width": a.width,
-            "layers": a.layers,
-            "heads": a.heads,
-            "feed_forward": a.feed_forward,
-            "norm": a.norm,
-            "own_architecture": own,
-            "note": note,
-            **_shown(model, circuit, n),
-            "directions": [
-                {"index": i, "name": name, "group": group} for i, (name, group) in enumerate(named)
-            ],
-            "sizes": error_by_size() if circuit == "wide" else [],
-        },
+    result = CircuitResult(
+        circuit=circuit,
+        width=a.width,
+        layers=a.layers,
+        heads=a.heads,
+        feed_forward=a.feed_forward,
+        norm=a.norm,
+        own_architecture=a == c.model,
+        note="" if a == c.model else note,
+        graph=graph,
+        states=trace(model, circuit, tokens),
+        answer=float(predict(model, tokens)[0]),
+        directions=[
+            Direction(index=i, name=name, group=group) for i, (name, group) in enumerate(named)
+        ],
+        sizes=error_by_size() if circuit == "wide" else [],
     )
+    write_result(run, result)
 
 
 def _larger(model: Transformer, c: Configuration) -> str:
@@ -102,25 +108,21 @@ def _larger(model: Transformer, c: Configuration) -> str:
     return ", ".join(f"{k} {there[k]} instead of {here[k]}" for k in here if here[k] != there[k])
 
 
-def _shown(model: Transformer, circuit: Circuit, max_vertices: int) -> Record:
-    """One graph with a long path, where each vertex lies in a drawing, and the states on it."""
+def _shown_graph(max_vertices: int) -> tuple[DrawnGraph, UInt8[np.ndarray, "1 token 2"]]:
+    """One graph with a long path and where each vertex lies in a drawing; its farthest question."""
     n = max_vertices
     graphs = [family_edges("cycle with a tail", n, seed) for seed in range(GRAPHS_TRIED)]
     edges = max(graphs, key=lambda edges: max(oracle_distances(edges, 1, n, n)))
     hops = oracle_distances(edges, 1, n, n)
     target = 1 + max(range(1, n), key=lambda i: hops[i])
-    tokens = encode(edges, target, n)
     drawn = nx.kamada_kawai_layout(nx.Graph(edges))
     places = np.array([drawn[vertex] for vertex in range(1, n + 1)])
     places = (places - places.min(0)) / np.maximum(np.ptp(places, axis=0), 1e-9)
-    return {
-        "graph": {
-            "vertices": n,
-            "edges": [list(edge) for edge in sorted(edges)],
-            "target": target,
-            "distance": hops[target - 1],
-            "positions": places.round(3).tolist(),
-        },
-        "states": trace(model, circuit, tokens),
-        "answer": float(predict(model, tokens)[0]),
-    }
+    graph = DrawnGraph(
+        vertices=n,
+        edges=sorted(edges),
+        target=target,
+        distance=hops[target - 1],
+        positions=[(x, y) for x, y in places.round(3).tolist()],
+    )
+    return graph, encode(edges, target, n)

@@ -23,11 +23,10 @@ Reachability by repeated squaring in logarithmic depth is Sanford, Fatemi et al.
 from math import ceil, log, log2, sqrt
 
 import torch
-from torch import nn
 
 from offpath.configs import Architecture
-from offpath.fit.transformer import Transformer
-from offpath.fit.vertex_tokens import feature_slices
+from offpath.fit.embeddings import feature_slices
+from offpath.fit.transformer import Layer, Transformer
 from offpath.handcraft.units import HiddenUnits, blank
 
 
@@ -76,10 +75,10 @@ def doubling_circuit(max_vertices: int, dtype: torch.dtype = torch.float32) -> T
     model = blank(doubling_architecture(n), n, dtype)
     with torch.no_grad():
         _embed(model, n)
-        for k, layer in enumerate(model.encoder_layers[:powers], start=1):
+        for k, layer in enumerate(model.layers[:powers], start=1):
             _attend(layer, n, looks=f"power {k - 1}", takes=f"power {k - 1}", asks="asked")
             _square(layer, n, k)
-        for k, layer in zip(reversed(range(powers)), model.encoder_layers[powers:], strict=True):
+        for k, layer in zip(reversed(range(powers)), model.layers[powers:], strict=True):
             _attend(layer, n, looks="front", takes=f"power {k}", asks=f"near {k}")
             _advance(layer, n, k)
         model.readout.weight[0, blocks(n)["hops"].start] = 1
@@ -111,7 +110,7 @@ def _embed(model: Transformer, n: int) -> None:
     table[feature["asked"], block["asked"]] = 1
 
 
-def _attend(layer: nn.TransformerEncoderLayer, n: int, looks: str, takes: str, asks: str) -> None:
+def _attend(layer: Layer, n: int, looks: str, takes: str, asks: str) -> None:
     """Look evenly at the vertices of the set `looks`; average their rows `takes` and bits `asks`.
 
     The answer has no name, so that nobody looks at it.
@@ -126,7 +125,7 @@ def _attend(layer: nn.TransformerEncoderLayer, n: int, looks: str, takes: str, a
     layer.self_attn.out_proj.weight[block["hit"], n] = 1
 
 
-def _square(layer: nn.TransformerEncoderLayer, n: int, k: int) -> None:
+def _square(layer: Layer, n: int, k: int) -> None:
     """Averages, 0 or at least 1 / n, to the bits of R(k) and T(k-1)."""
     units, block = HiddenUnits(layer), blocks(n)
     seen, hit = block["seen"].start, block["hit"].start
@@ -138,7 +137,7 @@ def _square(layer: nn.TransformerEncoderLayer, n: int, k: int) -> None:
     units.bit(block[f"near {k - 1}"].start, {hit: 1.5 * n}, 0.0, 1.0)
 
 
-def _advance(layer: nn.TransformerEncoderLayer, n: int, k: int) -> None:
+def _advance(layer: Layer, n: int, k: int) -> None:
     """S becomes what was seen, and h grows by 2^k, unless the target was hit.
 
     The average `hit` is 0 or at least 1 / n; a factor of 3 n^2 then shuts off a unit that is driven

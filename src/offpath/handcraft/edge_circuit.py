@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from offpath.configs import Architecture, InputError
-from offpath.fit.transformer import Transformer
+from offpath.fit.transformer import Layer, Transformer
 from offpath.handcraft.units import HiddenUnits, blank
 
 # Directions of a half beside the N names, by their place behind them. The embedding has one row a
@@ -180,14 +180,13 @@ class _Builder:
     def build(self) -> None:
         """Set every weight that is not 0."""
         self._embed()
-        for number, layer in enumerate(self.model.encoder_layers, start=1):
+        for number, layer in enumerate(self.model.layers, start=1):
             if number <= self.search_layers:
                 self._attend(layer)
                 self._restore(layer, number)
-            for norm in (layer.norm1, layer.norm2):
-                norm.weight.fill_(self.gain)
-        if isinstance(self.model.final_norm, nn.LayerNorm):
-            self.model.final_norm.weight.fill_(self.gain)
+        for module in self.model.modules():
+            if isinstance(module, nn.LayerNorm):
+                module.weight.fill_(self.gain)
         # d = N - #{k = 1..N-1: d <= k}, also where there is no path.
         self.model.readout.weight[0, self.half + self.n + COUNT] = -1 / self.count_scale
         self.model.readout.bias.fill_(self.n)
@@ -203,7 +202,7 @@ class _Builder:
         # A zero sum in each half, here and after every write, lets the norm subtract no mean.
         table[:, n + BALANCE] = -table.sum(1)
 
-    def _attend(self, layer: nn.TransformerEncoderLayer) -> None:
+    def _attend(self, layer: Layer) -> None:
         """Head 1 matches the first end of a token, head 2 the second, with both ends of others.
 
         A token so averages, over all tokens that touch its end, itself among them, what their ends
@@ -232,7 +231,7 @@ class _Builder:
             out[first + n + met, size + i] = 1
         self._balance(out)
 
-    def _restore(self, layer: nn.TransformerEncoderLayer, number: int) -> None:
+    def _restore(self, layer: Layer, number: int) -> None:
         """Averages back to bits, and from them what the ends of the token have met.
 
         bit(x) = 1 - relu(5/4 - y) + relu(1/4 - y), y = 3/2 x / least, is 0 for x <= least / 6 and 1

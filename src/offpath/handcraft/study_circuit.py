@@ -1,6 +1,6 @@
-"""The study's own circuit with its own constants, to be compared with the one that scales.
+"""The circuit of WWZ24 with its own constants, to be compared with the one that scales.
 
-In: adjacency. Out: distances from vertex 1 to vertex 2, as the study's formulas give them (Wang,
+In: adjacency. Out: distances from vertex 1 to vertex 2, as the formulas of WWZ24 give them (Wang,
 Westover, Zhao 2024, appendix). Head w adds w's neighbours to whatever reaches w, each
 with weight 1 / (number of w's neighbours), and a sigmoid pushes them towards 1: constants that do
 not depend on n, so that errors grow with it.
@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from offpath.data.families import family_edges, oracle_distances
 from offpath.data.tokens import encode
 from offpath.fit.transformer import predict
+from offpath.handcraft.trial_graphs import family_edges, oracle_distances
 from offpath.handcraft.wide_circuit import wide_circuit
-from offpath.runs import Record
+from offpath.results import SizeError
 
 LOOK, SINK, WAIT, STEEP = 30.0, 12.0, 7.0, 5.0
 """Scores of a neighbour of what was reached, of the answer token, of the answer for itself; slope
@@ -25,9 +25,7 @@ of the sigmoid."""
 
 
 @torch.no_grad()
-def study_circuit(
-    adjacency: Bool[Tensor, "graph vertex vertex"],
-) -> Float[Tensor, " graph"]:
+def study_circuit(adjacency: Bool[Tensor, "graph vertex vertex"]) -> Float[Tensor, " graph"]:
     """Its answers, n + 1 meaning no path; `adjacency` is symmetric, without loops."""
     graphs, n, _ = adjacency.shape
     edges = adjacency.double()
@@ -51,13 +49,13 @@ def study_circuit(
     return 1 + n - found
 
 
-def error_by_size(sizes: Sequence[int] = range(3, 17), graphs: int = 300) -> list[Record]:
-    """Errors of the wide circuit and of the study's on random graphs of each size, target 2.
+def error_by_size(sizes: Sequence[int] = range(3, 17), graphs: int = 300) -> list[SizeError]:
+    """Errors of the wide circuit and of that of WWZ24 on random graphs of each size, target 2.
 
-    A record holds: vertices, constants, mse, largest_error, right. The study's formulas are
-    evaluated in float64, so that none of their error is rounding; the circuit is float32.
+    The formulas of WWZ24 are evaluated in float64, so that none of their error is rounding; the
+    circuit is float32.
     """
-    records = []
+    rows = []
     for n in sizes:
         drawn = [family_edges("random pairs", n, seed) for seed in range(graphs)]
         labels = np.array([oracle_distances(edges, 1, n, n)[1] for edges in drawn])
@@ -67,19 +65,19 @@ def error_by_size(sizes: Sequence[int] = range(3, 17), graphs: int = 300) -> lis
             a, b = (np.array(edges).reshape(-1, 2) - 1).T
             adjacency[i, a, b] = adjacency[i, b, a] = True
         theirs = study_circuit(adjacency).numpy()
-        no_path = np.where(labels == n, n + 1, labels)  # the study's label
+        no_path = np.where(labels == n, n + 1, labels)  # the label of WWZ24
         ours = predict(wide_circuit(n), tokens)
-        for constants, errors in (
-            ("of n and tolerance", ours - labels),
-            ("the study's", theirs - no_path),
-        ):
-            records.append(
-                {
-                    "vertices": n,
-                    "constants": constants,
-                    "mse": float((errors**2).mean()),
-                    "largest_error": float(np.abs(errors).max()),
-                    "right": float((np.abs(errors) < 0.5).mean()),
-                }
+        rows += [
+            SizeError(
+                vertices=n,
+                constants=constants,
+                mse=float((errors**2).mean()),
+                largest_error=float(np.abs(errors).max()),
+                accuracy=float((np.abs(errors) < 0.5).mean()),
             )
-    return records
+            for constants, errors in (
+                ("of n and tolerance", ours - labels),
+                ("WWZ24's", theirs - no_path),
+            )
+        ]
+    return rows

@@ -5,10 +5,9 @@ terms of what stood in others before.
 """
 
 import torch
-from torch import nn
 
 from offpath.configs import Architecture
-from offpath.fit.transformer import Transformer
+from offpath.fit.transformer import Layer, Transformer
 
 
 def blank(architecture: Architecture, max_vertices: int, dtype: torch.dtype) -> Transformer:
@@ -25,7 +24,7 @@ def blank(architecture: Architecture, max_vertices: int, dtype: torch.dtype) -> 
 class HiddenUnits:
     """The hidden units of one layer's feed-forward part, taken one after the other."""
 
-    def __init__(self, layer: nn.TransformerEncoderLayer) -> None:
+    def __init__(self, layer: Layer) -> None:
         self.layer, self.taken = layer, 0
 
     def add(self, reads: dict[int, float], bias: float, to: int, weight: float) -> None:

@@ -15,11 +15,11 @@ from jaxtyping import Float, Int64, UInt8
 
 from offpath.compute import Compute
 from offpath.configs import Architecture, Circuit, InputError
-from offpath.data.families import FAMILIES, Edges, family_edges, oracle_distances
 from offpath.fit.transformer import Transformer, predict
 from offpath.generalize.evaluate import wilson
 from offpath.handcraft.circuits import make
-from offpath.runs import Record
+from offpath.handcraft.trial_graphs import FAMILIES, Edges, family_edges, oracle_distances
+from offpath.run.files import Record
 
 ALL_GRAPHS = 6  # vertices of the graphs of which every one is tried: 2^15
 DELETION_QUESTIONS = 1500  # of the small graphs, and as many of the families

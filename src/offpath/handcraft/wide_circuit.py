@@ -15,11 +15,10 @@ n and the tolerance, where fixed constants fail as n grows.
 from math import log, sqrt
 
 import torch
-from torch import nn
 
 from offpath.configs import Architecture
-from offpath.fit.transformer import Transformer
-from offpath.fit.vertex_tokens import feature_slices
+from offpath.fit.embeddings import feature_slices
+from offpath.fit.transformer import Layer, Transformer
 from offpath.handcraft.units import HiddenUnits, blank
 
 
@@ -63,7 +62,7 @@ def wide_circuit(
     s = sharpness(max_vertices, tolerance)
     with torch.no_grad():
         _embed(model, max_vertices)
-        for number, layer in enumerate(model.encoder_layers, start=1):
+        for number, layer in enumerate(model.layers, start=1):
             _attend(layer, max_vertices, number, s)
             _restore(layer, max_vertices)
         # d = n - the slots 1..n-1 that are 1: slot n could say nothing new, for no distance is n,
@@ -95,7 +94,7 @@ def _embed(model: Transformer, n: int) -> None:
     table[feature["asking"], block["out"].stop - 1] = 1
 
 
-def _attend(layer: nn.TransformerEncoderLayer, n: int, number: int, s: float) -> None:
+def _attend(layer: Layer, n: int, number: int, s: float) -> None:
     """n heads that let reach grow, and one by which the answer looks at the source."""
     block = blocks(n)
     attention = layer.self_attn
@@ -130,7 +129,7 @@ def _attend(layer: nn.TransformerEncoderLayer, n: int, number: int, s: float) ->
     out[block["out"].start + number - 1, n, 0] = 1
 
 
-def _restore(layer: nn.TransformerEncoderLayer, n: int) -> None:
+def _restore(layer: Layer, n: int) -> None:
     """Raw reach, at least 1 less a leak or at most n leaks, back to exactly 1 and 0."""
     units = HiddenUnits(layer)
     start = blocks(n)["reach"].start

@@ -1,0 +1,91 @@
+"""Pre-training and fine-tuning: every network of a run that is trained, in order."""
+
+from collections.abc import Iterator
+
+import torch
+
+from offpath.compute import Compute
+from offpath.configs import InputError, Training
+from offpath.fit.checkpoints import load_model, new_model, save_model
+from offpath.fit.stage import train_network
+from offpath.networks import networks
+from offpath.run.files import Record
+from offpath.run.folder import Run, holds_run
+from offpath.run.metrics import append_metrics, flush_metrics, read_metrics
+
+FIRST_SNAPSHOT, SNAPSHOTS = 10, 15
+
+
+@holds_run
+def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
+    """Make the checkpoints `untrained` and `pretrained`, yielding each line of metrics.
+
+    The weights along the way are kept too, as `pretrained-stepK`.
+    """
+    c = run.configuration
+    if c.pretrain is None:
+        return
+    if compute.rank == 0:
+        _check_imported(run)
+        if not run.checkpoint("untrained").exists():
+            save_model(run, "untrained", new_model(c))
+    for network in networks(c):
+        if network.made_by == "pretrain":
+            yield from train_network(run, compute, network, snapshot_steps(c.pretrain.steps))
+
+
+@holds_run
+def finetune(run: Run, compute: Compute) -> Iterator[Record]:
+    """Make every checkpoint that fine-tuning ends in, yielding each line of metrics."""
+    for network in networks(run.configuration):
+        if network.made_by == "finetune":
+            yield from train_network(run, compute, network)
+
+
+def finetuned_otherwise(run: Run, training: Training) -> Run:
+    """The run that differs in fine-tuning alone, in a folder beside that of `run`.
+
+    That is the very run, if it is configured so. The folder is not made here.
+    """
+    configuration = run.configuration.model_copy(update={"finetune": training})
+    if configuration == run.configuration:
+        return run
+    return Run(run.folder.resolve().parent / configuration.run_name, configuration)
+
+
+def copy_pretraining(run: Run, other: Run) -> None:
+    """Give another run, which is held, all that pre-training made of `run`, unless it has it."""
+    if other.checkpoint("pretrained").exists():
+        return
+    other.metrics.unlink(missing_ok=True)
+    for line in read_metrics(run):
+        if line["network"] == "pretrained":
+            append_metrics(other, line)
+    if other.metrics.exists():  # imported weights have none
+        flush_metrics(other)
+    names = sorted(path.stem for path in run.folder.glob("checkpoints/pretrained-step*"))
+    for name in (*names, "untrained", "pretrained"):  # the last says that all is there
+        save_model(other, name, load_model(run, name, torch.device("cpu")))
+
+
+def snapshot_steps(steps: int) -> list[int]:
+    """Steps evenly spaced on a logarithmic axis, from 10 to before the last.
+
+    >>> snapshot_steps(3000)
+    [10, 15, 21, 31, 46, 67, 98, 143, 209, 306, 448, 655, 959, 1402, 2051]
+    """
+    if steps <= FIRST_SNAPSHOT:
+        return []
+    ratio = (steps / FIRST_SNAPSHOT) ** (1 / SNAPSHOTS)
+    return sorted({round(FIRST_SNAPSHOT * ratio**i) for i in range(SNAPSHOTS)} - {steps})
+
+
+def _check_imported(run: Run) -> None:
+    """Refuse to train what a run calls imported."""
+    c = run.configuration
+    if c.imported and not run.checkpoint("pretrained").exists():
+        raise InputError(
+            f"the pre-trained weights of {run.folder} were imported ({c.imported[:12]}) and are "
+            f"not there: nothing is trained in their place; give `offpath import WEIGHTS --recipe "
+            f"{c.recipe} --seed {c.seed}` again"
+        )

@@ -1,0 +1,1 @@
+"""What trained and handcrafted weights hold, and how the loss looks around them."""

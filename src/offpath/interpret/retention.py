@@ -1,0 +1,98 @@
+"""Does a network that starts at the exact solution keep it, when fine-tuning shows only a part?
+
+In: a run with the checkpoint `circuit`. Out: scores along its fine-tuning, which trains on shortest
+paths of small graphs alone, where the circuit makes no error to begin with.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from offpath.compute import Compute
+from offpath.configs import Configuration
+from offpath.data.batches import Batch, frozen, stream
+from offpath.data.worlds import world, worlds
+from offpath.fit.checkpoints import load_model
+from offpath.fit.loop import train
+from offpath.fit.optimizer import make_optimizer
+from offpath.fit.transformer import Transformer, predict
+from offpath.generalize.matrix import measure_cells
+from offpath.interpret.options import Robustness
+from offpath.networks import Network, network
+from offpath.results import Retention, StepCell
+from offpath.run.folder import Run
+from offpath.slices import ANY_TARGET
+
+POINTS = (1, 3, 10, 30, 100, 300)
+"""Steps after which the scores are measured; 0 and the last one too."""
+LARGEST_ANSWER = 1e12  # stands for an answer that is not finite
+SLICED_BY = ("pooled", "stratum", "vertex_id", "label")
+
+
+def interventions(c: Configuration, options: Robustness) -> list[Network]:
+    """The circuit, fine-tuned: at the recipe's learning rate, at others, and on another world.
+
+    The last is the control: at the recipe's rate on the pre-training distribution, where the
+    circuit makes no error either. How much is lost because only a part of the world is shown, and
+    how much because Adam moves at all? Empty without fine-tuning, and for circuits over vertex
+    tokens, which nothing trains.
+    """
+    own = network(c, "circuit-finetuned")
+    if own is None or c.finetune is None or c.circuit != "edge":
+        return []
+    rates = dict.fromkeys((c.finetune.learning_rate, *options.retention_rates))
+    trainings = [c.finetune.model_copy(update={"learning_rate": rate}) for rate in rates]
+    return [*(own._replace(training=t) for t in trainings), own._replace(world="pretraining")]
+
+
+def measure_retention(run: Run, compute: Compute, options: Robustness) -> Iterator[Retention]:
+    """One record for each intervention; the first is measured on every distribution at its end."""
+    for number, intervention in enumerate(interventions(run.configuration, options)):
+        yield _retention(run, compute, intervention, at_end_on_all=number == 0)
+
+
+def _retention(run: Run, compute: Compute, one: Network, *, at_end_on_all: bool) -> Retention:
+    c, e, training = run.configuration, run.configuration.evaluate, one.training
+    assert one.world is not None, "training needs a distribution"
+    assert training is not None, "a network without training is not trained"
+    model = load_model(run, "circuit", compute.device)
+    steps = sorted({0, *(p for p in POINTS if p < training.steps), training.steps})
+    batches = stream(
+        world(one.world, c.graphs), c.seed, training.batch_examples, threads=compute.threads
+    )
+    names = worlds(c.graphs) if at_end_on_all else [ANY_TARGET]
+    sets = {n: frozen(world(n, c.graphs), e.seed, e.examples, compute.threads)[0] for n in names}
+    along = {ANY_TARGET: sets[ANY_TARGET]}
+    cells, losses = _cells(run, compute, model, 0, along), []
+    for step in train(model, make_optimizer(model, training), training, batches):
+        if step.step in steps:
+            losses.append(
+                (step.step, bounded(step.squared_errors.mean().item(), LARGEST_ANSWER**2))
+            )
+            last = step.step == training.steps
+            cells += _cells(run, compute, model, step.step, sets if last else along)
+    return Retention(rate=training.learning_rate, finetuned_on=one.world, world=ANY_TARGET,
+                     steps=steps, cells=cells, losses=losses)  # fmt: skip
+
+
+def _cells(
+    run: Run, compute: Compute, model: Transformer, step: int, sets: dict[str, Batch]
+) -> list[StepCell]:
+    """Cells as those of the test matrix, with the step."""
+    c, rows = run.configuration, []
+    for name, batch in sets.items():
+        answers = np.nan_to_num(predict(model, batch.tokens).astype(float), nan=LARGEST_ANSWER)
+        circuit = {"circuit": answers.clip(-LARGEST_ANSWER, LARGEST_ANSWER)}
+        cells = measure_cells(circuit, batch, world(name, c.graphs), c, compute)
+        rows += [StepCell(step=step, **dict(cell)) for cell in cells if cell.by in SLICED_BY]
+    return rows
+
+
+def bounded(value: float, largest: float) -> float:
+    """The value; the largest stands for one that is not finite or still larger.
+
+    >>> bounded(math.nan, 1e12)
+    1000000000000.0
+    """
+    return largest if math.isnan(value) else min(value, largest)

@@ -1,0 +1,228 @@
+"""How robust the exact solution is: perturb, measure, retrain, measure.
+
+In: a run with a handcrafted network, and perhaps trained ones. Out: `results/robustness.json`: one
+matrix replaced by noise, as WWZ24 do; noise of every size on all weights; linear interpolation to
+the trained networks; and what fine-tuning leaves of an exact solution (`retention.py`). Every part
+is written once it is measured, and a run that was stopped resumes with the next.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from itertools import product
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from offpath import results
+from offpath.compute import Compute
+from offpath.configs import Training
+from offpath.data.batches import Batch, frozen, stream
+from offpath.data.worlds import World, world
+from offpath.fit.checkpoints import load_model
+from offpath.fit.loop import train
+from offpath.fit.optimizer import make_optimizer
+from offpath.fit.transformer import Transformer, predict
+from offpath.generalize.evaluate import wilson
+from offpath.interpret.interpolation import align, interpolate
+from offpath.interpret.options import Robustness, check_same
+from offpath.interpret.retention import bounded, interventions, measure_retention
+from offpath.networks import Network, networks
+from offpath.recipes import recipe
+from offpath.run.files import Record
+from offpath.run.folder import Run, holds_run
+
+BOUNDS = (1e-3, 1e-1)
+"""A network has recovered if its loss is below."""
+CURVE_POINTS = 20
+SHARES = np.linspace(0, 1, 21).tolist()
+"""Points of a linear interpolation, as shares of the way."""
+LARGEST_LOSS = 1e30  # stands for a loss that is not finite
+RELATIVE_TO: tuple[Literal["weight", "tensor"], ...] = ("weight", "tensor")
+
+
+class Setting(NamedTuple):
+    """What all measurements of a run have in common."""
+
+    run: Run
+    compute: Compute
+    options: Robustness
+    world: World
+    batch: Batch
+    """The frozen examples on which losses are measured."""
+    circuit: Transformer
+
+
+@holds_run
+def measure_robustness(run: Run, compute: Compute, options: Robustness) -> Iterator[Record]:
+    """Measure every part that is not there yet, and yield a record after each network."""
+    c = run.configuration
+    where = world("pretraining", c.graphs)
+    batch, _ = frozen(where, c.evaluate.seed, options.examples, compute.threads)
+    circuit = load_model(run, "circuit", compute.device)
+    setting = Setting(run, compute, options, where, batch, circuit)
+    ends = _ends(run, circuit)
+    counts_and_rows = {
+        "perturbed": (options.choices * len(options.rates), _perturb(setting)),
+        "graded": (2 * len(options.noises) * options.draws, _add_noise(setting)),
+        "interpolations": (2 * len(ends), _interpolate(setting, ends)),
+        "retention": (len(interventions(c, options)), measure_retention(run, compute, options)),
+    }
+    result = _result(setting, ends)
+    for part, (count, rows) in counts_and_rows.items():
+        if getattr(result, part):
+            continue
+        measured = []
+        for row in rows:
+            measured.append(row)
+            yield {"stage": "robustness", "part": part, "step": len(measured), "of": count}
+        result = result.model_copy(update={part: measured})
+        recovered = _recovered(result.perturbed, options)
+        results.write_result(run, result.model_copy(update={"recovered": recovered}))
+
+
+def loss(model: Transformer, batch: Batch) -> float:
+    """Mean squared error; a very large number stands for one that is not finite."""
+    errors = (predict(model, batch.tokens).astype(float) - batch.distance) ** 2
+    return bounded(float(errors.mean()), LARGEST_LOSS)
+
+
+def _result(setting: Setting, ends: list[Network]) -> results.Robustness:
+    """The parts that are there already, if they were measured with the same options."""
+    run, options = setting.run, setting.options.model_dump(mode="json")
+    path = run.result(results.Robustness.file)
+    if not path.exists():
+        exact = loss(setting.circuit, setting.batch)
+        return results.Robustness(options=options, world=setting.world.name, exact_loss=exact)
+    result = results.read_result(run, results.Robustness)
+    check_same(path, result.options, options)
+    if {row.to for row in result.interpolations} != {end.name for end in ends}:  # trained since
+        return result.model_copy(update={"interpolations": []})
+    return result
+
+
+def _perturb(setting: Setting) -> Iterator[results.Perturbed]:
+    """One matrix, chosen at random, replaced by standard normal noise; retrained at each rate."""
+    circuit, options = setting.circuit, setting.options
+    names = list(matrices(circuit))
+    for choice in range(options.choices):
+        generator = torch.Generator().manual_seed(2**20 * (options.seed + 1) + choice)
+        name = names[int(torch.randint(len(names), (), generator=generator))]
+        noisy = deepcopy(circuit)
+        matrix = matrices(noisy)[name]
+        matrix.copy_(torch.randn(matrix.shape, generator=generator, dtype=matrix.dtype))
+        before = loss(noisy, setting.batch)
+        for rate in options.rates:
+            curve = _retrain(setting, deepcopy(noisy), rate, choice)
+            yield results.Perturbed(
+                choice=choice, matrix=name, rate=rate, loss_perturbed=before,
+                loss_after=curve[-1][1], curve=[(0, before), *curve]
+            )  # fmt: skip
+
+
+def matrices(model: Transformer) -> dict[str, Tensor]:
+    """Views of all weight matrices by name; attention's maps apart, by head.
+
+    Matrices that are 0 throughout are left out: those of layers that a circuit does not use.
+    """
+    views = {"embedding": model.embedding.weight.data}
+    for number, layer in enumerate(model.layers, start=1):
+        attention = layer.self_attn
+        maps = attention.in_proj_weight.data.chunk(3)
+        for kind, heads in zip(("query", "key", "value"), maps, strict=True):
+            for head, rows in enumerate(heads.chunk(attention.heads), start=1):
+                views[f"layer {number}, head {head}, {kind}"] = rows
+        views[f"layer {number}, heads' output"] = attention.out_proj.weight.data
+        views[f"layer {number}, hidden units"] = layer.linear1.weight.data
+        views[f"layer {number}, feed-forward output"] = layer.linear2.weight.data
+    views["read-out"] = model.readout.weight.data
+    return {name: matrix for name, matrix in views.items() if matrix.any()}
+
+
+@torch.no_grad()
+def _with_noise(model: Transformer, relative_to: str, noise: float, seed: int) -> Transformer:
+    generator = torch.Generator().manual_seed(seed)
+    model = deepcopy(model)
+    for p in model.parameters():
+        scale = p.abs() if relative_to == "weight" else p.square().mean().sqrt()
+        p += noise * scale * torch.randn(p.shape, generator=generator).to(p)
+    return model
+
+
+def _add_noise(setting: Setting) -> Iterator[results.Graded]:
+    """Noise of every size on all weights, relative to each weight or to its whole tensor."""
+    options = setting.options
+    for relative_to, noise, draw in product(RELATIVE_TO, options.noises, range(options.draws)):
+        seed = 2**30 * (options.seed + 1) + draw
+        noisy = _with_noise(setting.circuit, relative_to, noise, seed)
+        before = loss(noisy, setting.batch)
+        after = _retrain(setting, noisy, options.noise_rate, draw)[-1][1]
+        yield results.Graded(
+            relative_to=relative_to, noise=noise, draw=draw, rate=options.noise_rate,
+            loss_perturbed=before, loss_after=after
+        )  # fmt: skip
+
+
+def _retrain(
+    setting: Setting, model: Transformer, rate: float, number: int
+) -> list[tuple[int, float]]:
+    """Steps, ever farther apart, and the losses on the frozen examples while a network retrains."""
+    c, options = setting.run.configuration, setting.options
+    base = c.pretrain or recipe(c.recipe).pretrain
+    assert base is not None, "every recipe pre-trains"
+    training = retraining(base, rate, options)
+    seed = 1 + options.seed + number  # examples of its own, not those of training
+    batches = stream(setting.world, seed, options.batch_examples, threads=1)
+    ratio = options.steps ** (1 / max(1, CURVE_POINTS - 1))
+    points = {max(1, round(ratio**i)) for i in range(CURVE_POINTS)} | {options.steps}
+    return [
+        (step.step, loss(model, setting.batch))
+        for step in train(model, make_optimizer(model, training), training, batches)
+        if step.step in points
+    ]
+
+
+def retraining(base: Training, rate: float, options: Robustness) -> Training:
+    """Adam at a constant rate, without decay or clipping, as in WWZ24."""
+    constant = {"warmup_steps": 0, "decay_from": 1.0, "final_share": 1.0, "learning_rate": rate}
+    amount = {"batch_examples": options.batch_examples, "steps": options.steps}
+    plain = {"optimizer": "adam", "weight_decay": 0.0, "clip_norm": None}
+    return base.model_copy(update={**constant, **amount, **plain})
+
+
+def _recovered(rows: list[results.Perturbed], options: Robustness) -> list[results.Recovered]:
+    """For each rate and bound the share of networks below it after retraining."""
+    shares = []
+    for rate, bound in product(options.rates, BOUNDS):
+        after = [row.loss_after for row in rows if row.rate == rate]
+        hits, count = sum(value < bound for value in after), len(after)
+        low, high = wilson(hits, count)
+        shares.append(results.Recovered(rate=rate, count=count, below=bound, share=hits / count,
+                                        low=low, high=high))  # fmt: skip
+    return shares
+
+
+def _ends(run: Run, circuit: Transformer) -> list[Network]:
+    """The trained networks that interpolation leads to: pre-trained, and what started from that.
+
+    None where the circuit has another architecture.
+    """
+    c = run.configuration
+    if circuit.architecture != c.model:
+        return []
+    trained = [n for n in networks(c) if "pretrained" in (n.name, n.starts_from)]
+    return [n for n in trained if run.checkpoint(n.name).exists()]
+
+
+def _interpolate(setting: Setting, ends: list[Network]) -> Iterator[results.Interpolation]:
+    """Losses between the circuit and each trained network, as it is and after alignment."""
+    for network in ends:
+        trained = load_model(setting.run, network.name, setting.compute.device)
+        for aligned in (False, True):
+            end = align(setting.circuit, trained) if aligned else trained
+            models = (interpolate(setting.circuit, end, share) for share in SHARES)
+            points = [(s, loss(m, setting.batch)) for s, m in zip(SHARES, models, strict=True)]
+            yield results.Interpolation(
+                to=network.name, title=network.title, aligned=aligned, points=points
+            )

@@ -1,0 +1,1 @@
+"""A run folder: its files, metrics and provenance. No torch in here."""
