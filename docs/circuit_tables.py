@@ -149,8 +149,9 @@ def retention_sentence() -> str:
     places = (SPLIT_STRATA[1], OFF_PATH[0], OFF_PATH[2])
     once, slower = ([_left(row, where) for where in places] for row in (first, gentle))
     return (
-        f"After the same fine-tuning as the trained network, the accuracy of `edge` is {once[0]} on "
-        f"the path (seen vertex ids), {once[1]} off the path and {once[2]} where there is no path; "
+        "After the same fine-tuning as the trained network, the accuracy of `edge` is "
+        f"{once[0]} on the path (seen vertex ids), {once[1]} off the path and {once[2]} where "
+        "there is no path; "
         f"with a hundredth of the learning rate it is {slower[0]}, {slower[1]} and {slower[2]} "
         "(one seed)."
     )

@@ -37,8 +37,8 @@ def answer() -> str:
     seen, unseen, off_path = cells["finetuned"]
     larger = _range(_cells("finetuned", SLICES["on path, seen, larger graphs"]))
     return (
-        f"1. On the trained path the skill holds for vertex ids that fine-tuning asked for: accuracy "
-        f"**{seen}**; in graphs larger than those in fine-tuning {larger}.\n"
+        "1. On the trained path the skill holds for vertex ids that fine-tuning asked for: "
+        f"accuracy **{seen}**; in graphs larger than those in fine-tuning {larger}.\n"
         f"2. For vertex ids that fine-tuning never asked for, it holds in part: **{unseen}**. The "
         f"same fine-tuning without pre-training gives {cells['scratch'][0]} and "
         f"{cells['scratch'][1]}.\n"

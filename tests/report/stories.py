@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from offpath.configs import Configuration
 from offpath.generalize.study import MIXTURE, PUBLISHED, SOURCE
 from offpath.recipes import smoke
-from offpath.report.parts import Figure, Section, Story
+from offpath.report.parts import Figure, Section, Spec, Story
 from offpath.results import (
     Cell,
     EvaluationSet,
@@ -54,10 +54,9 @@ def figure(section: Section, title: str) -> Figure:
     return next(one for one in section.figures if one.title == title)
 
 
-def rows(chart: Any) -> list[dict[str, Any]]:
+def rows(chart: Spec) -> list[dict[str, Any]]:
     """Every row that a chart draws, once, in any of its layers."""
-    drawn = chart.to_dict()
-    parts = [drawn, *drawn.get("layer", ())]
+    parts = [chart, *chart.get("layer", ())]
     every = [row for part in parts for row in part.get("data", {}).get("values", ())]
     return [row for place, row in enumerate(every) if row not in every[:place]]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from offpath.report.parts import Logged, Section, Story
-from offpath.report.sections.coefficient import section
+from offpath.report.sections import section
 from offpath.results import LearningCoefficients, Point
 from tests.report.solutions import coefficient
 from tests.report.stories import changed, figure, rows, story_of
@@ -15,7 +15,7 @@ SAMPLER = "Does the estimate depend on the sampler?"
 def shown(result: LearningCoefficients) -> Section:
     story = story_of(result)
     lines = [Logged("pretrained", s, 1 / s, 1e-3, {"1": 1 / s}, {"1": 128}) for s in (2, 4, 8, 16)]
-    return section(Story(story.run, lines, story.results))
+    return section(Story(story.run, lines, story.results), "coefficient")
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def result() -> LearningCoefficients:
 
 
 def test_a_missing_result_is_named_with_its_command():
-    (gap,) = section(story_of()).missing
+    (gap,) = section(story_of(), "coefficient").missing
     assert gap.command == "offpath llc 'runs/made up'"
 
 
 def test_coefficients_stand_over_the_losses_of_the_same_steps(result: LearningCoefficients):
     found = figure(shown(result), ALONG)
-    axes = [layer["encoding"]["x"] for c in found.charts for layer in c.chart.to_dict()["layer"]]
+    axes = [layer["encoding"]["x"] for c in found.charts for layer in c.chart["layer"]]
     assert len(found.charts) == 2
     assert all(axis == axes[0] for axis in axes)
     drawn = {r["step"]: r for r in rows(found.charts[1].chart)}
@@ -44,7 +44,7 @@ def test_coefficients_stand_over_the_losses_of_the_same_steps(result: LearningCo
 
 
 def test_without_logged_losses_the_coefficients_stand_alone(result: LearningCoefficients):
-    assert len(figure(section(story_of(result)), ALONG).charts) == 1
+    assert len(figure(section(story_of(result), "coefficient"), ALONG).charts) == 1
 
 
 def test_an_estimate_far_below_the_others_does_not_flatten_them(result: LearningCoefficients):
@@ -53,7 +53,7 @@ def test_an_estimate_far_below_the_others_does_not_flatten_them(result: Learning
     points = [result.points[0], far, *result.points[2:]]
     found = figure(shown(changed(result, points=points)), ALONG)
     assert "1 estimates that are not trusted lie beyond the axis" in found.text
-    scale = found.charts[1].chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]
+    scale = found.charts[1].chart["layer"][0]["encoding"]["y"]["scale"]
     assert scale["clamp"]
     assert scale["domain"][0] >= -1000
 

@@ -7,7 +7,7 @@ import pytest
 
 from offpath.generalize.study import PUBLISHED
 from offpath.recipes import laptop
-from offpath.report.sections.study import section
+from offpath.report.sections import section
 from offpath.report.study_words import hidden_sentences, mixture_sentence, origin_sentences
 from offpath.results import Study
 from offpath.slices import OFF_PATH, ON_PATH, SEEN, TRAINED, UNSEEN, Slice
@@ -34,7 +34,7 @@ def without(one: Study, *quantities: str) -> Study:
 
 
 def test_the_page_sets_a_run_beside_the_published_figures():
-    shown = section(story_of(study(differences=DIFFERENT)))
+    shown = section(story_of(study(differences=DIFFERENT)), "study")
     figures, options = figure(shown, PUBLISHED_FIGURE).tables
     row = figures.rows[3]
     texts = [" ".join(entry.lines) for entry in row.entries if entry]
@@ -50,11 +50,13 @@ def test_the_page_sets_a_run_beside_the_published_figures():
 
 
 def test_the_first_paragraph_introduces_wwz24():
-    assert section(story_of(study())).text.startswith("WWZ24 is Wang, Westover, Zhao (2024): ")
+    assert section(story_of(study()), "study").text.startswith(
+        "WWZ24 is Wang, Westover, Zhao (2024): "
+    )
 
 
 def test_a_quantity_has_a_row_of_its_strata_and_dashes_elsewhere():
-    (table,) = figure(section(story_of(study())), STRATA_FIGURE).tables
+    (table,) = figure(section(story_of(study()), "study"), STRATA_FIGURE).tables
     assert [row.title for row in table.rows] == [title for _, title, *_ in PUBLISHED]
     assert [entry is None for entry in table.rows[0].entries] == [False] + [True] * 6
     entry = table.rows[0].entries[0]
@@ -63,7 +65,7 @@ def test_a_quantity_has_a_row_of_its_strata_and_dashes_elsewhere():
 
 
 def test_bars_run_from_nothing_to_all():
-    chart = figure(section(story_of(study({ABSENT: 9.0}))), STRATA_FIGURE).charts[0].chart
+    chart = figure(section(story_of(study({ABSENT: 9.0})), "study"), STRATA_FIGURE).charts[0].chart
     ends: dict[tuple[str, str], float] = {}
     for row in rows(chart):
         bar = (row["quantity"], row["measure"])
@@ -79,7 +81,7 @@ def test_vertex_ids_on_the_path_stay_together_where_they_are_not_known():
     parts = [changed(part, by="stratum", slice="on_path") for part in whole.strata[1:]]
     joined = changed(whole, strata=[whole.strata[0], *parts])
     quantities = [joined if q.quantity == joined.quantity else q for q in one.quantities]
-    shown = section(story_of(changed(one, quantities=quantities)))
+    shown = section(story_of(changed(one, quantities=quantities)), "study")
     (table,) = figure(shown, STRATA_FIGURE).tables
     assert table.columns[:3] == ["figure", "trained", ON_PATH.title]
     assert [entry is None for entry in table.rows[3].entries][:3] == [False, False, True]
@@ -89,28 +91,28 @@ def test_without_any_error_no_stratum_has_a_share_of_it():
     strata = dict.fromkeys((TRAINED, SEEN, UNSEEN, *OFF_PATH), 0.0)
     (text,) = hidden_sentences(study(strata))
     assert text.startswith("On-path scores mix two tasks, though vertex 2,")
-    assert section(story_of(study(strata))).figures
+    assert section(story_of(study(strata)), "study").figures
 
 
 def test_a_quantity_that_was_not_measured_is_a_dash():
     some = without(study(), "test_e", "finetuning_after")
-    shown = section(story_of(some))
+    shown = section(story_of(some), "study")
     entries = [row.entries[1] for row in figure(shown, PUBLISHED_FIGURE).tables[0].rows]
     assert [entry is None for entry in entries] == [False] * 2 + [True] + [False] * 4 + [True]
     assert "the fine-tuning data" not in hidden_sentences(some)[0]
     none = without(study(), *(name for name, *_ in PUBLISHED))
-    assert [one.title for one in section(story_of(none)).figures] == [PUBLISHED_FIGURE]
+    assert [one.title for one in section(story_of(none), "study").figures] == [PUBLISHED_FIGURE]
     assert hidden_sentences(none) == []
 
 
 def test_a_missing_comparison_is_named_with_its_command():
-    (gap,) = section(story_of()).missing
+    (gap,) = section(story_of(), "study").missing
     assert gap.command == "offpath evaluate 'runs/made up'"
 
 
 def test_a_run_that_trains_nothing_has_no_such_section():
     alone = laptop().model_copy(update={"pretrain": None, "finetune": None})
-    assert section(story_of(configuration=alone)).empty
+    assert section(story_of(configuration=alone), "study").empty
 
 
 def brightness(colour: str) -> float:

@@ -1,24 +1,29 @@
 """The parts a report is made of, and what a run folder has to fill them with.
 
-In: a run folder, finished or not. Out: its results and metrics, and the words that captions share.
+In: a run folder, finished or not. Out: its results and metrics, and figures with their captions.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-import altair as alt
-
 from offpath.networks import Network, networks
-from offpath.report import words
-from offpath.results import RESULTS, Matrix, Result, Scores, read_result
+from offpath.report import captions, words
+from offpath.results import RESULTS, Cell, Matrix, Result, Scores, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
 from offpath.slices import Slice
 
 R = TypeVar("R", bound=Result)
+Spec = dict[str, Any]
+"""A part of a chart, in Vega-Lite's words."""
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
+
+
+def property_name(name: str) -> str:
+    """The property of the style sheet that holds a colour."""
+    return f"--{re.sub('[^a-z0-9]+', '-', name)}"
 
 
 def colour(name: str) -> str:
@@ -28,11 +33,6 @@ def colour(name: str) -> str:
     'var(--distance-to-2)'
     """
     return f"var({property_name(name)})"
-
-
-def property_name(name: str) -> str:
-    """The property of the style sheet that holds a colour."""
-    return f"--{re.sub('[^a-z0-9]+', '-', name)}"
 
 
 def slice_colour(where: Slice) -> str:
@@ -52,7 +52,7 @@ class Key(NamedTuple):
 class Chart(NamedTuple):
     """A chart with its own title and a line beneath it, which may be empty."""
 
-    chart: alt.TopLevelMixin
+    chart: Spec
     title: str = ""
     text: str = ""
 
@@ -79,8 +79,7 @@ class TableRow(NamedTuple):
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table for the page or the terminal."""
 
     title: str
@@ -116,14 +115,11 @@ class Figure:
 
 
 class Card(NamedTuple):
-    """A headline number, what it means, and what to compare it with."""
+    """A headline number: the fine-tuned network on one slice, beside others by their title."""
 
-    title: str
-    number: str
-    lines: Sequence[str]
-    meaning: str
-    comparisons: Sequence[tuple[str, str, str]]
-    """Title, number, interval."""
+    where: Slice
+    cell: Cell
+    others: Mapping[str, Cell]
     verdict: str
 
 
@@ -131,19 +127,19 @@ class Card(NamedTuple):
 class Section:
     """A heading of the table of contents and what stands under it; an empty one is not shown."""
 
-    anchor: str
-    title: str
-    text: str = ""
     figures: Sequence[Figure] = ()
+    text: str = ""
     missing: Sequence[Missing] = ()
     cards: Sequence[Card] = ()
     statement: str = ""
     terms: Sequence[tuple[str, str]] = ()
+    anchor: str = ""
+    title: str = ""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to show."""
-        return not (self.text or self.figures or self.missing)
+        return not self.title
 
 
 class Logged(NamedTuple):
@@ -181,6 +177,11 @@ class Story:
         """Whether the run pre-trains a network, not only a handcrafted one."""
         return any(network.made_by == "pretrain" for network in self.networks)
 
+    @property
+    def learns(self) -> bool:
+        """Whether the run trains anything, be it a handcrafted network."""
+        return any(network.training for network in self.networks)
+
     def missing(self, *kinds: type[Result]) -> list[Missing]:
         """Those of the results that are not there, and how to make them."""
         return [self.gap(kind) for kind in kinds if kind not in self.results]
@@ -191,51 +192,32 @@ class Story:
 
     def untrained(self) -> list[Missing]:
         """Networks whose training has not begun, and how to begin it."""
-        there = {line.network for line in self.metrics}
-        rows = [n for n in self.networks if n.training and n.name not in there]
-        imported = self.run.configuration.imported is not None
-        return [self._missing_network(n) for n in rows if not (imported and n.name == "pretrained")]
-
-    def _missing_network(self, network: Network) -> Missing:
-        c = self.run.configuration
-        command = f"offpath {network.made_by} {self.run.quoted}"
-        if network.made_by == "pretrain":  # what was typed knows every option that was set
-            typed = [line for line in self.commands if line.startswith("offpath ")]
-            command = (typed or [f"offpath pretrain --recipe {c.recipe} --seed {c.seed}"])[0]
-        return Missing(f"the training of the network “{network.title}”", command)
-
-    def facts(
-        self, model: str, test_data: str, metric: str, *draws: type[Result], training: str = ""
-    ) -> dict[str, str]:
-        """What every caption gives; `draws` are the files behind it, metrics if there is none."""
-        c = self.run.configuration
-        trained = any(network.training for network in self.networks)
-        seeds = f"{c.seed} for weights and training examples, " if trained else ""
-        return {
-            "Model": model,
-            "Training data": training or self.training_data,
-            "Test data": test_data,
-            "Metric": metric,
-            "Seeds": f"{seeds}{c.evaluate.seed} for evaluation sets",
-            "Made by": f"offpath report {self.run.quoted}",
-            "Draws": ", ".join(f"results/{kind.file}.json" for kind in draws) or "metrics.jsonl",
+        c, there = self.run.configuration, {line.network for line in self.metrics}
+        there |= {"pretrained"} if c.imported else set()
+        typed = [line for line in self.commands if line.startswith("offpath ")]
+        commands = {  # what was typed knows every option that was set
+            "pretrain": [*typed, f"offpath pretrain --recipe {c.recipe} --seed {c.seed}"][0],
+            "finetune": f"offpath finetune {self.run.quoted}",
         }
+        return [
+            Missing(f"the training of the network “{one.title}”", commands[one.made_by])
+            for one in self.networks
+            if one.training and one.name not in there
+        ]
+
+    def heading(self, section: str) -> tuple[str, str]:
+        """Title and text of a section, from `assets/captions.toml`."""
+        return captions.heading(section, self._words)
+
+    def caption(self, place: str, **words: object) -> tuple[str, str, dict[str, str]]:
+        """Title, text and facts of the figure SECTION.FIGURE, from there too."""
+        return captions.caption(place, {**self._words, **words})
 
     @property
-    def everyone(self) -> str:
-        """All predictors of the test matrix, in words."""
-        return "all networks and rules" if self.trains else "the circuit and the rules"
-
-    @property
-    def training_data(self) -> str:
-        """The training data of the run's networks, in words."""
-        c = self.run.configuration
-        if not self.trains:
-            return "none: handcrafted weights"
-        before = f"target 2, graphs of 3 to {c.graphs.max_vertices} vertices"
-        before = "elsewhere, the weights were imported" if c.imported else before
-        after = f"targets on a shortest path, 3 to {c.graphs.finetune_vertices} vertices"
-        return f"pre-training: {before}" + (f"; fine-tuning: {after}" if c.finetune else "")
+    def _words(self) -> dict[str, object]:
+        known = {"run": self.run, "c": self.run.configuration}
+        results = {kind.file: result for kind, result in self.results.items()}
+        return {**known, **results, "trains": self.trains, "learns": self.learns}
 
 
 def story(run: Run) -> Story:

@@ -1,11 +1,9 @@
-"""The comparison with WWZ24 as sentences: each is computed from the numbers of `study.json`.
+"""The comparison with WWZ24 as sentences: each is computed from the numbers of `study.json`."""
 
-In: the record of one run. Out: sentences for the page and the terminal.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from offpath.report.captions import sentences
 from offpath.report.words import listed, percent, setting, significant
 from offpath.results import Study, StudyQuantity, StudyStratum
 from offpath.slices import ON_PATH, SEEN, SPLIT_STRATA, TRAINED, Slice
@@ -17,49 +15,24 @@ SHOWN = (TRAINED, SEEN, ON_PATH)
 """Fine-tuning shows questions of these; vertex ids on the path are apart where they are known."""
 MOST = 0.5
 """An error comes from some examples above this share of it, or above their share of the whole."""
-IMPORTED_DIGITS = 8
-TWO = "vertex 2, the target of pre-training,"
-DILUTION = {
-    "lowers": f"are diluted: {TWO} is the target in",
-    "raises": f"mix two tasks, and {TWO} raises the error: it is the target in",
-    "leaves": f"mix two tasks, though {TWO} leaves the error as it is: it is the target in",
-}
-CONFOUNDING = {
-    "most": "are confounded: questions that fine-tuning never shows carry",
-    "less": "mix shown questions with those that fine-tuning never shows, which carry only",
-}
 
 
 def origin_sentences(study: Study, named: bool) -> list[str]:
     """Which options are those of WWZ24, and, if `named`, each option that is not."""
-    others = {o: d for o, d in study.differences.items() if not o.startswith("finetune.")}
-    finetuning = {o: d for o, d in study.differences.items() if o not in others}
+    finetuning = {o: d for o, d in study.differences.items() if o.startswith("finetune.")}
+    others = {o: d for o, d in study.differences.items() if o not in finetuning}
     differ = list(dict.fromkeys(option.split(".")[0] for option in others))
     known = [part for part in PARTS if part != "pretrain" or study.imported is None]
-    sentences = []
-    if study.imported is not None:
-        sentences.append(
-            f"The weights are imported (SHA-256 {study.imported[:IMPORTED_DIGITS]}…); how they "
-            "were pre-trained is not known here."
-        )
-    if same := [PARTS[part] for part in known if part not in differ]:
-        sentences.append(f"The same as in WWZ24: {listed(same)}.")
-    if differ:
-        parts = listed([PARTS.get(part, part) for part in differ])
-        sentences.append(f"Not the same as in WWZ24: {parts} ({_options(others, named)}).")
-    if finetuning:
-        sentences.append(
-            "Fine-tuning is neither way of WWZ24; compared with the nearer one, "
-            f"{study.finetuned}: {_options(finetuning, named)}."
-        )
-    else:
-        sentences.append(f"Fine-tuning is that of WWZ24, {study.finetuned}.")
-    if "graphs" in differ:
-        sentences.append(
-            "Other graphs make other distributions: the figures of this run are not the quantities "
-            "of WWZ24, and cannot be compared with the published ones one by one."
-        )
-    return sentences
+    words = {
+        "imported": study.imported,
+        "same": listed([PARTS[part] for part in known if part not in differ]),
+        "others": listed([PARTS.get(part, part) for part in differ]),
+        "options": _options(others, named),
+        "finetuning": _options(finetuning, named),
+        "way": study.finetuned,
+        "graphs": "graphs" in differ,
+    }
+    return sentences("wwz24_origin", words)
 
 
 def hidden_sentences(study: Study, detailed: bool = True) -> list[str]:
@@ -67,47 +40,23 @@ def hidden_sentences(study: Study, detailed: bool = True) -> list[str]:
 
     If `detailed`, also by how much, and which stratum has most of the error.
     """
-    quantities = {one.quantity: one for one in study.quantities}
-    diluted: dict[str, list[str]] = {way: [] for way in DILUTION}
-    for quantity in (quantities[name] for name in ON_PATH_SCORES):
-        share = sum(p.share_of_examples for p in quantity.strata if stratum(p) == TRAINED)
-        rest = [p for p in quantity.strata if stratum(p) != TRAINED]
-        if quantity.pooled and share and rest:
-            without = sum(p.count * p.mse for p in rest) / sum(p.count for p in rest)
-            mse = quantity.pooled.mse
-            numbers = f" (MSE {significant(without)} without it, {significant(mse)} with it)"
-            text = f"{percent(share)} of {_data(quantity)}{numbers if detailed else ''}"
-            diluted[_effect(without, mse)].append(text)
-    confounded: dict[str, list[str]] = {way: [] for way in CONFOUNDING}
-    for quantity in (quantities[name] for name in OFF_PATH_SCORES):
-        never = [part for part in quantity.strata if stratum(part) not in SHOWN]
-        examples = sum(part.share_of_examples for part in never)
-        if error := sum(part.share_of_error or 0.0 for part in never):
-            way = "most" if error > min(examples, MOST) else "less"
-            confounded[way].append(
-                f"{percent(error)} of the squared error of {_data(quantity)} on {percent(examples)}"
-                f" of its examples{_largest_part(quantity) if detailed else ''}"
-            )
     return [
-        *_sentences("on-path scores", DILUTION, diluted),
-        *_sentences("off-path scores", CONFOUNDING, confounded),
+        *_sentences("wwz24_on_path", "on-path scores", _dilutions(study, detailed)),
+        *_sentences("wwz24_off_path", "off-path scores", _confoundings(study, detailed)),
     ]
 
 
 def mixture_sentence(study: Study) -> str:
     """What the published figures pool, in the distributions of WWZ24."""
     titles = {quantity.world: _data(quantity) for quantity in study.quantities}
-    diluted, confounded = [], []
-    for world, shares in study.mixture.items():
-        if "absent" in shares:
-            both = f"{percent(shares['absent'])} and {percent(shares['unreachable'])}"
-            confounded.append(f"{both} of {titles[world]}")
-        else:
-            diluted.append(f"{percent(shares['trained'])} of {titles[world]}")
-    return (
-        f"In the distributions of WWZ24, vertex 2 is the target in {listed(diluted)}; absent and "
-        f"unreachable targets make up {listed(confounded)}."
-    )
+    pools = {titles[world]: shares for world, shares in study.mixture.items()}
+    two = [f"{percent(p['trained'])} of {data}" for data, p in pools.items() if "absent" not in p]
+    never = [
+        f"{percent(p['absent'])} and {percent(p['unreachable'])} of {data}"
+        for data, p in pools.items()
+        if "absent" in p
+    ]
+    return sentences("wwz24_mixture", {"two": listed(two), "never": listed(never)})[0]
 
 
 def difference(option: str, here: object, there: object) -> str:
@@ -126,32 +75,49 @@ def _data(quantity: StudyQuantity) -> str:
     return "the fine-tuning data" if quantity.world == "finetuning" else quantity.title
 
 
-def _effect(rest: float, whole: float) -> str:
-    """What target 2 does to an error, as far as the digits that are shown tell."""
-    if significant(rest) == significant(whole):
-        return "leaves"
-    return "lowers" if rest > whole else "raises"
+def _dilutions(study: Study, detailed: bool) -> Iterator[tuple[str, str]]:
+    """What target 2 does to each on-path score, by the digits that are shown, and its share."""
+    for quantity in (q for q in study.quantities if q.quantity in ON_PATH_SCORES):
+        rest = [part for part in quantity.strata if stratum(part) != TRAINED]
+        share = sum(part.share_of_examples for part in quantity.strata if part not in rest)
+        if quantity.pooled and share and rest:
+            without = sum(part.count * part.mse for part in rest) / sum(part.count for part in rest)
+            one, other = significant(without), significant(quantity.pooled.mse)
+            effect = "lowers" if without > quantity.pooled.mse else "raises"
+            numbers = f" (MSE {one} without it, {other} with it)" if detailed else ""
+            text = f"{percent(share)} of {_data(quantity)}{numbers}"
+            yield "leaves" if one == other else effect, text
 
 
-def _largest_part(quantity: StudyQuantity) -> str:
-    """The stratum with the largest part of the error, in brackets."""
-    worst = max(quantity.strata, key=lambda part: part.share_of_error or 0.0)
-    share, examples = percent(worst.share_of_error or 0.0), percent(worst.share_of_examples)
-    return f" ({share} from {stratum(worst).phrase}, which are {examples} of the examples)"
+def _confoundings(study: Study, detailed: bool) -> Iterator[tuple[str, str]]:
+    """How much of off-path scores is of questions that fine-tuning never shows."""
+    for quantity in (q for q in study.quantities if q.quantity in OFF_PATH_SCORES):
+        never = [part for part in quantity.strata if stratum(part) not in SHOWN]
+        examples = sum(part.share_of_examples for part in never)
+        if error := sum(part.share_of_error or 0.0 for part in never):
+            worst = max(quantity.strata, key=lambda part: part.share_of_error or 0.0)
+            largest = (
+                f" ({percent(worst.share_of_error or 0.0)} from {stratum(worst).phrase}, which are "
+                f"{percent(worst.share_of_examples)} of the examples)"
+            )
+            yield (
+                "most" if error > min(examples, MOST) else "less",
+                f"{percent(error)} of the squared error of {_data(quantity)} on "
+                f"{percent(examples)} of its examples{largest if detailed else ''}",
+            )
 
 
-def _sentences(
-    scores: str, words: Mapping[str, str], ways: Mapping[str, list[str]]
-) -> Iterator[str]:
+def _sentences(name: str, scores: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
     """A sentence for each way that occurs, about some of the scores where there are several."""
-    several = sum(map(bool, ways.values())) > 1
-    for way, parts in ways.items():
-        if parts:
-            subject = f"some {scores}" if several else scores
-            yield f"{subject[0].upper()}{subject[1:]} {words[way]} {listed(parts)}."
+    ways: dict[str, list[str]] = {}
+    for way, text in pairs:
+        ways.setdefault(way, []).append(text)
+    start = f"Some {scores}" if len(ways) > 1 else scores.capitalize()
+    return sentences(name, {"scores": start} | {way: listed(ways[way]) for way in ways})
 
 
 def _options(differences: Mapping[str, tuple[Any, Any]], named: bool) -> str:
-    if named:
-        return ", ".join(difference(option, *values) for option, values in differences.items())
-    return f"{len(differences)} option{'s differ' if len(differences) > 1 else ' differs'}"
+    """The options that differ, or how many; nothing, if none does."""
+    texts = [difference(option, *values) for option, values in differences.items()]
+    count = f"{len(texts)} option{'s differ' if len(texts) > 1 else ' differs'}" if texts else ""
+    return ", ".join(texts) if named else count

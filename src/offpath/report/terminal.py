@@ -24,29 +24,27 @@ from offpath.slices import ANY_TARGET, SPLIT_STRATA
 
 LONGEST_TITLE = {"heat": 13, "plain": 18}  # columns of a terminal, by the look of a table
 LONGEST_PIECE = 11  # of a column's head
-NOTHING = Entry(["–"])
+STRATA_HEADS = ["", "share %", "error %", "MSE", "95 % interval", "acc. %", "95 % interval", "R²"]
 
 
 def run_view(run: Run) -> RenderableType:
     """The test matrix of a run, pooled and by stratum."""
     matrix, name = read_result(run, Matrix), run.configuration.run_name
-    by_stratum = slice_table(matrix, ANY_TARGET, SPLIT_STRATA, accuracy_entry)
     return Group(
         Text(f"{name}: accuracy, MSE, its 95 % interval"),
         View(world_table(matrix, error_entry)),
         Text(f"\n{name}: accuracy on test e, its 95 % interval, by stratum"),
-        View(by_stratum),
+        View(slice_table(matrix, ANY_TARGET, SPLIT_STRATA, accuracy_entry)),
     )
 
 
 def study_view(studies: Sequence[tuple[Run, Study]]) -> RenderableType:
     """Published quantities beside those of all runs; then for each run differences and strata."""
     names = [run.configuration.run_name for run, _ in studies]
-    names = [  # two runs of one name are told apart by their folders
-        str(run.folder) if names.count(name) > 1 else name
-        for name, (run, _) in zip(names, studies, strict=True)
-    ]
-    by_name = dict(zip(names, (study for _, study in studies), strict=True))
+    by_name = {  # two runs of one name are known by their folders
+        str(run.folder) if names.count(name) > 1 else name: study
+        for name, (run, study) in zip(names, studies, strict=True)
+    }
     head = Text("Mean squared errors; of the runs with 95 % intervals")
     mixture = Sentence(study_words.mixture_sentence(studies[0][1]))
     return Group(head, View(_quantities(by_name)), mixture, *_each_run(by_name))
@@ -59,20 +57,16 @@ class View(NamedTuple):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RichTable]:
         """One table, or several below each other with the columns that there was no room for."""
-        width, places = options.max_width, range(len(self.table.columns))
-        whole, narrow = (
-            [_column(self.table, p, breaks) for p in places] for breaks in (False, True)
-        )
-        breaks_fit = _width(whole) > width and (
-            _width(narrow) <= width or self.table.look == "heat"
-        )
-        titles, *columns = narrow if breaks_fit else whole
+        room, places = options.max_width, range(len(self.table.columns))
+        whole, narrow = ([_column(self.table, p, part) for p in places] for part in (False, True))
+        broken = _width(whole) > room and (_width(narrow) <= room or self.table.look == "heat")
+        titles, *columns = narrow if broken else whole
         while columns:
-            taken, room = 0, width - titles.width
-            while taken < len(columns) and (room := room - columns[taken].width - 1) >= 0:
+            taken = 1
+            while taken < len(columns) and _width([titles, *columns[: taken + 1]]) <= room:
                 taken += 1
-            yield _rich_table(self.table, [titles, *columns[: max(1, taken)]])
-            columns = columns[max(1, taken) :]
+            yield _rich_table(self.table, [titles, *columns[:taken]])
+            columns = columns[taken:]
 
 
 class Sentence(NamedTuple):
@@ -98,16 +92,16 @@ def _width(columns: Sequence[_Column]) -> int:
     return sum(column.width + 1 for column in columns) - 1
 
 
-def _column(table: Table, place: int, breaks: bool) -> _Column:
-    """The titles of the rows at place 0, then the columns; `breaks` parts intervals."""
+def _column(table: Table, place: int, part: bool) -> _Column:
+    """The titles of the rows at place 0, then the columns; `part` breaks intervals in two."""
     title, _, note = table.columns[place].partition("\n") if place else ("", "", "")
     if place:
-        entries = [_text(row.entries[place - 1] or NOTHING, table, breaks) for row in table.rows]
+        entries = [_text(row.entries[place - 1], table.look == "heat", part) for row in table.rows]
     else:
         longest = LONGEST_TITLE.get(table.look, LONGEST_TITLE["plain"])
         entries = [Text(fold(row.title, longest)) for row in table.rows]
     lines = [len(line) for text in entries for line in text.plain.split("\n")]
-    pieces = [min(len(piece.rstrip()), LONGEST_PIECE) for piece in _pieces(title)]
+    pieces = [min(len(piece), LONGEST_PIECE) for piece in _Wrapper.wordsep_re.split(title)]
     width = max([*lines, *pieces, len(note)])
     return _Column("\n".join(filter(None, [fold(title, width), note])), entries, width)
 
@@ -126,15 +120,19 @@ def _rich_table(table: Table, columns: Sequence[_Column]) -> RichTable:
     return made
 
 
-def _text(entry: Entry, table: Table, breaks: bool) -> Text:
+def _text(entry: Entry | None, heat: bool, part: bool) -> Text:
     """The lines of an entry, intervals dim; the first of a heat table stands out."""
-    parts = []
-    for line in entry.lines:
+    lines = []
+    for line in entry.lines if entry else ["–"]:
         interval = re.fullmatch(r"(\S+–)(\S+)", line)
-        text = "\n".join(interval.groups()) if interval and breaks else line
-        style = "bold" if table.look == "heat" and not parts else ""
-        parts.append(Text(text, style="dim" if interval or line == "–" else style))
-    return Text("\n").join(parts)
+        style = "bold" if heat and not lines else ""
+        text = "\n".join(interval.groups()) if interval and part else line
+        lines.append(Text(text, "dim" if interval or line == "–" else style))
+    return Text("\n").join(lines)
+
+
+class _Wrapper(textwrap.TextWrapper):
+    wordsep_re = re.compile(r"( +|[^-_/ ]*[-_/]+)")  # keeps what it splits at
 
 
 def fold(text: str, width: int) -> str:
@@ -143,24 +141,12 @@ def fold(text: str, width: int) -> str:
     >>> fold("laptop-a6e9c2c6-seed0", 10)
     'laptop-\\na6e9c2c6-\\nseed0'
     """
-    lines = [""]
-    for piece in _pieces(text):
-        for part in (piece[start : start + width] for start in range(0, len(piece), width)):
-            fits = len((lines[-1] + part).rstrip()) <= width
-            lines = [*lines[:-1], lines[-1] + part] if fits else [*lines, part]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _pieces(text: str) -> list[str]:
-    """The parts of a text between which a line may break; an indentation belongs to the first."""
-    return re.findall(r"(?:^ +)?[^-_/ ]+[-_/ ]?|[-_/ ]", text)
+    return "\n".join(_Wrapper(width).wrap(text))
 
 
 def error_entry(cell: Cell | None) -> Entry | None:
     """Accuracy, squared error and its interval."""
-    return cell and Entry(
-        [words.percent(cell.accuracy), words.significant(cell.mse), words.error_interval(cell)]
-    )
+    return cell and Entry([words.percent(cell.accuracy), *_error(cell).lines])
 
 
 def accuracy_entry(cell: Cell | None) -> Entry | None:
@@ -174,14 +160,15 @@ def _quantities(studies: dict[str, Study]) -> Table:
     rows = []
     for place, quantity in enumerate(first.quantities):
         again = [f"{mse} {way}".strip() for way, mse in quantity.remeasured.items()]
-        runs = [_error(study.quantities[place].pooled) for study in studies.values()]
+        pooled = [study.quantities[place].pooled for study in studies.values()]
+        runs = [scores and _error(scores) for scores in pooled]
         rows.append(TableRow(quantity.title, [Entry([quantity.published]), Entry(again), *runs]))
     heads = ["", "published", "re-measured on the published weights", *studies]
     return Table("WWZ24", heads, rows)
 
 
-def _error(scores: Scores | None) -> Entry | None:
-    return scores and Entry([words.significant(scores.mse), words.error_interval(scores)])
+def _error(scores: Scores) -> Entry:
+    return Entry([words.significant(scores.mse), words.error_interval(scores)])
 
 
 def _each_run(studies: dict[str, Study]) -> Iterator[RenderableType]:
@@ -207,19 +194,15 @@ def _strata(study: Study) -> Table:
         for part in quantity.strata:
             entries = _scores(part, part.share_of_examples, part.share_of_error)
             rows.append(TableRow(f"  {study_words.stratum(part).title}", entries, title))
-    interval = "95 % interval"
-    heads = ["", "share %", "error %", "MSE", interval, "acc. %", interval, "R²"]
-    return Table("By stratum", heads, rows)
+    return Table("By stratum", STRATA_HEADS, rows)
 
 
 def _scores(scores: Scores, examples: float, error: float | None) -> list[Entry]:
+    """A row below `STRATA_HEADS`."""
     texts = (
-        f"{100 * examples:.1f}",
-        "–" if error is None else f"{100 * error:.1f}",
-        words.significant(scores.mse),
-        words.error_interval(scores),
-        f"{100 * scores.accuracy:.1f}",
-        words.accuracy_interval(scores),
+        *(f"{100 * examples:.1f}", "–" if error is None else f"{100 * error:.1f}"),
+        *(words.significant(scores.mse), words.error_interval(scores)),
+        *(f"{100 * scores.accuracy:.1f}", words.accuracy_interval(scores)),
         words.r_squared(scores.r2),
     )
     return [Entry([text]) for text in texts]

@@ -437,8 +437,8 @@ def test_faults_bear_the_names_of_the_file(tmp_path: Path):
 def test_heads_must_be_given_unless_the_file_notes_them(tmp_path: Path):
     path = saved(tmp_path, study_model().state_dict())
     assert refused(path, heads=None) == (
-        f"--heads must be given, for no tensor of {path} tells the number of attention heads; the "
-        "study has --heads 2"
+        f"--heads must be given, for no tensor of {path} shows the number of attention heads; "
+        "WWZ24 has --heads 2"
     )
     for heads in (0, -2):
         assert f"--heads must divide the width, and is {heads}" in refused(path, heads=heads)
@@ -598,7 +598,7 @@ def test_networks_that_torchs_encoder_lacks_are_refused_with_a_way_out(run: Run,
             export_weights(run, "circuit", tmp_path / f"out{suffix}")
     with pytest.raises(InputError, match=r"vertex tokens cannot be written as ONNX"):
         export_weights(run, "circuit", tmp_path / "out.onnx")
-    with pytest.raises(InputError, match=r"network set by hand that is no ordinary encoder"):
+    with pytest.raises(InputError, match=r"handcrafted network that is no ordinary encoder"):
         taken(run.checkpoint("circuit"))
     a = run.configuration.model
     for change, lacks in (
@@ -803,7 +803,7 @@ def test_an_imported_run_goes_through_all_verbs(tmp_path: Path, monkeypatch, cap
     page = (folder / "report.html").read_text()
     imported = open_run(folder).configuration.imported
     assert imported is not None
-    sentence = f"imported, not trained here (SHA-256 {imported[:12]}…), so that there is no curve"
+    sentence = f"imported, not trained here (SHA-256 {imported[:12]}…), so there is no curve"
     assert sentence in " ".join(page.split())
     assert "offpath pretrain" not in page
     assert "Not there yet: pre-training" not in page

@@ -9,10 +9,9 @@ const config = {
   header: { labelColor: "var(--ink)" }, facet: { spacing: 10 },
 };
 
-const specifications = JSON.parse(document.getElementById("specifications").textContent);
 window.drawn = Promise.all(
   [...document.querySelectorAll("[data-chart]")].map((box) =>
-    vegaEmbed(box, specifications[box.dataset.chart], { renderer: "svg", actions: false, config })
+    vegaEmbed(box, JSON.parse(box.textContent), { renderer: "svg", actions: false, config })
   )
 ).then((charts) => charts.length);
 

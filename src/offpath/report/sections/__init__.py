@@ -1,7 +1,8 @@
 """The sections of the report, one module each, in the order in which they are read."""
 
-from altair.utils.schemapi import debug_mode
+from dataclasses import replace
 
+from offpath import results
 from offpath.report.parts import Section, Story
 from offpath.report.sections import (
     answer,
@@ -15,15 +16,35 @@ from offpath.report.sections import (
     study,
     training,
 )
+from offpath.report.words import paragraph
 
-SECTIONS = (
-    *(answer, matrix, strata, data, training, predictions, study),
-    *(circuit, robustness, coefficient),
-)
+SECTIONS = {
+    "answer": (answer.section, results.Matrix),
+    "matrix": (matrix.section, results.Matrix),
+    "strata": (strata.section, results.Matrix),
+    "data": (data.section, results.Labels),
+    "training": (training.section,),
+    "predictions": (predictions.section, results.Matrix, results.Predictions),
+    "study": (study.section, results.Study),
+    "circuit": (circuit.section, results.CircuitResult),
+    "robustness": (robustness.section, results.Robustness),
+    "coefficient": (coefficient.section, results.LearningCoefficients),
+}
+"""By anchor: what writes the section, and the results that it is handed."""
 
 
 def sections(story: Story) -> list[Section]:
     """All sections with something to show, from the answer down to what it rests on."""
-    with debug_mode(False):  # Altair's checks would take half of the time; a test makes them
-        every = [module.section(story) for module in SECTIONS]
-    return [section for section in every if not section.empty]
+    return [one for one in (section(story, anchor) for anchor in SECTIONS) if not one.empty]
+
+
+def section(story: Story, anchor: str) -> Section:
+    """One section; where a result is missing, what makes it; empty where the run has no such."""
+    if not {"training": story.learns, "study": story.trains}.get(anchor, True):
+        return Section()
+    write, *kinds = SECTIONS[anchor]
+    title, text = story.heading(anchor)
+    if missing := story.missing(*kinds):
+        return Section(missing=missing, anchor=anchor, title=title)
+    made = write(story, *map(story.get, kinds))
+    return replace(made, anchor=anchor, title=title, text=paragraph(text, made.text))

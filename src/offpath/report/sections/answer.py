@@ -1,49 +1,32 @@
 """The first section: where the skill still holds, computed from the test matrix."""
 
-from offpath.report import words
-from offpath.report.marks import intervals
-from offpath.report.parts import Card, Chart, Figure, Section, Story, predictor_keys
-from offpath.report.sections.strata import accuracy_rows, compared, strata_frame
-from offpath.results import Cell, Matrix
-from offpath.slices import ANY_TARGET, HEADLINE, SPLIT_STRATA, Slice
+from offpath.report import captions, words
+from offpath.report.parts import Card, Figure, Section, Story, predictor_keys
+from offpath.report.sections.matrix import circuit_statement
+from offpath.report.sections.strata import accuracy_rows, compared, strata_chart
+from offpath.results import Matrix
+from offpath.slices import ANY_TARGET, HEADLINE, SPLIT_STRATA
 
-FINETUNED = "finetuned"
-LEARNED = 0.9  # accuracy on the pre-training distribution: below, generalization is no question
+CHANGED = {
+    "above": "Fine-tuning raised the accuracy for",
+    "below": "Fine-tuning lowered it for",
+    "level with": "Fine-tuning made no clear difference for",
+}
 
 
-def section(story: Story) -> Section:
+def section(story: Story, matrix: Matrix) -> Section:
     """The accuracy beyond what fine-tuning shows, beside what it must be compared with."""
-    matrix = story.get(Matrix)
-    anchor, title = "answer", "The answer in short"
-    if matrix is None:
-        return Section(anchor, title, missing=story.missing(Matrix))
     keys = predictor_keys(matrix, compared(story))
-    rows = accuracy_rows(matrix, ANY_TARGET, HEADLINE if story.trains else SPLIT_STRATA, keys)
-    figure = Figure(
-        "Accuracy by stratum",
-        "Each dot is the share of answers that round to the true distance; its bar is the 95 % "
-        "interval (Wilson).",
-        story.facts(
-            "fine-tuned, and what it must be compared with" if story.trains else story.everyone,
-            "test e: any target",
-            "accuracy",
-            Matrix,
-        ),
-        charts=[Chart(intervals(rows, list(keys.values()), strata_frame(rows, "test e")))],
-        legend=list(keys.values()),
-    )
-    text = "All numbers are on test e, where the target may be any vertex."
+    rows = accuracy_rows(matrix, HEADLINE if story.trains else SPLIT_STRATA, keys)
+    caption, legend = story.caption("answer.strata"), list(keys.values())
+    figures = [Figure(*caption, charts=[strata_chart(rows, legend)], legend=legend)]
     if not story.trains:
-        text = f"{text} Nothing was trained in this run: its weights are handcrafted."
-        return Section(anchor, title, text, [figure], statement=words.circuit_sentences(matrix))
-    text = (
-        f"{text} One predictor is called above or below another only if their "
-        "95 % intervals do not overlap."
-    )
-    answer_cards = cards(matrix, [name for name in keys if name != FINETUNED])
+        return Section(figures, statement=circuit_statement(matrix))
+    answer_cards = cards(matrix, [name for name in keys if name != "finetuned"])
     gaps = () if answer_cards else story.untrained() or [story.gap(Matrix)]  # or measured before
-    statement = words.paragraph(_warning(matrix), headline(matrix))
-    return Section(anchor, title, text, [figure], gaps, answer_cards, statement)
+    learned = {"cell": matrix.cell("pretrained", "pretraining")}
+    statement = words.paragraph(*captions.sentences("answer_warning", learned), headline(matrix))
+    return Section(figures, "", gaps, answer_cards, statement)
 
 
 def headline(matrix: Matrix) -> str:
@@ -51,62 +34,26 @@ def headline(matrix: Matrix) -> str:
 
     Empty without a fine-tuned and a pre-trained network.
     """
-    changes: dict[str, list[str]] = {level: [] for level in words.LEVELS}
-    for where in HEADLINE:
-        before, after = (matrix.cell(n, ANY_TARGET, where) for n in ("pretrained", FINETUNED))
-        if before and after:
-            step = f"{words.percent(before.accuracy)} to {words.percent(after.accuracy)}"
-            changes[words.relation(after, before)].append(f"{where.phrase} ({step})")
-    starts = (
-        "Fine-tuning raised the accuracy for",
-        "Fine-tuning lowered it for",
-        "Fine-tuning made no clear difference for",
+    before, after = (
+        {where: cell for where in HEADLINE if (cell := matrix.cell(name, ANY_TARGET, where))}
+        for name in ("pretrained", "finetuned")
     )
-    pairs = zip(starts, changes.values(), strict=True)
-    return " ".join(f"{text} {words.listed(parts)}." for text, parts in pairs if parts)
+    return " ".join(f"{clause}." for clause in words.comparisons(before, after, CHANGED))
 
 
-def cards(matrix: Matrix, others: list[str]) -> list[Card]:
+def cards(matrix: Matrix, names: list[str]) -> list[Card]:
     """The fine-tuned network on each slice of the headline, beside other predictors."""
-    return [
-        _card(matrix, where, cell, others)
-        for where in HEADLINE
-        if (cell := matrix.cell(FINETUNED, ANY_TARGET, where))
-    ]
-
-
-def _card(matrix: Matrix, where: Slice, cell: Cell, names: list[str]) -> Card:
-    titles = {row.predictor: row.title for row in matrix.predictors}
-    others = {titles[n]: c for n in names if (c := matrix.cell(n, ANY_TARGET, where))}
-    levels: dict[str, list[str]] = {level: [] for level in words.LEVELS}
-    for title, other in others.items():
-        levels[words.relation(cell, other)].append(title)
-    verdicts = [
-        f"{level} {'every comparison' if len(group) == len(others) > 1 else words.listed(group)}"
-        for level, group in levels.items()
-        if group
-    ]
-    return Card(
-        where.title,
-        words.percent(cell.accuracy),
-        (
-            "accuracy when fine-tuned",
-            f"95{words.NO_BREAK}% interval {words.accuracy_interval(cell)}",
-            f"n {words.thousands(cell.count)}",
-        ),
-        where.meaning,
-        [(t, words.percent(c.accuracy), words.accuracy_interval(c)) for t, c in others.items()],
-        "; ".join(verdicts),
-    )
-
-
-def _warning(matrix: Matrix) -> str:
-    """A warning, if the network did not even learn what it was pre-trained on."""
-    cell = matrix.cell("pretrained", "pretraining")
-    if cell is None or cell.accuracy >= LEARNED:
-        return ""
-    share = f"only {words.percent(cell.accuracy)}" if cell.accuracy else "none"
-    return (
-        f"This network did not learn its first task: {share} of its answers on the pre-training "
-        "distribution are correct, so the rest means little."
-    )
+    titles, made = {row.predictor: row.title for row in matrix.predictors}, []
+    for where in HEADLINE:
+        others = {titles[n]: c for n in names if (c := matrix.cell(n, ANY_TARGET, where))}
+        if cell := matrix.cell("finetuned", ANY_TARGET, where):
+            verdicts = []
+            for level in words.LEVELS:
+                group = [t for t, other in others.items() if words.relation(cell, other) == level]
+                every = len(group) == len(others) > 1
+                if group:
+                    verdicts.append(
+                        f"{level} {'every comparison' if every else words.listed(group)}"
+                    )
+            made.append(Card(where, cell, others, "; ".join(verdicts)))
+    return made

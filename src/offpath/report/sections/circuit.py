@@ -1,12 +1,9 @@
 """The section on the handcrafted network: how it finds the distance, and how exact it is."""
 
-from collections.abc import Sequence
-
-import altair as alt
-
-from offpath.report.marks import Axis, Frame, Row, curves, graph, loss_axis
+from offpath.report.marks import Frame, Row, axis, curves, graph, loss_axis
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour, text_table
-from offpath.report.words import circuit_sentences, paragraph, percent, sentence, significant
+from offpath.report.sections.matrix import circuit_statement
+from offpath.report.words import paragraph, percent, significant
 from offpath.results import CircuitResult, Matrix, State
 from offpath.slices import label_title
 
@@ -20,141 +17,82 @@ STATES = {
 REACHED = 0.5  # an activation above this means yes
 
 
-def section(story: Story) -> Section:
+def section(story: Story, circuit: CircuitResult) -> Section:
     """What the circuit does, how exact it is, and what it is made of."""
-    circuit = story.get(CircuitResult)
-    anchor, title = "circuit", "The handcrafted solution"
-    if circuit is None:
-        return Section(anchor, title, missing=story.missing(CircuitResult))
     figures = [_states_figure(story, circuit)]
     figures += [_sizes_figure(story, circuit)] if circuit.sizes else []
     figures += [_directions_figure(story, circuit)] if circuit.directions else []
-    own = circuit.own_architecture and story.trains
-    text = paragraph(
-        "These weights were written down, not trained: they compute the distance by a search of "
-        "which every step can be read.",
-        "They fit the architecture that this run trains." if own else "",
-        sentence(circuit.note),
-    )
     matrix = story.get(Matrix) if story.trains else None  # else the answer in short has it already
-    return Section(anchor, title, text, figures, statement=circuit_sentences(matrix))
-
-
-def reached(circuit: CircuitResult, state: State) -> str:
-    """Which vertices a layer has reached, as a sentence."""
-    ends = ((1, state.from_source), (circuit.graph.target, state.from_target))
-    parts = [
-        f"from {end}: {', '.join(str(v) for v, a in enumerate(levels, 1) if a > REACHED)}"
-        for end, levels in ends
-        if max(levels) > REACHED
-    ]
-    return f"Reached {'; '.join(parts)}." if parts else "Nothing is reached yet."
+    return Section(figures, statement=circuit_statement(matrix))
 
 
 def _states_figure(story: Story, circuit: CircuitResult) -> Figure:
-    drawn = circuit.graph
-    truth = label_title(drawn.distance, story.run.configuration.graphs.max_vertices)
-    answer = f"{circuit.answer:.4f}".replace("-", "−")
-    rows = [_vertices(circuit, state) for state in circuit.states]
-    there = {row["series"] for one in rows for row in one}
-    charts = []
-    for state, vertices in zip(circuit.states, rows, strict=True):
-        text = paragraph(state.text and f"{state.text}.", reached(circuit, state))
-        charts.append(Chart(_graph(circuit, state, vertices), f"Layer {state.layer}", text))
+    layers = [(state, _vertices(circuit, state)) for state in circuit.states]
+    series = {row["series"] for _, rows in layers for row in rows}
+    truth = label_title(circuit.graph.distance, story.run.configuration.graphs.max_vertices)
     return Figure(
-        "The search, layer by layer",
-        f"One graph, and the question how far vertex {drawn.target} is from vertex 1. The "
-        f"colours are the network’s own activations. The true distance is {truth}; the network "
-        f"predicts {answer}.",
-        _facts(story, circuit, f"one graph of {drawn.vertices} vertices", "activations above 0.5"),
-        charts=charts,
-        legend=[key for key in STATES.values() if key.title in there],
+        *story.caption("circuit.states", truth=truth),
+        charts=[_layer_chart(circuit, state, rows) for state, rows in layers],
+        legend=[key for key in STATES.values() if key.title in series],
         layout="grid",
     )
 
 
-def _graph(circuit: CircuitResult, state: State, vertices: Sequence[Row]) -> alt.LayerChart:
-    """The graph, its vertices coloured by what one layer knows of them."""
-    edges = []
-    for a, b in circuit.graph.edges:
-        (x, y), (x2, y2) = circuit.graph.positions[a - 1], circuit.graph.positions[b - 1]
-        edges.append({"x": x, "y": y, "x2": x2, "y2": y2})
-    levels = {"activation: from 1": "from_source .4f", "from the target": "from_target .4f"}
-    words = {"vertex": "vertex", "state": "series", **levels}
-    name = f"Layer {state.layer} of the handcrafted network: {reached(circuit, state)}"
-    frame = Frame(name, 230, Axis("x"), Axis("y"), words)
-    return graph(vertices, edges, list(STATES.values()), frame)
-
-
 def _vertices(circuit: CircuitResult, state: State) -> list[Row]:
     """For each vertex its place, two activations, what they mean, and its part in the question."""
-    roles = {1: "start", circuit.graph.target: "target"}
-    levels = zip(state.from_source, state.from_target, circuit.graph.positions, strict=True)
-    rows = []
-    for vertex, (source, target, (x, y)) in enumerate(levels, start=1):
+    drawn, rows = circuit.graph, []
+    roles = {1: "start", drawn.target: "target"}
+    levels = zip(drawn.positions, state.from_source, state.from_target, strict=True)
+    for vertex, ((x, y), source, target) in enumerate(levels, start=1):
         known = (source > REACHED, target > REACHED)
-        row = {"x": x, "y": y, "vertex": str(vertex), "role": roles.get(vertex, "")}
-        ink = colour("on_vertex" if any(known) else "ink")
-        activations = {"from_source": source, "from_target": target}
-        rows.append({**row, "series": STATES[known].title, "ink": ink, **activations})
+        place = {"x": x, "y": y, "vertex": str(vertex), "role": roles.get(vertex, "")}
+        look = {"series": STATES[known].title, "ink": colour("on_vertex" if any(known) else "ink")}
+        rows.append({**place, **look, "from_source": source, "from_target": target})
     return rows
+
+
+def _layer_chart(circuit: CircuitResult, state: State, rows: list[Row]) -> Chart:
+    """The graph, its vertices coloured by what one layer knows of them, and the same in words."""
+    places = circuit.graph.positions
+    ends = ((places[a - 1], places[b - 1]) for a, b in circuit.graph.edges)
+    edges = [{"x": x, "y": y, "x2": x2, "y2": y2} for (x, y), (x2, y2) in ends]
+    parts = [
+        f"from {end}: {', '.join(there)}"
+        for end, level in ((1, "from_source"), (circuit.graph.target, "from_target"))
+        if (there := [row["vertex"] for row in rows if row[level] > REACHED])
+    ]
+    reached = f"Reached {'; '.join(parts)}." if parts else "Nothing is reached yet."
+    levels = {"activation: from 1": "from_source .4f", "from the target": "from_target .4f"}
+    words = {"vertex": "vertex", "state": "series", **levels}
+    name = f"Layer {state.layer} of the handcrafted network: {reached}"
+    chart = graph(rows, edges, list(STATES.values()), Frame(name, 230, axis("x"), axis("y"), words))
+    return Chart(chart, f"Layer {state.layer}", paragraph(state.text and f"{state.text}.", reached))
 
 
 def _sizes_figure(story: Story, circuit: CircuitResult) -> Figure:
     texts, rows = [], []
-    for row in circuit.sizes:
-        mse, largest = significant(row.mse), significant(row.largest_error)
-        texts.append((str(row.vertices), row.constants, mse, largest, percent(row.accuracy)))
-        words = {"largest": largest, "accuracy": row.accuracy}
-        point = {"series": row.constants, "vertices": row.vertices, "loss": row.mse, **words}
-        rows += [point] if row.mse > 0 else []
-    kinds = dict.fromkeys(row.constants for row in circuit.sizes)
-    marks = (("circuit", "circle"), ("study", "square"))
-    keys = [Key(kind, colour(n), shape) for kind, (n, shape) in zip(kinds, marks, strict=False)]
-    ticks = {"values": sorted({row.vertices for row in circuit.sizes}), "format": "d"}
-    frame = Frame(
-        "Error of the handcrafted network by number of vertices",
-        260,
-        Axis("vertices", "vertices of the largest graph", scale={"zero": False}, axis=ticks),
-        loss_axis(),
-        {
-            "constants": "series",
-            "vertices": "vertices",
-            "MSE": "loss .2e",
-            "largest error": "largest",
-            "accuracy": "accuracy .1%",
-        },
-    )
-    heads = ("vertices", "constants", "MSE", "largest error", "accuracy")
-    return Figure(
-        "How exact it is in larger graphs",
-        "The same construction for graphs of every size, with constants that follow from the size "
-        "and the wanted tolerance, and with those of WWZ24, which do not. An error of exactly "
-        "0 has no place on the axis; the table has it.",
-        _facts(story, circuit, "random graphs of each size, target 2", "MSE"),
-        charts=[Chart(curves(rows, keys, frame, points=rows))],
-        tables=[text_table("Error by number of vertices", heads, texts)],
-        legend=keys,
-    )
+    for size in circuit.sizes:
+        mse, largest = significant(size.mse), significant(size.largest_error)
+        texts.append((str(size.vertices), size.constants, mse, largest, percent(size.accuracy)))
+        row = {"vertices": size.vertices, "series": size.constants, "loss": size.mse}
+        rows += [{**row, "largest": largest, "accuracy": size.accuracy}] if size.mse > 0 else []
+    constants = dict.fromkeys(size.constants for size in circuit.sizes)
+    looks = zip(constants, ("circuit", "study"), ("circle", "square"), strict=False)
+    keys = [Key(title, colour(name), shape) for title, name, shape in looks]
+    words = {"vertices": "vertices", "constants": "series", "MSE": "loss .2e"}
+    words |= {"largest error": "largest", "accuracy": "accuracy .1%"}
+    ticks = {"values": sorted({size.vertices for size in circuit.sizes}), "format": "d"}
+    x = axis("vertices", "vertices of the largest graph", {"zero": False}, **ticks)
+    title = "Error by number of vertices"
+    chart = curves(rows, keys, Frame(title, 260, x, loss_axis(), words), rows)
+    table = text_table(title, list(words), texts)
+    caption = story.caption("circuit.sizes")
+    return Figure(*caption, charts=[Chart(chart)], tables=[table], legend=keys)
 
 
 def _directions_figure(story: Story, circuit: CircuitResult) -> Figure:
     groups: dict[str, list[str]] = {}
     for row in circuit.directions:
         groups.setdefault(row.group, []).append(f"{row.index} {row.name}")
-    heads = ("group", "coordinate and meaning")
-    return Figure(
-        "What each coordinate of the residual stream means",
-        "A trained network chooses directions that have to be searched for; here each has a name.",
-        _facts(story, circuit, "none", "none: the construction itself"),
-        tables=[text_table("Directions", heads, list(groups.items()))],
-    )
-
-
-def _facts(story: Story, circuit: CircuitResult, test_data: str, metric: str) -> dict[str, str]:
-    model = (
-        f"handcrafted ({circuit.circuit}): {circuit.layers} layers, width {circuit.width}, "
-        f"{circuit.heads} heads, {circuit.feed_forward} hidden units"
-    )
-    training = "none: handcrafted weights"
-    return story.facts(model, test_data, metric, CircuitResult, training=training)
+    table = text_table("Directions", ("group", "coordinate and meaning"), list(groups.items()))
+    return Figure(*story.caption("circuit.directions"), tables=[table])

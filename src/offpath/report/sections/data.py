@@ -1,38 +1,32 @@
 """The section on the data: true distances of the evaluation sets, drawn and exact."""
 
-import altair as alt
-
-from offpath.report.marks import DISTANCES, Axis, Frame, bars
+from offpath.report.marks import DISTANCES, Frame, axis, bars, name_axis
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour
 from offpath.results import Labels, LabelWorld
 from offpath.slices import label_title
 
 DRAWN = Key("drawn", colour("bar"), "square")
+EXACT = Key("exact probability", colour("ink"))
+WORDS = {
+    "true distance": "label",
+    "drawn": "drawn",
+    "share": "share .3%",
+    "exact probability": "exact .3%",
+}
 
 
-def section(story: Story) -> Section:
+def section(story: Story, labels: Labels) -> Section:
     """How far the targets of every distribution lie from vertex 1."""
-    labels = story.get(Labels)
-    anchor, title = "data", "The data"
-    if labels is None:
-        return Section(anchor, title, missing=story.missing(Labels))
     figure = Figure(
-        f"True distances of the {len(labels.worlds)} distributions",
-        "Bars: share of the frozen evaluation set. Ticks: the exact probability, computed in "
-        f"fractions. “No path” carries the label {labels.max_vertices}.",
-        story.facts("none", "frozen evaluation sets", "share of examples", Labels, training="none"),
-        charts=[
-            Chart(_chart(world, labels.max_vertices), world.title, world.description)
-            for world in labels.worlds
-        ],
-        legend=[DRAWN, Key("exact probability", colour("ink"))],
+        *story.caption("data.distances", count=len(labels.worlds)),
+        charts=[_chart(world, labels.max_vertices) for world in labels.worlds],
+        legend=[DRAWN, EXACT],
         layout="grid",
     )
-    text = "How far the target lies from vertex 1, in training and in every test."
-    return Section(anchor, title, text, [figure])
+    return Section([figure])
 
 
-def _chart(world: LabelWorld, max_vertices: int) -> alt.LayerChart:
+def _chart(world: LabelWorld, max_vertices: int) -> Chart:
     rows = [
         {
             "series": DRAWN.title,
@@ -43,16 +37,7 @@ def _chart(world: LabelWorld, max_vertices: int) -> alt.LayerChart:
         }
         for label in world.labels
     ]
-    frame = Frame(
-        f"Share of each true distance in {world.title}, with exact probabilities",
-        130,
-        Axis("label", kind="N", axis=DISTANCES),
-        Axis("share", axis={"format": "~%", "tickCount": 4}),
-        {
-            "true distance": "label",
-            "drawn": "drawn",
-            "share": "share .3%",
-            "exact probability": "exact .3%",
-        },
-    )
-    return bars(rows, [DRAWN], frame, tick="exact")
+    name = f"Share of each true distance in {world.title}, with exact probabilities"
+    x, y = name_axis("label", **DISTANCES), axis("share", format="~%", tickCount=4)
+    chart = bars(rows, [DRAWN], Frame(name, 130, x, y, WORDS), tick="exact")
+    return Chart(chart, world.title, world.description)

@@ -3,7 +3,7 @@
 import pytest
 
 from offpath.report.parts import Section
-from offpath.report.sections.robustness import section
+from offpath.report.sections import section
 from offpath.report.words import setting
 from offpath.results import Robustness
 from offpath.slices import SPLIT_STRATA
@@ -16,7 +16,7 @@ TRAINED = (0.98, 0.9, 0.5, 0.3, 0.2, 0.3, 0.2)
 
 
 def shown(result: Robustness) -> Section:
-    return section(story_of(result, matrix(circuit=(1.0,) * 7, finetuned=TRAINED)))
+    return section(story_of(result, matrix(circuit=(1.0,) * 7, finetuned=TRAINED)), "robustness")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def result() -> Robustness:
 
 
 def test_a_missing_result_is_named_with_its_command():
-    (gap,) = section(story_of()).missing
+    (gap,) = section(story_of(), "robustness").missing
     assert gap.command == "offpath robustness 'runs/made up'"
 
 
@@ -56,7 +56,7 @@ def test_before_and_after_stand_beside_the_trained_network(result: Robustness):
 
 
 def test_without_a_matrix_the_trained_network_is_left_out(result: Robustness):
-    alone = section(story_of(result))
+    alone = section(story_of(result), "robustness")
     assert [key.title for key in figure(alone, RETENTION).legend] == [
         "starts at the exact solution"
     ]
@@ -147,6 +147,6 @@ def test_interpolations_are_drawn_with_and_without_permutation_alignment(result:
 
 
 def test_a_circuit_alone_has_neither_retention_nor_interpolations():
-    alone = section(story_of(robustness([], retention=False)))
+    alone = section(story_of(robustness([], retention=False)), "robustness")
     assert [one.title for one in alone.figures] == [REPLACED, "How wide the basin is"]
     assert not alone.statement
