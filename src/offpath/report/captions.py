@@ -15,9 +15,9 @@ TEMPLATES.filters |= FILTERS
 
 
 @cache
-def captions() -> dict[str, dict[str, Any]]:
-    """All templates."""
-    return tomllib.loads((Path(__file__).parent / "assets" / "captions.toml").read_text("utf-8"))
+def asset(name: str) -> dict[str, dict[str, Any]]:
+    """The tables of `assets/NAME.toml`."""
+    return tomllib.loads((Path(__file__).parent / "assets" / f"{name}.toml").read_text("utf-8"))
 
 
 def filled(text: str, words: Mapping[str, object]) -> str:
@@ -27,4 +27,6 @@ def filled(text: str, words: Mapping[str, object]) -> str:
 
 def sentences(name: str, words: Mapping[str, object]) -> list[str]:
     """Sentences in order; one that is empty, where its condition does not hold, is left out."""
-    return [text for text in (filled(text, words) for text in captions()[name].values()) if text]
+    return [
+        text for text in (filled(text, words) for text in asset("captions")[name].values()) if text
+    ]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from offpath.networks import Network, networks
 from offpath.report import words
-from offpath.report.captions import captions, filled
+from offpath.report.captions import asset, filled
 from offpath.results import RESULTS, Cell, Matrix, Result, Scores, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
@@ -184,13 +184,14 @@ class Story:
 
     def heading(self, section: str) -> tuple[str, str]:
         """Title and text of a section."""
-        texts = captions()[section]
+        texts = asset("captions")[section]
         return texts["title"], filled(texts.get("text", ""), self._words)
 
     def caption(self, place: str, **words: object) -> tuple[str, str, dict[str, str]]:
         """Title, text and facts of the figure SECTION.FIGURE."""
         section, figure = place.split(".")
-        texts = captions()["default"] | captions()[section] | captions()[section][figure]
+        whole = asset("captions")
+        texts = whole["default"] | whole[section] | whole[section][figure]
         known = self._words | words
         facts = {n: filled(text, known) for n, text in texts.items() if isinstance(text, str)}
         return facts.pop("title"), facts.pop("text"), facts

@@ -6,10 +6,10 @@ In: `retention` of `robustness.json`, and the test matrix to compare with.
 from collections.abc import Sequence
 
 from offpath.networks import network
-from offpath.report import captions, marks
-from offpath.report.marks import Frame, curves, intervals
+from offpath.report import captions
+from offpath.report.marks import curves, frame, intervals
 from offpath.report.parts import SHAPES, Chart, Figure, Key, Story, colour, text_table
-from offpath.report.sections.matrix import ACCURACY_WORDS, accuracy_row, strata_chart
+from offpath.report.sections.matrix import accuracy_row, strata_chart
 from offpath.report.words import LEVELS, comparisons, paragraph, percent, setting, thousands
 from offpath.results import Cell, Matrix, Retention
 from offpath.slices import ANY_TARGET, SPLIT_STRATA, Slice
@@ -20,7 +20,6 @@ START = Key("starts at the exact solution", colour(STARTED))
 TRAIN = Key("trained network, after its fine-tuning", colour(TRAINED), "dashed")
 CHANGED = {"below": "fell for", "above": "rose for", "level with": "did not change clearly for"}
 DATA = {"finetuning": "fine-tuning", "pretraining": "pre-training"}
-HEIGHT = 110
 Cells = dict[Slice, Cell]
 
 
@@ -60,22 +59,18 @@ def _trained_cells(story: Story) -> Cells:
 
 
 def _path_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
-    scale = {"type": "symlog", "constant": 10, "domain": [0, max(retention.steps)], "nice": False}
-    look = {"values": retention.steps, "format": "d", "grid": False, **marks.GREEDY}
-    steps, words = marks.axis("step", None, scale, **look), {"step": "step", **ACCURACY_WORDS}
-    shares = marks.share_axis("accuracy", None, 3, **marks.IN_LINE)
+    ends = {"domain": [0, max(retention.steps)]}
+    steps = {"scale": ends, "axis": {"values": retention.steps}}
     path, charts = {step: _cells(retention, step) for step in retention.steps}, []
     for where, start in path[0].items():
         rows = [{"step": s, **accuracy_row(START.title, where, c[where])} for s, c in path.items()]
-        name = f"Accuracy on the stratum {where.title} by step of fine-tuning"
         level = (trained[where].accuracy, TRAIN) if where in trained else None
-        frame = Frame(name, HEIGHT, steps, shares, words, level)
-        count = f"n {thousands(start.count)}"
-        charts.append(Chart(intervals(rows, [START], frame), where.title, count))
+        own = frame("retention", steps, level=level, title=where.title)
+        chart, count = intervals(rows, [START], own), f"n {thousands(start.count)}"
+        charts.append(Chart(chart, where.title, count))
     losses = [{"series": START.title, "step": s, "loss": x} for s, x in retention.losses if x > 0]
     if losses:
-        y = marks.loss_axis([row["loss"] for row in losses], None)
-        chart = curves(losses, [START], Frame("Loss on the fine-tuning data", HEIGHT, steps, y))
+        chart = curves(losses, [START], frame("retention_loss", steps))
         charts.append(Chart(chart, "loss in fine-tuning", "on the training examples"))
     keys = [START, TRAIN] if trained else [START]
     return Figure(*story.caption("robustness.retention"), charts=charts, legend=keys, layout="grid")

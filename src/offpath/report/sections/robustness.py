@@ -5,10 +5,10 @@ Out: what fine-tuning, noise and retraining do to it, and what lies between the 
 
 from collections.abc import Sequence
 from itertools import product
-from math import inf
+from math import ceil, floor, inf, log10
 from statistics import median
 
-from offpath.report.marks import Frame, axis, curves, loss_axis, share_axis, step_axis, thinned
+from offpath.report.marks import curves, frame, thinned
 from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, colour, text_table
 from offpath.report.sections import retention
 from offpath.report.words import percent, percent_interval, setting
@@ -76,11 +76,11 @@ def _perturbed_chart(result: Robustness, rate: float, endings: dict[float, Key])
             end = next(key.title for limit, key in endings.items() if one.loss_after < limit)
             row = {"series": end, "line": one.choice, "matrix": one.matrix}
             rows += [{**row, **point} for point in thinned(curve, MOST_STEPS)]
-    title, words = f"learning rate {setting(rate)}", {"matrix": "matrix", "ends": "series"}
-    name = f"Loss while retraining at the {title}"
+    powers = [log10(loss) for loss in losses if loss > 0]
+    y = {"scale": {"domain": [10.0 ** floor(min(powers)), 10.0 ** ceil(max(powers))]}}
     level = (result.exact_loss, EXACT) if result.exact_loss else None
-    frame = Frame(name, 230, step_axis(4), loss_axis(losses), words, level)
-    return Chart(curves(rows, list(endings.values()), frame), title)
+    own = frame("perturbed", y=y, level=level, rate=setting(rate))
+    return Chart(curves(rows, list(endings.values()), own), f"learning rate {setting(rate)}")
 
 
 def _recovered_table(result: Robustness, limits: Sequence[float]) -> Table:
@@ -113,14 +113,10 @@ def _basin_chart(result: Robustness, graded: Sequence[Graded]) -> Chart:
         points = [{**at, "draw": draw, "loss": loss} for draw, loss in losses if _drawn(loss)]
         medians += [{**at, "loss": median(row["loss"] for row in points)}] if points else []
         rows += points
-    scale = {"type": "log", "nice": False, "padding": 12}
-    x = axis("noise", "relative noise on all weights", scale, values=noises, format="~g")
-    y = loss_axis([*(row["loss"] for row in rows), result.exact_loss])
-    words = {"when": "series", "noise": "noise ~g", "draw": "draw", "loss": "loss .3g"}
     whole = "each weight" if graded[0].relative_to == "weight" else "the whole tensor"
-    name = f"Loss before and after retraining by noise relative to {whole}"
     level = (result.exact_loss, EXACT) if result.exact_loss else None
-    chart = curves(medians, [BEFORE, AFTER], Frame(name, 300, x, y, words, level), rows)
+    own = frame("basin", {"axis": {"values": noises}}, level=level, whole=whole)
+    chart = curves(medians, [BEFORE, AFTER], own, rows)
     return Chart(chart, f"relative to {whole}", f"learning rate {setting(graded[0].rate)}")
 
 
@@ -132,12 +128,9 @@ def _interpolation_figure(story: Story, result: Robustness) -> Figure:
         look = ALIGNED[one.aligned]
         row = {"series": f"to {one.title}", "dash": look.shape, "neurons": look.title}
         rows += [{**row, "share": s, "loss": loss} for s, loss in one.points if _drawn(loss)]
-    x = share_axis("share", "share of the way to the trained network", 5, labelFlush=True)
-    y = loss_axis([row["loss"] for row in rows])
-    words = {"network": "series", "neurons": "neurons", "share": "share .0%", "loss": "loss .3g"}
-    frame = Frame("Loss on the linear interpolation between networks", 280, x, y, words)
-    caption, chart = story.caption("robustness.interpolation"), Chart(curves(rows, keys, frame))
-    return Figure(*caption, charts=[chart], legend=[*keys, *ALIGNED.values()])
+    charts = [Chart(curves(rows, keys, frame("interpolation")))]
+    caption = story.caption("robustness.interpolation")
+    return Figure(*caption, charts=charts, legend=[*keys, *ALIGNED.values()])
 
 
 def _drawn(loss: float) -> bool:

@@ -1,7 +1,7 @@
 """The section that sets a run beside WWZ24: its figures, pooled as published, and by stratum."""
 
 from offpath.report import parts, study_words
-from offpath.report.marks import Frame, bars, name_axis, share_axis
+from offpath.report.marks import bars, frame
 from offpath.report.parts import Chart, Entry, Figure, Key, Section, Spec, Story, Table, TableRow
 from offpath.report.study_words import hidden_sentences, stratum
 from offpath.report.words import NO_BREAK, error_interval, percent, significant
@@ -70,13 +70,9 @@ def _strata_chart(study: Study, keys: list[Key]) -> Spec:
                 ends = {"left": left, "right": left + share, "share": percent(share)}
                 rows.append({**row, "series": stratum(part).title, **ends})
                 left += share
-    look = {"labelExpr": "split(datum.label, '\\n')", "domain": False, "labelLimit": 140}
-    y = name_axis("quantity", None, {"paddingInner": 0.3, "paddingOuter": 0.15}, **look)
-    words = {"figure": "quantity", "examples of": "series", "share of": "measure", "share": "share"}
     count = len({row["quantity"] for row in rows})
-    name = f"Shares of examples and of squared error by stratum in {count} figures of WWZ24"
-    frame = Frame(name, BAND * count, share_axis("left", "share", 5), y, words)
-    return bars(rows, keys, frame, beside="measure")
+    tall = frame("study", count=count)._replace(height=BAND * count)
+    return bars(rows, keys, tall, beside="measure")
 
 
 def _strata_table(study: Study, slices: list[Slice]) -> Table:
