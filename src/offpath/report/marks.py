@@ -23,32 +23,23 @@ class Frame(NamedTuple):
     x: Spec
     y: Spec
     words: Mapping[str, str]
-    level: tuple[float, Key] | None  # a line across, at this value of y
-    band: tuple[float, float] | None  # a shaded part of x
+    level: tuple[float, Key] | None = None  # a line across, at this value of y
+    band: tuple[float, float] | None = None  # a shaded part of x
 
 
-def frame(
-    chart: str,
-    x: Spec | None = None,
-    y: Spec | None = None,
-    level: tuple[float, Key] | None = None,
-    band: tuple[float, float] | None = None,
-    **words: object,
-) -> Frame:
+def frame(chart: str, x: Spec | None = None, y: Spec | None = None, **words: object) -> Frame:
     """The frame that `assets/charts.toml` has for a chart; x and y change its axes."""
     own = asset("charts")[chart]
     sides = (_axis(own["x"], x or {}), _axis(own["y"], y or {}))
-    tooltip = own.get("words", {})
-    return Frame(filled(own["name"], words), own.get("height", 300), *sides, tooltip, level, band)
+    return Frame(filled(own["name"], words), own.get("height", 300), *sides, own.get("words", {}))
 
 
 def _axis(name: str, change: Spec) -> Spec:
     given = {"field": name, **asset("charts")["axes"][name]}
-    made = {"type": "quantitative", "title": None, "scale": {}, "axis": {}}
-    if base := given.pop("like", ""):
-        made = _axis(base, {})
+    base = given.pop("like", "")
+    made = _axis(base, {}) if base else {"type": "quantitative", "title": None, "scale": {}}
     for part, look in [*given.items(), *change.items()]:
-        made[part] = {**made[part], **look} if isinstance(look, dict) else look or None
+        made[part] = {**made.get(part, {}), **look} if isinstance(look, dict) else look or None
     order = {"sort": None} if made["type"] == "nominal" else {}  # names in the order of the rows
     return made | order
 
@@ -159,14 +150,9 @@ def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], fr
 
 
 def thinned(points: Sequence[Any], most: int) -> list[Any]:
-    """At most `most` points evenly from all, the first and the last among them.
-
-    >>> thinned([0, 1, 2, 3, 4, 5, 6], 3)
-    [0, 3, 6]
-    """
-    if len(points) <= most:
-        return list(points)
-    return [points[round(i * (len(points) - 1) / (most - 1))] for i in range(most)]
+    """At most `most` points evenly from all, the first and the last among them."""
+    count, last = min(most, len(points)), len(points) - 1
+    return [points[round(i * last / max(1, count - 1))] for i in range(count)]
 
 
 def _layer(

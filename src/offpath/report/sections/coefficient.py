@@ -61,7 +61,7 @@ def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
     for sweep in sweeps:
         if rows := _rows(story, sweep.points, "step_size"):
             title = _title(story, sweep.checkpoint)
-            own = frame("sweep", band=sweep.plateau, title=title)
+            own = frame("sweep", title=title)._replace(band=sweep.plateau)
             charts.append(Chart(_chart(rows, own), title, sentence(sweep.verdict)))
     return Figure(*story.caption("coefficient.sweep"), charts=charts, legend=TRUST, layout="grid")
 

@@ -65,9 +65,9 @@ def _path_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
     for where, start in path[0].items():
         rows = [{"step": s, **accuracy_row(START.title, where, c[where])} for s, c in path.items()]
         level = (trained[where].accuracy, TRAIN) if where in trained else None
-        own = frame("retention", steps, level=level, title=where.title)
-        chart, count = intervals(rows, [START], own), f"n {thousands(start.count)}"
-        charts.append(Chart(chart, where.title, count))
+        own = frame("retention", steps, title=where.title)._replace(level=level)
+        count = f"n {thousands(start.count)}"
+        charts.append(Chart(intervals(rows, [START], own), where.title, count))
     losses = [{"series": START.title, "step": s, "loss": x} for s, x in retention.losses if x > 0]
     if losses:
         chart = curves(losses, [START], frame("retention_loss", steps))

@@ -8,7 +8,7 @@ from itertools import product
 from math import ceil, floor, inf, log10
 from statistics import median
 
-from offpath.report.marks import curves, frame, thinned
+from offpath.report.marks import Frame, curves, frame, thinned
 from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, colour, text_table
 from offpath.report.sections import retention
 from offpath.report.words import percent, percent_interval, setting
@@ -78,8 +78,7 @@ def _perturbed_chart(result: Robustness, rate: float, endings: dict[float, Key])
             rows += [{**row, **point} for point in thinned(curve, MOST_STEPS)]
     powers = [log10(loss) for loss in losses if loss > 0]
     y = {"scale": {"domain": [10.0 ** floor(min(powers)), 10.0 ** ceil(max(powers))]}}
-    level = (result.exact_loss, EXACT) if result.exact_loss else None
-    own = frame("perturbed", y=y, level=level, rate=setting(rate))
+    own = _with_exact(frame("perturbed", y=y, rate=setting(rate)), result)
     return Chart(curves(rows, list(endings.values()), own), f"learning rate {setting(rate)}")
 
 
@@ -114,8 +113,7 @@ def _basin_chart(result: Robustness, graded: Sequence[Graded]) -> Chart:
         medians += [{**at, "loss": median(row["loss"] for row in points)}] if points else []
         rows += points
     whole = "each weight" if graded[0].relative_to == "weight" else "the whole tensor"
-    level = (result.exact_loss, EXACT) if result.exact_loss else None
-    own = frame("basin", {"axis": {"values": noises}}, level=level, whole=whole)
+    own = _with_exact(frame("basin", {"axis": {"values": noises}}, whole=whole), result)
     chart = curves(medians, [BEFORE, AFTER], own, rows)
     return Chart(chart, f"relative to {whole}", f"learning rate {setting(graded[0].rate)}")
 
@@ -131,6 +129,10 @@ def _interpolation_figure(story: Story, result: Robustness) -> Figure:
     charts = [Chart(curves(rows, keys, frame("interpolation")))]
     caption = story.caption("robustness.interpolation")
     return Figure(*caption, charts=charts, legend=[*keys, *ALIGNED.values()])
+
+
+def _with_exact(own: Frame, result: Robustness) -> Frame:
+    return own._replace(level=(result.exact_loss, EXACT)) if result.exact_loss else own
 
 
 def _drawn(loss: float) -> bool:
