@@ -8,8 +8,8 @@ the title of its key. Out: Vega-Lite specifications. Colours are names of the pa
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from offpath.report.captions import asset, filled
 from offpath.report.parts import SHAPES, Key, Spec, colour
+from offpath.report.words import asset, filled
 
 Row = Mapping[str, Any]
 DASHES = {"line": [1, 0], "dashed": [5, 3], "dotted": [2, 3]}

@@ -15,8 +15,9 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from offpath.report import study_words, words
+from offpath.report import words
 from offpath.report.parts import Entry, Table, TableRow
+from offpath.report.sections import study as study_section
 from offpath.report.sections.matrix import slice_table, world_table
 from offpath.results import Cell, Matrix, Scores, Study, read_result
 from offpath.run.folder import Run
@@ -46,7 +47,7 @@ def study_view(studies: Sequence[tuple[Run, Study]]) -> RenderableType:
         for name, (run, study) in zip(names, studies, strict=True)
     }
     head = Text("Mean squared errors; of the runs with 95 % intervals")
-    mixture = Sentence(study_words.mixture_sentence(studies[0][1]))
+    mixture = Sentence(study_section.mixture_sentence(studies[0][1]))
     return Group(head, View(_quantities(by_name)), mixture, *_each_run(by_name))
 
 
@@ -169,10 +170,10 @@ def _each_run(studies: dict[str, Study]) -> Iterator[RenderableType]:
     first_with: dict[tuple[str, ...], str] = {}
     for name, study in studies.items():
         yield Padding(Text(name, style="bold", overflow="fold"), (1, 0, 0, 0))
-        origin = tuple(study_words.origin_sentences(study, named=True))
+        origin = tuple(study_section.origin_sentences(study, named=True))
         first = first_with.setdefault(origin, name)
         origin = origin if first == name else (f"The same configuration as {first}.",)
-        for sentence in (*origin, *study_words.hidden_sentences(study)):
+        for sentence in (*origin, *study_section.hidden_sentences(study)):
             yield Padding(Sentence(sentence), (0, 0, 0, 2))
         yield Text("\nBy stratum: share of examples, share of squared error, scores")
         yield View(_strata(study))
@@ -186,7 +187,7 @@ def _strata(study: Study) -> Table:
         rows += [TableRow(title, _scores(one, 1.0, 1.0), title)] if one else []
         for part in quantity.strata:
             entries = _scores(part, part.share_of_examples, part.share_of_error)
-            rows.append(TableRow(f"  {study_words.stratum(part).title}", entries, title))
+            rows.append(TableRow(f"  {study_section.stratum(part).title}", entries, title))
     return Table("By stratum", STRATA_HEADS, rows)
 
 

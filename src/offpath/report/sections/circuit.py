@@ -34,7 +34,6 @@ def _states_figure(story: Story, circuit: CircuitResult) -> Figure:
         *story.caption("circuit.states", truth=truth),
         charts=[_layer_chart(circuit, state, rows) for state, rows in layers],
         legend=[key for key in STATES.values() if key.title in series],
-        layout="grid",
     )
 
 

@@ -63,7 +63,7 @@ def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
             title = _title(story, sweep.checkpoint)
             own = frame("sweep", title=title)._replace(band=sweep.plateau)
             charts.append(Chart(_chart(rows, own), title, sentence(sweep.verdict)))
-    return Figure(*story.caption("coefficient.sweep"), charts=charts, legend=TRUST, layout="grid")
+    return Figure(*story.caption("coefficient.sweep"), charts=charts, legend=TRUST)
 
 
 def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:
@@ -73,7 +73,7 @@ def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:
             groups.setdefault((trace.checkpoint, trace.step_size), []).append(trace)
     own = {(point.checkpoint, point.step_size) for point in result.points} & set(groups)
     charts = [_trace_chart(story, t) for place, t in groups.items() if place in own or not own]
-    return Figure(*story.caption("coefficient.chains"), charts=charts, layout="grid")
+    return Figure(*story.caption("coefficient.chains"), charts=charts)
 
 
 def _trace_chart(story: Story, traces: Sequence[Trace]) -> Chart:

@@ -13,7 +13,7 @@ def section(story: Story, labels: Labels) -> Section:
     """How far the targets of every distribution lie from vertex 1."""
     charts = [_chart(world, labels.max_vertices) for world in labels.worlds]
     caption = story.caption("data.distances")
-    return Section([Figure(*caption, charts=charts, legend=[DRAWN, EXACT], layout="grid")])
+    return Section([Figure(*caption, charts=charts, legend=[DRAWN, EXACT])])
 
 
 def _chart(world: LabelWorld, max_vertices: int) -> Chart:

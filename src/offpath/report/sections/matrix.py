@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from offpath.report import parts
-from offpath.report.captions import sentences
 from offpath.report.marks import Row, frame, intervals
 from offpath.report.parts import Chart, Entry, Figure, Key, Section, Story, Table, TableRow
-from offpath.report.words import accuracy_interval, thousands
+from offpath.report.words import accuracy_interval, sentences, thousands
 from offpath.results import Cell, Labels, Matrix, Predictor, Scores
 from offpath.slices import ANY_TARGET, ISOLATION, POOLED, SPLIT_STRATA, Slice
 

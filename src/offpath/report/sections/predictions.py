@@ -25,7 +25,7 @@ def section(story: Story, matrix: Matrix, predictions: Predictions) -> Section:
     ]
     own = _frame(predictions, matrix.max_vertices)
     chart = Chart(density(rows, list(titles.values()), list(worlds.values()), own))
-    figure = Figure(*story.caption("predictions.panels"), charts=[chart], layout="wide")
+    figure = Figure(*story.caption("predictions.panels"), charts=[chart])
     return Section([figure])
 
 
