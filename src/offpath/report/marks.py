@@ -158,14 +158,15 @@ def thinned(points: Sequence[Any], most: int) -> list[Any]:
 def _layer(
     frame: Frame, mark: str, encoding: Spec, rows: Sequence[Row] | None = None, **look: object
 ) -> Spec:
-    """A mark on both axes, unless `encoding` has others; `rows` are its own, if it has some."""
+    """A mark on both axes, unless `encoding` has others or None; `rows` are its own, if any."""
     shown = []
     for title, text in frame.words.items():
         field, _, form = text.partition(" ")
         kind = {"type": "quantitative", "format": form} if form else {"type": "nominal"}
         shown.append({"field": field, "title": title, **kind})
-    places = {"x": frame.x, "y": frame.y, **({"tooltip": shown} if shown else {})}
-    layer = {"mark": {"type": mark, **look}, "encoding": {**places, **encoding}}
+    whole = {"x": frame.x, "y": frame.y, "tooltip": shown or None, **encoding}
+    given = {channel: field for channel, field in whole.items() if field is not None}
+    layer = {"mark": {"type": mark, **look}, "encoding": given}
     return layer if rows is None else {**layer, "data": {"values": rows}}
 
 
@@ -175,11 +176,11 @@ def _boxed(frame: Frame, rows: Sequence[Row], layers: list[Spec]) -> Spec:
     if frame.band:
         row, end = {frame.x["field"]: frame.band[0], "until": frame.band[1]}, {"field": "until"}
         shade = {"color": colour("estimate"), "opacity": 0.14, "aria": False}
-        beneath += [_layer(bare, "rect", {"y": {}, "x2": end}, [row], **shade)]
+        beneath += [_layer(bare, "rect", {"y": None, "x2": end}, [row], **shade)]
     if frame.level:
         row, key = {frame.y["field"]: frame.level[0]}, frame.level[1]
         look = {"color": key.colour, "strokeDash": DASHES[key.shape], "strokeWidth": 1.5}
-        beneath += [_layer(bare, "rule", {"x": {}}, [row], **look)]
+        beneath += [_layer(bare, "rule", {"x": None}, [row], **look)]
     box = {"description": frame.name, "width": "container", "height": frame.height}
     fit = {"autosize": {"type": "fit-x", "contains": "padding"}}
     return {**box, **fit, "data": {"values": rows}, "layer": [*beneath, *layers]}
