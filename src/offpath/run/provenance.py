@@ -19,7 +19,7 @@ import offpath
 from offpath.configs import InputError
 from offpath.run.files import Record, read_json, write_json
 
-PACKAGES = ("torch", "numpy", "numba", "safetensors", "pydantic", "altair")
+PACKAGES = ("torch", "numpy", "numba", "safetensors", "pydantic")
 
 
 @runtime_checkable
