@@ -4,9 +4,18 @@ from dataclasses import replace
 
 from offpath import results
 from offpath.report.parts import Section, Story
+from offpath.report.sections import (
+    answer,
+    circuit,
+    coefficient,
+    data,
+    matrix,
+    predictions,
+    robustness,
+    study,
+    training,
+)
 from offpath.report.words import paragraph
-
-from . import answer, circuit, coefficient, data, matrix, predictions, robustness, study, training
 
 SECTIONS = {
     "answer": (answer.section, results.Matrix),
