@@ -107,10 +107,10 @@ def origin_sentences(study: Study, named: bool) -> list[str]:
     finetuning = {o: d for o, d in study.differences.items() if o.startswith("finetune.")}
     others = {o: d for o, d in study.differences.items() if o not in finetuning}
     differ = list(dict.fromkeys(option.split(".")[0] for option in others))
-    known = [part for part in PARTS if part != "pretrain" or study.imported is None]
+    own = [part for part in PARTS if part != "pretrain" or study.imported is None]
     known = {
         "imported": study.imported,
-        "same": listed([PARTS[part] for part in known if part not in differ]),
+        "same": listed([PARTS[part] for part in own if part not in differ]),
         "others": listed([PARTS.get(part, part) for part in differ]),
         "options": _options(others, named),
         "finetuning": _options(finetuning, named),
