@@ -9,6 +9,7 @@ import argparse
 import json
 import platform
 import time
+from collections.abc import Iterator
 from itertools import count
 from statistics import median
 
@@ -62,7 +63,9 @@ def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
     }
 
 
-def torch_steps(c: Configuration, world: World, training: Training, machine: Compute):
+def torch_steps(
+    c: Configuration, world: World, training: Training, machine: Compute
+) -> Iterator[int]:
     """Training as one would write it: nn.TransformerEncoder on fully padded batches."""
     model = new_model(c).to(machine.device)
     encoder = torch_encoder(model)
@@ -102,7 +105,7 @@ def torch_answers(
     return model.readout(model.final_norm(x[:, -1])).squeeze(1)
 
 
-def _seconds(steps) -> float:
+def _seconds(steps: Iterator[object]) -> float:
     began = time.perf_counter()
     next(steps)
     return round(time.perf_counter() - began, 5)

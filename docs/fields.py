@@ -9,12 +9,12 @@ from typing import NamedTuple
 from docs.raw import markdown
 from offpath import results
 
-TREE = ast.parse(Path(results.__file__).read_text())
-CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef)}
+SOURCE = Path(results.__file__).read_text()
+CLASSES = {node.name: node for node in ast.parse(SOURCE).body if isinstance(node, ast.ClassDef)}
 
 
 class Field(NamedTuple):
-    """A field of a record: the last is its docstring."""
+    """A field of a record: the last is the comment behind it."""
 
     name: str
     type: str
@@ -59,19 +59,11 @@ def _table(name: str) -> list[str]:
 
 def _fields(name: str) -> Iterator[Field]:
     """The fields that a record does not inherit."""
-    body = CLASSES[name].body
-    for statement, after in zip(body, [*body[1:], None], strict=True):
+    lines = SOURCE.splitlines()
+    for statement in CLASSES[name].body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             kind = ast.unparse(statement.annotation).replace("Colour", "tuple[str, str]")
-            if not kind.startswith("ClassVar"):
-                yield Field(statement.target.id, kind, _docstring(after))
-
-
-def _docstring(statement: ast.stmt | None) -> str:
-    """The text below a field, on one line."""
-    value = statement.value if isinstance(statement, ast.Expr) else None
-    text = value.value if isinstance(value, ast.Constant) else ""
-    return " ".join(str(text).split())
+            yield Field(statement.target.id, kind, lines[statement.lineno - 1].partition("  # ")[2])
 
 
 def _sentence(name: str) -> str:

@@ -29,18 +29,22 @@ def matrices() -> list[Matrix]:
 
 
 def answer() -> str:
-    """The answer in three sentences, each with its number."""
-    seen, unseen, off_path = (
-        _range(_cells("finetuned", where)) for where in (SEEN, UNSEEN, OFF_PATH[0])
-    )
+    """The answer in three sentences with their numbers, and the control beside them."""
+    cells = {
+        name: [_range(_cells(name, where)) for where in (SEEN, UNSEEN, OFF_PATH[0])]
+        for name in ("finetuned", "scratch", "pretrained", "distance_to_2")
+    }
+    seen, unseen, off_path = cells["finetuned"]
     larger = _range(_cells("finetuned", SLICES["on path, seen, larger graphs"]))
-    rule = _range(_cells("distance_to_2", OFF_PATH[0]))
     return (
-        f"Along the trained path the skill carries over: for vertex ids that fine-tuning asked "
-        f"for, accuracy is **{seen}**, and {larger} in graphs larger than any of fine-tuning.\n"
-        f"For vertex ids that fine-tuning never asked for, it drops to **{unseen}**.\n"
-        f"Off the path it is **{off_path}**, no more than the {rule} of the rule “answer d(1, 2), "
-        f"whatever t is”: there, fine-tuning gained nothing."
+        "1. On the trained path the skill holds for vertex ids that fine-tuning asked for: "
+        f"accuracy **{seen}**; in graphs larger than those in fine-tuning {larger}.\n"
+        f"2. For vertex ids that fine-tuning never asked for, it holds in part: **{unseen}**. The "
+        f"same fine-tuning without pre-training gives {cells['scratch'][0]} and "
+        f"{cells['scratch'][1]}.\n"
+        f"3. Off the path it does not hold: **{off_path}**. Before fine-tuning it was "
+        f"{cells['pretrained'][2]}, and always answering the distance from 1 to 2 gives "
+        f"{cells['distance_to_2'][2]}."
     )
 
 

@@ -2,6 +2,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import torch
 
 from offpath.configs import Configuration
 from offpath.recipes import smoke
@@ -10,13 +11,13 @@ from offpath.run.folder import Run, create_run
 warnings.filterwarnings("error")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    """Results on CPU are bit-identical for equal thread counts only."""
-    import torch
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Results on CPU are bit-identical for equal thread counts only.
 
+    Set before the fixtures of any scope, whatever test came before.
+    """
     torch.set_num_threads(1)
-    return
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ FAULTS = [
     ({"graphs": {"max_vertices": 2}}, "graphs.max_vertices must be 3 to 64; got 2"),
     (
         {"graphs": {"finetune_vertices": 9}},
-        "graphs.finetune_vertices must be 3 to graphs.max_vertices (8), for fine-tuning graphs are no "
-        "larger than others; got 9",
+        "graphs.finetune_vertices must be 3 to graphs.max_vertices (8), for fine-tuning graphs "
+        "are no larger than others; got 9",
     ),
     ({"graphs": {"balance_distance": 1}}, "graphs.balance_distance must be 2 to 64; got 1"),
     ({"model": {"width": 31}}, "model.width must be even"),

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from docs import setup
+from docs.fields import fields_page
 from docs.generated import PAGES as COMPUTED
 from docs.generated import filled
 from offpath.compute import Compute
@@ -30,6 +31,12 @@ def test_computed_parts_of_the_pages_are_up_to_date(page: str):
     text = (ROOT / page).read_text()
     assert text == filled(text), "run `.venv/bin/python docs/generated.py`"
     assert "<!-- /" in text
+
+
+def test_every_field_of_the_result_files_has_its_meaning():
+    rows = [line for line in fields_page().splitlines() if line.startswith("| `")]
+    assert len(rows) > 150
+    assert [row for row in rows if row.endswith("|  |")] == []
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

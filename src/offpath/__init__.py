@@ -4,4 +4,4 @@ The stages, in the order of the data: `data`, `fit`, `generalize`, `report`. `of
 the whole experiment as one function: read it first.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

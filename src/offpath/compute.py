@@ -2,19 +2,25 @@
 
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import TracebackType
+from typing import NoReturn
 
 import torch
+import torch.distributed.nn  # before a group exists: its functions keep that as a default argument
 from torch import distributed
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from offpath.errors import InputError, choice_fault
+from offpath.errors import InputError, choice_fault, outside
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
+PATIENCE = timedelta(minutes=10)  # of processes with one that neither answers nor ends
 MICRO_BATCH_ON_CPU = 1024  # more is no faster there, and takes memory
 
 
@@ -73,30 +79,31 @@ def compute(
     equal up to rounding otherwise. With `join` those processes train together: it returns once all
     of them are there.
     """
-    rank, ranks, local_rank, local_ranks = launched()
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    threads = max(1, cores // local_ranks) if threads is None else threads
-    if not 1 <= threads <= 1024:
-        raise InputError(f"threads must be 1 to 1024; got {threads}")
+    _, ranks, _, local_ranks = launched()
+    if threads is None:
+        linux = hasattr(os, "sched_getaffinity")
+        cores = len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1
+        threads = max(1, cores // local_ranks)
+    gpu = torch.cuda.is_available()
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if gpu else "cpu"
     if device not in ("cpu", "cuda"):
         raise InputError(f"device must be auto, cpu or cuda; got {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "cuda" and not gpu:
         raise InputError("device cuda needs a GPU that torch can see, and there is none; use cpu")
     if micro_batch is None and device == "cpu":
         micro_batch = MICRO_BATCH_ON_CPU
-    if micro_batch is not None and not 1 <= micro_batch <= 2**24:
-        raise InputError(f"micro_batch must be 1 to {2**24}; got {micro_batch}")
+    for name, number, most in (("threads", threads, 1024), ("micro_batch", micro_batch, 2**24)):
+        for fault in () if number is None else outside(name, number, 1, most):
+            raise InputError(fault)
     torch.set_num_threads(threads)
     alone = Compute(torch.device(device), threads, micro_batch=micro_batch)
-    return _joined(alone, rank, ranks, local_rank, local_ranks) if join and ranks > 1 else alone
+    return _joined(alone) if join and ranks > 1 else alone
 
 
-def _joined(alone: Compute, rank: int, ranks: int, local_rank: int, local_ranks: int) -> Compute:
+def _joined(alone: Compute) -> Compute:
     """The same among the processes that torchrun started, on a GPU of its own if on any."""
+    rank, ranks, local_rank, local_ranks = launched()
     place, on_gpu = alone.device, alone.device.type == "cuda"
     if on_gpu:
         if local_ranks > torch.cuda.device_count():
@@ -106,23 +113,30 @@ def _joined(alone: Compute, rank: int, ranks: int, local_rank: int, local_ranks:
             )
         place = torch.device("cuda", local_rank)
         torch.cuda.set_device(place)
-    store, _, _ = next(rendezvous("env://"))
+    store, _, _ = next(rendezvous("env://", timeout=PATIENCE))
+    store, backend = _of_this_start(store, rank, ranks), "nccl" if on_gpu else "gloo"
     distributed.init_process_group(
-        "nccl" if on_gpu else "gloo",
-        store=_of_this_start(store, rank, ranks),
-        rank=rank,
-        world_size=ranks,
+        backend, store=store, rank=rank, world_size=ranks, timeout=PATIENCE
     )
+    report = sys.excepthook
+
+    def report_and_end(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        report(kind, error, trace)
+        end_joined(1)
+
+    sys.excepthook = report_and_end  # a fault of ours: the others must not wait for it
     return replace(alone, device=place, rank=rank, ranks=ranks)
 
 
 def launched() -> tuple[int, int, int, int]:
     """Rank and number of the processes that torchrun started; the same among this machine's."""
-    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    told = [os.environ.get(name, "") for name in (*names, "MASTER_PORT")]
-    if not all(number.isdecimal() for number in told):
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT")
+    numbers = [os.environ.get(name, "") for name in names]
+    if not all(number.isdecimal() for number in numbers):
         return 0, 1, 0, 1
-    rank, ranks, local_rank, local_ranks, _ = map(int, told)
+    rank, ranks, local_rank, local_ranks, _ = map(int, numbers)
     return rank, ranks, local_rank, local_ranks
 
 
@@ -150,6 +164,32 @@ def _of_this_start(store: Store, rank: int, ranks: int) -> Store:
 
 
 def leave() -> None:
-    """Part from the processes that were joined, which do so too: never after an error of one."""
+    """Part from the processes that were joined, once all of them are here to do so.
+
+    Destroying the group waits for its threads, unless anything else still holds it. A thread that
+    lives on gives back the tensors of the last sum some time; where the interpreter is gone by then
+    the process dies of SIGABRT ("terminate called without an active exception", torch 2.13).
+    """
     if distributed.is_initialized():
+        gpu = distributed.get_backend() == "nccl"
+        with suppress(RuntimeError):  # one of them died: what this process has to do is done
+            distributed.barrier(device_ids=[torch.cuda.current_device()] if gpu else None)
         distributed.destroy_process_group()
+
+
+def end_joined(status: int) -> None:
+    """End this process here and now, if it is still joined to others: after an error.
+
+    The end of the interpreter would wait for threads that wait for the other processes, or would
+    abort (see `leave`). Once the sockets are closed, the others end too.
+    """
+    if distributed.is_initialized():
+        end_now(status)
+
+
+def end_now(status: int) -> NoReturn:
+    """End this process, whatever threads live, without taking the interpreter apart."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # full, closed, or never there
+            stream.flush()
+    os._exit(status)

@@ -6,7 +6,7 @@ make sense, or one `InputError` that names every fault in it at once.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import tyro
@@ -14,14 +14,33 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
 
+S = TypeVar("S", bound="Section")
+C = TypeVar("C", bound="Checked")
 Circuit = Literal["wide", "doubling", "edge"]
 """The handcrafted networks."""
-Precision = Literal["float32", "tf32", "bfloat16"]
 HIDDEN = (tyro.conf.Fixed, tyro.conf.SuppressFixed)
 """Of what is no option of the command line: another verb sets it."""
 
 
-S = TypeVar("S", bound="Section")
+class Allowed(NamedTuple):
+    """What a number of an option may be, and the same in words."""
+
+    fits: Callable[[int | float], bool]
+    text: str
+
+
+def within(low: int | float, high: int | float) -> Allowed:
+    """Numbers from `low` to `high`, both included."""
+    return Allowed(lambda number: low <= number <= high, f"{low} to {high}")
+
+
+Size = Annotated[int, within(1, 65536)]
+Seed = Annotated[int, within(0, 2**63 - 1)]
+Steps = Annotated[int, within(1, 10**8)]
+Share = Annotated[float, within(0, 1)]
+Momentum = Annotated[float, Allowed(lambda number: 0 <= number < 1, "at least 0 and below 1")]
+Rate = Annotated[float, Allowed(lambda number: 0 < number <= 10, "above 0 and at most 10")]
+Norm = Allowed(lambda number: 0 < number <= 1e9, "above 0, or None for no clipping")
 
 
 class Section(BaseModel):
@@ -36,28 +55,43 @@ class Section(BaseModel):
         except ValidationError as error:
             raise InputError(first_fault(error)) from error
 
+    def faults(self, section: str = "") -> Iterator[str]:
+        """One line for each thing that is wrong: name, allowed range, value, remedy."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                yield from value.faults(f"{name}.")
+                continue
+            numbers = value if isinstance(value, tuple) else [value]
+            for limits in (limits for limits in field.metadata if isinstance(limits, Allowed)):
+                if value == ():
+                    yield f"{section}{name} must hold at least one number"
+                for number in numbers:
+                    if number is not None and not limits.fits(number):
+                        yield f"{section}{name} must be {limits.text}; got {number}"
+
 
 class Graphs(Section):
     """The world: how large graphs get, and which of them fine-tuning may see."""
 
-    max_vertices: int
+    max_vertices: Annotated[int, within(3, 64)]
     """Vertices of the largest graph, 3 to 64; also the label of "no path"."""
     finetune_vertices: int
     """Vertices of the largest graph that fine-tuning shows, 3 to `max_vertices`."""
-    balance_distance: int
+    balance_distance: Annotated[int, within(2, 64)]
     """k: pre-training keeps every distance >= k, and d < k with probability 1 / (2 (k - d))."""
 
 
 class Architecture(Section):
     """The transformer's shape."""
 
-    width: int
+    width: Size
     """Size of the residual stream; even, because half of it encodes each endpoint of an edge."""
-    layers: int
+    layers: Size
     """Number of transformer layers."""
-    heads: int
+    heads: Size
     """Attention heads of each layer; they divide `width`, unless `head_size` is given."""
-    feed_forward: int
+    feed_forward: Size
     """Hidden units of each layer's feed-forward part."""
     norm: Annotated[Literal["pre", "post", "none"], tyro.conf.arg(metavar="{pre,post}")]
     """Layer norm before each part, or after its residual sum (post, as in WWZ24)."""
@@ -65,38 +99,38 @@ class Architecture(Section):
     """One more layer norm before the read-out."""
     tokens: Annotated[Literal["edges", "vertices"], *HIDDEN] = "edges"
     """What the tokens are: edges of the graph and the question, or its vertices and the answer."""
-    head_size: Annotated[int | None, *HIDDEN] = None
+    head_size: Annotated[int | None, *HIDDEN, within(1, 65536)] = None
     """Size of a head's queries, keys and values; None: `width` divided by `heads`."""
 
 
 class Training(Section):
     """One stage of training: how many examples, which optimizer, which learning rate when."""
 
-    batch_examples: int
+    batch_examples: Annotated[int, within(1, 2**24)]
     """Examples of one optimizer step."""
-    steps: int
+    steps: Steps
     """Number of optimizer steps."""
     optimizer: Literal["adam", "adamw"]
     """adam adds weight decay to the gradient (L2), adamw takes it from the weights."""
-    learning_rate: float
+    learning_rate: Rate
     """Peak learning rate."""
     warmup_steps: int
     """Steps over which the learning rate rises linearly from 0 to its peak."""
     decay: Literal["linear", "cosine", "drop"]
     """Shape of the way from the peak to `final_share`; drop goes there at once."""
-    decay_from: float
+    decay_from: Share
     """Share of all steps, 0 to 1, after which the decay begins."""
-    final_share: float
+    final_share: Share
     """Learning rate after the last step, as a share of the peak."""
-    beta1: float
+    beta1: Momentum
     """Decay of the running mean of the gradient."""
-    beta2: float
+    beta2: Momentum
     """Decay of the running mean of the squared gradient."""
-    weight_decay: float
+    weight_decay: Share
     """Pull of all weights towards zero, per unit of learning rate."""
-    clip_norm: float | None
+    clip_norm: Annotated[float | None, Norm]
     """Gradients with a larger norm are scaled down to it; None leaves them alone."""
-    log_every_steps: int
+    log_every_steps: Steps
     """One line of metrics, averaged over this many steps."""
     checkpoint_every_steps: int
     """A checkpoint that a killed run resumes from; a multiple of `log_every_steps`."""
@@ -105,20 +139,30 @@ class Training(Section):
 class Evaluation(Section):
     """How the test matrix is measured."""
 
-    examples: int
+    examples: Annotated[int, within(1, 2**20)]
     """Size of the frozen evaluation set of each distribution."""
-    seed: int
+    seed: Seed
     """Seed of the evaluation sets, the same for every run, so that runs can be compared."""
-    bootstrap_resamples: int
+    bootstrap_resamples: Annotated[int, within(40, 10**6)]
     """Resamples behind each 95 % interval of a mean squared error."""
 
 
-class Configuration(Section):
+class Checked(Section):
+    """Options that check themselves, and name all faults at once."""
+
+    @model_validator(mode="after")
+    def _check(self: C) -> C:
+        if faults := list(self.faults()):
+            raise InputError("; ".join(faults))
+        return self
+
+
+class Configuration(Checked):
     """A whole experiment: what `config.json` of a run folder holds."""
 
     recipe: str
     """Where the options come from that are not given: smoke, laptop or paper."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the initial weights and of every training example."""
     graphs: Graphs
     """The world: how large graphs get, and which of them fine-tuning may see."""
@@ -130,18 +174,17 @@ class Configuration(Section):
     """Fine-tuning, on vertices of shortest 1-2 paths of small graphs; None: there is none."""
     evaluate: Evaluation
     """How the test matrix is measured."""
-    precision: Precision = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of matrix products in training (tf32: GPU only); weights and optimizer state are float32."""
     circuit: Annotated[Circuit, *HIDDEN] = "edge"
     """The handcrafted network: wide, doubling or edge."""
     imported: Annotated[str | None, *HIDDEN] = None
     """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
 
-    @model_validator(mode="after")
-    def _all_faults_at_once(self) -> "Configuration":
-        if faults := list(_faults(self)):
-            raise InputError("; ".join(faults))
-        return self
+    def faults(self, section: str = "") -> Iterator[str]:
+        """Those of each option, and of options that do not fit each other."""
+        yield from super().faults(section)
+        yield from _joint_faults(self)
 
     def change(self, options: Mapping[str, Any]) -> "Configuration":
         """The same configuration but for some options, named and checked as on the command line.
@@ -157,12 +200,12 @@ class Configuration(Section):
                     f"there is no option {name!r}{nearest(name, known)}; `offpath run --help` "
                     "lists them all"
                 )
-            *section, option = name.split(".")
-            (record[section[0]] if section else record)[option] = value
+            section, _, option = name.rpartition(".")
+            (record[section] if section else record)[option] = value
         return self.model_copy(update=record)
 
     def training(self, stage: Literal["pretrain", "finetune"]) -> Training:
-        """The options of a stage of training; an `InputError` where nothing is trained."""
+        """The options of a stage of training; an `InputError` where there is none."""
         options: Training | None = getattr(self, stage)
         if options is None:
             raise InputError(f"this configuration has no {stage}: its network is handcrafted")
@@ -198,92 +241,49 @@ def configuration_from_json(text: str | bytes, source: str) -> Configuration:
         raise InputError(f"{source}: {error}") from error
 
 
-class Difference(NamedTuple):
-    """An option that two configurations do not share.
-
-    >>> str(Difference("pretrain.steps", 100, 200))
-    'pretrain.steps 100, not 200'
-    """
-
-    option: str
-    here: Any
-    there: Any
-
-    def __str__(self) -> str:
-        return f"{self.option} {self.here}, not {self.there}"
-
-
-def differences(one: Configuration, other: Configuration) -> list[Difference]:
-    """Every option on which two configurations differ, in the order of `config.json`."""
+def differences(one: Configuration, other: Configuration) -> list[tuple[str, Any, Any]]:
+    """Every option that two configurations do not share, as in `pretrain.steps`, and its values."""
     here, there = _dotted(one), _dotted(other)
-    return [
-        Difference(name, here.get(name), there.get(name))
-        for name in {**here, **there}
-        if here.get(name) != there.get(name)
-    ]
+    pairs = [(name, here.get(name), there.get(name)) for name in {**here, **there}]
+    return [(name, mine, yours) for name, mine, yours in pairs if mine != yours]
 
 
 def _dotted(configuration: Configuration) -> dict[str, Any]:
-    """Every option by its full name, as in `pretrain.steps`."""
-    options = {}
-    for name, value in configuration.model_dump().items():
-        if isinstance(value, dict):
-            options |= {f"{name}.{inner}": one for inner, one in value.items()}
-        else:
-            options[name] = value
-    return options
+    """Every option by its full name."""
+    return {
+        f"{name}.{inner}" if inner else name: one
+        for name, value in configuration.model_dump().items()
+        for inner, one in (value if isinstance(value, dict) else {"": value}).items()
+    }
 
 
-def _faults(c: Configuration) -> Iterator[str]:
-    """One line for each thing that is wrong: name, allowed range, value, remedy."""
+def _joint_faults(c: Configuration) -> Iterator[str]:
+    """The faults of options that do not fit each other."""
     graphs, model = c.graphs, c.model
-    yield from outside("seed", c.seed, 0, 2**63 - 1)
-    yield from outside("graphs.max_vertices", graphs.max_vertices, 3, 64)
     if not 3 <= graphs.finetune_vertices <= graphs.max_vertices:
         yield (
             f"graphs.finetune_vertices must be 3 to graphs.max_vertices ({graphs.max_vertices}), "
             f"for fine-tuning graphs are no larger than others; got {graphs.finetune_vertices}"
         )
-    yield from outside("graphs.balance_distance", graphs.balance_distance, 2, 64)
-    for name in ("width", "layers", "heads", "feed_forward"):
-        yield from outside(f"model.{name}", getattr(model, name), 1, 65536)
     if model.width % 2 and model.tokens == "edges":
         yield f"model.width must be even, one half for each endpoint of an edge; got {model.width}"
-    if model.head_size is not None:
-        yield from outside("model.head_size", model.head_size, 1, 65536)
-    elif model.heads > 0 and model.width % model.heads:
+    if model.head_size is None and model.heads > 0 and model.width % model.heads:
         yield (
             f"model.heads must divide model.width ({model.width}); got {model.heads}: "
             f"choose one of {divisors(model.width)}, or give model.head_size"
         )
-    if c.pretrain is not None and model.norm == "none":
-        yield "model.norm must be pre or post, for networks that are trained; got none"
-    if c.pretrain is not None and model.tokens == "vertices":
-        yield "model.tokens must be edges, for networks that are trained; got vertices"
-    for stage, training in (("pretrain", c.pretrain), ("finetune", c.finetune)):
-        if training is not None:
-            yield from _training_faults(stage, training)
-    yield from outside("evaluate.examples", c.evaluate.examples, 1, 2**20)
-    yield from outside("evaluate.seed", c.evaluate.seed, 0, 2**63 - 1)
-    yield from outside("evaluate.bootstrap_resamples", c.evaluate.bootstrap_resamples, 40, 10**6)
+    for name, allowed, other in (("norm", "pre or post", "none"), ("tokens", "edges", "vertices")):
+        if c.pretrain and getattr(model, name) == other:
+            yield f"model.{name} must be {allowed}, for networks that are trained; got {other}"
     if not c.recipe.replace("-", "").replace("_", "").isalnum():
         yield f"recipe must be letters, digits, - and _, for it names a folder; got {c.recipe!r}"
+    for stage, training in (("pretrain", c.pretrain), ("finetune", c.finetune)):
+        if training:
+            yield from _training_faults(stage, training)
 
 
 def _training_faults(stage: str, t: Training) -> Iterator[str]:
-    yield from outside(f"{stage}.batch_examples", t.batch_examples, 1, 2**24)
-    yield from outside(f"{stage}.steps", t.steps, 1, 10**8)
-    if not 0 < t.learning_rate <= 10:
-        yield f"{stage}.learning_rate must be above 0 and at most 10; got {t.learning_rate}"
     yield from outside(f"{stage}.warmup_steps", t.warmup_steps, 0, t.steps)
-    for name in ("decay_from", "final_share", "weight_decay"):
-        yield from outside(f"{stage}.{name}", getattr(t, name), 0, 1)
-    for name in ("beta1", "beta2"):
-        if not 0 <= getattr(t, name) < 1:
-            yield f"{stage}.{name} must be at least 0 and below 1; got {getattr(t, name)}"
-    if t.clip_norm is not None and not 0 < t.clip_norm <= 1e9:
-        yield f"{stage}.clip_norm must be above 0, or None for no clipping; got {t.clip_norm}"
-    yield from outside(f"{stage}.log_every_steps", t.log_every_steps, 1, 10**8)
     if t.checkpoint_every_steps < 1 or t.checkpoint_every_steps % max(1, t.log_every_steps):
         yield (
             f"{stage}.checkpoint_every_steps must be a multiple of {stage}.log_every_steps "

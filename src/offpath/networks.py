@@ -20,12 +20,9 @@ class Network(NamedTuple):
     title: str
     colour: Colour
     made_by: Maker
-    starts_from: str | None = None
-    """The network whose weights training starts from."""
-    world: str | None = None
-    """The distribution of its training examples."""
-    training: Training | None = None
-    """How it is trained; None: its weights are new, imported or handcrafted."""
+    starts_from: str | None = None  # the network whose weights training starts from
+    world: str | None = None  # the distribution of its training examples
+    training: Training | None = None  # None: its weights are new, imported or handcrafted
 
 
 def networks(c: Configuration) -> list[Network]:
@@ -36,10 +33,8 @@ def networks(c: Configuration) -> list[Network]:
     ['untrained', 'pretrained', 'finetuned', 'scratch', 'circuit', 'circuit-finetuned']
     """
     untrained = Network("untrained", "untrained", ("#82878f", "#949ba5"), "new weights")
-    pretrained = Network(
-        *("pretrained", "pre-trained", ("#0072b2", "#5fb3ee"), "pretrain"),
-        *("untrained", "pretraining", c.pretrain),
-    )
+    pretrained = Network("pretrained", "pre-trained", ("#0072b2", "#5fb3ee"), "pretrain",
+                         "untrained", "pretraining", c.pretrain)  # fmt: skip
     circuit = Network("circuit", "handcrafted", ("#2a2f36", "#e6e3dc"), "handcraft")
     rows = [untrained, pretrained] if c.pretrain else []
     if c.pretrain and c.finetune:

@@ -1,8 +1,7 @@
 """The whole experiment as one function: read this first.
 
-Each stage reads what the one before it wrote into the run folder, and is done or resumed when the
-same folder is given again; that is why the command line, this function and a notebook make the same
-calls. `networks.networks` lists what is trained and handcrafted.
+Each stage reads what the one before it wrote into the run folder, and resumes when the same folder
+is given again. `networks.networks` lists what is trained and handcrafted.
 """
 
 from collections.abc import Iterator
@@ -49,12 +48,8 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
 
 def is_done(run: Run) -> bool:
     """Whether every stage has ended, and all that it made is still there."""
-    made = [
-        *_checkpoints(run),
-        *(run.result(kind.file) for kind in (CircuitResult, Labels, Matrix, Predictions)),
-        run.done,
-    ]
-    return all(path.exists() for path in made)
+    results = [run.result(kind.file) for kind in (CircuitResult, Labels, Matrix, Predictions)]
+    return all(path.exists() for path in [*_checkpoints(run), *results, run.done])
 
 
 def mark_done(run: Run) -> None:
@@ -67,10 +62,8 @@ def check_done(run: Run) -> None:
     digests, written = _digests(run), run.done.read_bytes()
     if written == "".join(digests.values()).encode():
         return
-    other = [str(path) for path, line in digests.items() if line.encode() not in written]
-    what = (
-        f"{', '.join(other)} differs from what {run.done} says" if other else "it has other lines"
-    )
+    other = ", ".join(str(path) for path, line in digests.items() if line.encode() not in written)
+    what = f"{other} differs from what {run.done} says" if other else "it has other lines"
     raise InputError(
         f"{run.done} does not belong to these checkpoints ({what}); delete it, and the same "
         "command checks each checkpoint by itself and measures them again"
@@ -83,7 +76,5 @@ def _checkpoints(run: Run) -> list[Path]:
 
 def _digests(run: Run) -> dict[Path, str]:
     """The line of `done` for each checkpoint."""
-    return {
-        path: f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-        for path in _checkpoints(run)
-    }
+    digests = {path: sha256(path.read_bytes()).hexdigest() for path in _checkpoints(run)}
+    return {path: f"{digest}  {path.name}\n" for path, digest in digests.items()}

@@ -3,7 +3,7 @@
 In: what a stage measured, or a run folder. Out: `results/NAME.json`, or the record in it; one line
 and the command that makes it anew where it is missing, damaged or of another version. A number that
 may be missing or not finite is None: no reader has to guard against NaN. `docs/run-folder.md` shows
-every field, generated from this file.
+every field with the comment behind it.
 """
 
 from functools import cached_property
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from offpath.configs import InputError
+from offpath.errors import InputError
 from offpath.networks import Colour
 from offpath.run.files import read_json, write_json
 from offpath.run.folder import Run, working_on
@@ -28,46 +28,33 @@ class Row(BaseModel):
 
 
 class Result(Row):
-    """A result file: one subclass per file."""
+    """A result file: one subclass per file, with the verb of the command line that makes it."""
 
     file: ClassVar[str]
     title: ClassVar[str]
     verb: ClassVar[str]
-    """The verb that makes the file."""
 
 
 class Place(Row):
     """Which predictor on which examples."""
 
-    predictor: str
-    """Name of a network or rule."""
-    world: str
-    """Name of a distribution."""
-    by: str
-    """What cuts the distribution into slices."""
-    slice: str
-    """Which of these slices."""
+    predictor: str  # name of a network or rule
+    world: str  # name of a distribution
+    by: str  # what cuts the distribution into slices
+    slice: str  # which of these slices
 
 
 class Scores(Row):
     """What a predictor scores on some examples."""
 
-    count: int
-    """Examples."""
-    mse: float
-    """Mean squared error."""
-    mse_low: float | None
-    """Lower end of its 95 % interval (percentile bootstrap); null below 30 examples."""
-    mse_high: float | None
-    """Upper end of that interval."""
-    accuracy: float
-    """Share of answers that round to the true distance."""
-    accuracy_low: float
-    """Lower end of its 95 % interval (Wilson)."""
-    accuracy_high: float
-    """Upper end of that interval."""
-    r2: float | None
-    """Against the best constant of the very same slice; null where it has one label only."""
+    count: int  # examples
+    mse: float  # mean squared error
+    mse_low: float | None  # lower end of its 95 % bootstrap interval; null below 30 examples
+    mse_high: float | None  # upper end of that interval
+    accuracy: float  # share of answers that round to the true distance
+    accuracy_low: float  # lower end of its 95 % interval (Wilson)
+    accuracy_high: float  # upper end of that interval
+    r2: float | None  # against the best constant of the same slice; null for a single label
 
 
 class Cell(Scores, Place):
@@ -77,37 +64,33 @@ class Cell(Scores, Place):
 class Predictor(Row):
     """A row of the test matrix."""
 
-    predictor: str
-    title: str
-    kind: Literal["trained", "handcrafted", "rule"]
-    colour: Colour
-    """In light and in dark."""
+    predictor: str  # its name
+    title: str  # its name for readers
+    kind: Literal["trained", "handcrafted", "rule"]  # where its answers come from
+    colour: Colour  # in light and in dark
 
 
 class EvaluationSet(Row):
     """A column of the test matrix: frozen examples, the same for every predictor."""
 
-    world: str
-    title: str
-    examples: int
-    sha256: str
-    """Of the examples."""
+    world: str  # name of the distribution
+    title: str  # its name for readers
+    examples: int  # how many
+    sha256: str  # of the examples
 
 
 class Matrix(Result):
     """The test matrix: every network and rule on every distribution, pooled and by slice."""
 
     file, title, verb = "matrix", "the test matrix", "evaluate"
-
-    recipe: str
-    seed: int
-    max_vertices: int
-    finetune_vertices: int
-    bootstrap_resamples: int
-    predictors: list[Predictor]
-    worlds: list[EvaluationSet]
-    cells: list[Cell]
-    """A slice without examples has none."""
+    recipe: str  # of the run
+    seed: int  # of the run
+    max_vertices: int  # vertices of the largest graph; the label of "no path"
+    finetune_vertices: int  # vertices of the largest graph that fine-tuning shows
+    bootstrap_resamples: int  # behind each interval of a mean squared error
+    predictors: list[Predictor]  # its rows
+    worlds: list[EvaluationSet]  # its columns
+    cells: list[Cell]  # none for a slice without examples
 
     def cell(self, predictor: str, world: str, where: Slice = POOLED) -> Cell | None:
         """One cell, or None if its slice has no examples."""
@@ -131,295 +114,260 @@ class Matrix(Result):
 class LabelCount(Row):
     """How often a true distance occurs."""
 
-    label: int
-    """`max_vertices` is "no path"."""
-    count: int
-    exact: float | None
-    """Its probability, computed in exact fractions; null where no formula is known."""
+    label: int  # the distance; `max_vertices` is "no path"
+    count: int  # examples
+    exact: float | None  # probability, from exact fractions; null where no formula is known
 
 
 class LabelWorld(EvaluationSet):
     """One distribution and its frozen examples."""
 
-    description: str
-    seed: int
-    labels: list[LabelCount]
-    strata: dict[str, int]
-    """Examples of each stratum."""
+    description: str  # of the distribution, for readers
+    seed: int  # of the examples
+    labels: list[LabelCount]  # one for each distance
+    strata: dict[str, int]  # examples of each stratum
 
 
 class Labels(Result):
     """The evaluation sets: label histograms beside the exact probabilities."""
 
     file, title, verb = "labels", "the evaluation sets", "evaluate"
-
-    max_vertices: int
-    finetune_vertices: int
-    worlds: list[LabelWorld]
+    max_vertices: int  # as in `matrix.json`
+    finetune_vertices: int  # as in `matrix.json`
+    worlds: list[LabelWorld]  # one for each distribution
 
 
 class PredictionCounts(Row):
     """The 2-D histogram of one predictor on one distribution."""
 
-    predictor: str
-    world: str
-    counts: list[tuple[int, int, int]]
-    """True distance, bin of the prediction, examples. Bin b begins at `lowest + b * bin_width`;
-    predictions beyond either end are in the first or last bin."""
+    predictor: str  # its name
+    world: str  # name of the distribution
+    counts: list[tuple[int, int, int]]  # true distance, bin of the prediction, examples
 
 
 class Predictions(Result):
     """2-D histograms of true distance by predicted value."""
 
     file, title, verb = "predictions", "the predictions", "evaluate"
-
-    bin_width: float
-    lowest: float
-    highest: float
-    cells: list[PredictionCounts]
-
-
-class DrawnGraph(Row):
-    """A graph with one question, and where its vertices lie in a drawing."""
-
-    vertices: int
-    edges: list[tuple[int, int]]
-    target: int
-    distance: int
-    positions: list[tuple[float, float]]
-
-
-class State(Row):
-    """What a circuit holds after one layer; layer 0 is the input."""
-
-    layer: int
-    from_source: list[float]
-    """How far each vertex counts as reached from vertex 1, 0 to 1."""
-    from_target: list[float]
-    """The same from the target."""
-    text: str
-    """What is known then, in words."""
-
-
-class Direction(Row):
-    """What one coordinate of the residual stream means."""
-
-    index: int
-    name: str
-    group: str
-
-
-class SizeError(Row):
-    """How exact a construction is for graphs of one size."""
-
-    vertices: int
-    constants: str
-    mse: float
-    largest_error: float
-    accuracy: float
-
-
-class CircuitResult(Result):
-    """The handcrafted network, and what it holds layer by layer on one graph."""
-
-    file, title, verb = "circuit", "the handcrafted solution", "evaluate"
-
-    circuit: str
-    width: int
-    layers: int
-    heads: int
-    feed_forward: int
-    norm: str
-    own_architecture: bool
-    """Whether it has the architecture that the run trains."""
-    note: str
-    """Where not, what is larger."""
-    graph: DrawnGraph
-    states: list[State]
-    answer: float
-    directions: list[Direction]
-    """Of the edge circuit."""
-    sizes: list[SizeError]
-    """Of the wide circuit, with its own constants and with those of WWZ24."""
-
-
-class Perturbed(Row):
-    """One matrix replaced by standard normal noise, then retrained; 1e30 stands for not finite."""
-
-    choice: int
-    matrix: str
-    rate: float
-    """Learning rate of retraining."""
-    loss_perturbed: float
-    loss_after: float
-    curve: list[tuple[int, float]]
-    """Step and loss."""
-
-
-class Recovered(Row):
-    """The share of perturbed networks that end below a loss."""
-
-    rate: float
-    count: int
-    below: float
-    share: float
-    low: float
-    high: float
-
-
-class Graded(Row):
-    """Noise of one size on all weights."""
-
-    relative_to: Literal["weight", "tensor"]
-    """To each weight, or to the root mean square of its tensor."""
-    noise: float
-    draw: int
-    rate: float
-    loss_perturbed: float
-    loss_after: float
-
-
-class Interpolation(Row):
-    """Losses on the linear interpolation from the circuit to a trained network."""
-
-    to: str
-    title: str
-    aligned: bool
-    """Whether the trained network's neurons are permuted first, to those of the circuit."""
-    points: list[tuple[float, float]]
-    """Share of the way, and loss there."""
-
-
-class StepCell(Cell):
-    """A cell of the test matrix after so many steps."""
-
-    step: int
-
-
-class Retention(Row):
-    """The exact solution, fine-tuned: what is left of it along the way."""
-
-    rate: float
-    finetuned_on: str
-    world: str
-    steps: list[int]
-    cells: list[StepCell]
-    losses: list[tuple[int, float]]
-    """Step and loss on the training examples."""
-
-
-class Robustness(Result):
-    """What becomes of the exact solution under noise, retraining and fine-tuning."""
-
-    file, title, verb = "robustness", "the robustness of the solutions", "robustness"
-
-    options: dict[str, Any]
-    world: str
-    exact_loss: float
-    perturbed: list[Perturbed] = []
-    recovered: list[Recovered] = []
-    graded: list[Graded] = []
-    interpolations: list[Interpolation] = []
-    """None where the circuit has another architecture than the trained networks."""
-    retention: list[Retention] = []
-    """First at the recipe's learning rate, then at others, last on the pre-training data."""
-
-
-class Point(Row):
-    """The learning coefficient of one checkpoint at one step size; null is not finite."""
-
-    checkpoint: str
-    network: str
-    """The network on whose training the checkpoint lies."""
-    step: int | None
-    step_size: float
-    baseline_loss: float | None
-    estimate: float | None
-    """n beta (mean loss over draws - `baseline_loss`)."""
-    error: float | None
-    """One standard error."""
-    agreement: float | None
-    """Split R-hat: 1 where chains agree."""
-    slope: float | None
-    slope_error: float | None
-    chains: list[float | None]
-    trusted: bool
-    reasons: list[str]
-    """What speaks against it."""
-
-
-class Sweep(Row):
-    """The estimate at several step sizes; without a plateau do not trust it."""
-
-    checkpoint: str
-    points: list[Point]
-    plateau: tuple[float, float] | None
-    estimate: float | None
-    error: float | None
-    verdict: str
-
-
-class Trace(Row):
-    """Losses along one chain of the sampler."""
-
-    checkpoint: str
-    step_size: float
-    chain: int
-    losses: list[float | None]
-
-
-class LearningCoefficients(Result):
-    """Local learning coefficients along training and at the circuit."""
-
-    file, title, verb = "learning_coefficient", "the learning coefficient", "llc"
-
-    examples: int
-    sampling: dict[str, Any]
-    seed: int
-    world: str
-    examples_sha256: str
-    points: list[Point]
-    sweeps: list[Sweep]
-    traces: list[Trace]
+    bin_width: float  # bin b of the predictions begins at `lowest + b * bin_width`
+    lowest: float  # predictions below are in the first bin
+    highest: float  # predictions above are in the last bin
+    cells: list[PredictionCounts]  # one for each predictor and distribution
 
 
 class StudyStratum(Scores):
     """A stratum of a published quantity, measured on the run."""
 
-    by: str
-    slice: str
-    share_of_examples: float
-    share_of_error: float | None
+    by: str  # what cuts the distribution into slices
+    slice: str  # the stratum
+    share_of_examples: float  # of those of the quantity
+    share_of_error: float | None  # of the sum of squared errors; null where it is 0
 
 
 class StudyQuantity(Row):
     """One published figure of WWZ24, and the same quantity of the run."""
 
-    quantity: str
-    title: str
-    predictor: str
-    world: str
-    published: str
-    remeasured: dict[str, str]
-    """What the published weights score when measured again, by way of fine-tuning."""
-    pooled: Scores | None
-    strata: list[StudyStratum]
+    quantity: str  # its name
+    title: str  # its name for readers
+    predictor: str  # the network
+    world: str  # the distribution
+    published: str  # the figure of WWZ24, a mean squared error
+    remeasured: dict[str, str]  # what the published weights score again, by way of fine-tuning
+    pooled: Scores | None  # of the run
+    strata: list[StudyStratum]  # which hold each example once
 
 
 class Study(Result):
     """The run beside the published figures of WWZ24, pooled and by stratum."""
 
     file, title, verb = "study", "the comparison with WWZ24", "evaluate"
+    source: str  # of the published figures
+    finetuned: str  # the way of fine-tuning of WWZ24 that is nearest to the run's
+    differences: dict[str, tuple[Any, Any]]  # options unlike those of WWZ24: the run's, WWZ24's
+    imported: str | None  # SHA-256 of imported pre-trained weights; null if trained here
+    mixture: dict[str, dict[str, float]]  # shares of strata in the examples that WWZ24 pools
+    quantities: list[StudyQuantity]  # in the order of WWZ24
 
-    source: str
-    finetuned: str
-    """The way of fine-tuning of WWZ24 that is nearest to the run's."""
-    differences: dict[str, tuple[Any, Any]]
-    """Each option that is not that of WWZ24: the run's value, and that of WWZ24."""
-    imported: str | None
-    mixture: dict[str, dict[str, float]]
-    """Shares of examples that the published figures pool, by distribution and stratum."""
-    quantities: list[StudyQuantity]
+
+class DrawnGraph(Row):
+    """A graph with one question, and where its vertices lie in a drawing."""
+
+    vertices: int  # how many
+    edges: list[tuple[int, int]]  # pairs of vertices, counted from 1
+    target: int  # the vertex asked for
+    distance: int  # from vertex 1 to the target
+    positions: list[tuple[float, float]]  # of each vertex, 0 to 1 across and up
+
+
+class State(Row):
+    """What a circuit holds after one layer; layer 0 is the input."""
+
+    layer: int  # layers done
+    from_source: list[float]  # how far each vertex counts as reached from vertex 1, 0 to 1
+    from_target: list[float]  # the same from the target
+    text: str  # what is known then, in words
+
+
+class Direction(Row):
+    """What one coordinate of the residual stream means."""
+
+    index: int  # of the coordinate
+    name: str  # its meaning
+    group: str  # of coordinates with one purpose
+
+
+class SizeError(Row):
+    """How exact a construction is for graphs of one size."""
+
+    vertices: int  # of the graphs
+    constants: str  # whose constants: the circuit's own, or those of WWZ24
+    mse: float  # mean squared error
+    largest_error: float  # absolute
+    accuracy: float  # share of answers that round to the true distance
+
+
+class CircuitResult(Result):
+    """The handcrafted network, and what it holds layer by layer on one graph."""
+
+    file, title, verb = "circuit", "the handcrafted solution", "evaluate"
+    circuit: str  # edge, wide or doubling
+    width: int  # size of the residual stream
+    layers: int  # how many
+    heads: int  # of each layer
+    feed_forward: int  # hidden units of each layer
+    norm: str  # layer norm: pre, post or none
+    own_architecture: bool  # whether it has the architecture that the run trains
+    note: str  # where not, what is larger
+    graph: DrawnGraph  # the example
+    states: list[State]  # what the circuit holds on it, layer by layer
+    answer: float  # the circuit's
+    directions: list[Direction]  # of the edge circuit
+    sizes: list[SizeError]  # of the wide circuit, with its own constants and with those of WWZ24
+
+
+class Perturbed(Row):
+    """One matrix replaced by standard normal noise, then retrained; 1e30 stands for not finite."""
+
+    choice: int  # number of the random draw
+    matrix: str  # which one
+    rate: float  # learning rate of retraining
+    loss_perturbed: float  # before retraining
+    loss_after: float  # after retraining
+    curve: list[tuple[int, float]]  # step and loss
+
+
+class Recovered(Row):
+    """The share of perturbed networks that end below a loss."""
+
+    rate: float  # learning rate of retraining
+    count: int  # networks
+    below: float  # the loss
+    share: float  # of networks below it
+    low: float  # lower end of its 95 % interval (Wilson)
+    high: float  # upper end of that interval
+
+
+class Graded(Row):
+    """Noise of one size on all weights, then retraining."""
+
+    relative_to: Literal["weight", "tensor"]  # each weight, or the root mean square of its tensor
+    noise: float  # standard deviation, relative to that
+    draw: int  # number of the random draw
+    rate: float  # learning rate of retraining
+    loss_perturbed: float  # before retraining
+    loss_after: float  # after retraining
+
+
+class Interpolation(Row):
+    """Losses on the linear interpolation from the circuit to a trained network."""
+
+    to: str  # name of the trained network
+    title: str  # its name for readers
+    aligned: bool  # whether its neurons are permuted first, to those of the circuit
+    points: list[tuple[float, float]]  # share of the way, and loss there
+
+
+class StepCell(Cell):
+    """A cell of the test matrix after so many steps."""
+
+    step: int  # steps of fine-tuning done
+
+
+class Retention(Row):
+    """The exact solution, fine-tuned: what is left of it along the way."""
+
+    rate: float  # learning rate
+    finetuned_on: str  # distribution of its training
+    world: str  # distribution of the scores along the way
+    steps: list[int]  # after which it is measured
+    cells: list[StepCell]  # after the last step, the first has them on every distribution
+    losses: list[tuple[int, float]]  # step and loss on the training examples
+
+
+class Robustness(Result):
+    """What becomes of the exact solution under noise, retraining and fine-tuning."""
+
+    file, title, verb = "robustness", "the robustness of the solutions", "robustness"
+    options: dict[str, Any]  # of `offpath robustness`
+    world: str  # distribution of the losses
+    exact_loss: float  # of the circuit itself
+    perturbed: list[Perturbed] = []  # one for each draw and learning rate
+    recovered: list[Recovered] = []  # one for each learning rate and bound
+    graded: list[Graded] = []  # one for each size of noise and draw
+    interpolations: list[Interpolation] = []  # none where the circuit's architecture is another
+    retention: list[Retention] = []  # at the recipe's rate, other rates, on pre-training data
+
+
+class Point(Row):
+    """The learning coefficient of one checkpoint at one step size; null is not finite."""
+
+    checkpoint: str  # its name
+    network: str  # the one on whose training the checkpoint lies
+    step: int | None  # of that training; null for handcrafted and imported weights
+    step_size: float  # of the sampler
+    baseline_loss: float | None  # at the checkpoint itself
+    estimate: float | None  # n beta (mean loss over draws - `baseline_loss`)
+    error: float | None  # one standard error
+    agreement: float | None  # split R-hat: 1 where chains agree
+    slope: float | None  # rise of the losses from first to last draw, in units of the estimate
+    slope_error: float | None  # one standard error
+    chains: list[float | None]  # estimate of each chain
+    trusted: bool  # whether nothing speaks against it
+    reasons: list[str]  # what speaks against it
+
+
+class Sweep(Row):
+    """The estimate at several step sizes; without a plateau do not trust it."""
+
+    checkpoint: str  # its name
+    points: list[Point]  # by step size
+    plateau: tuple[float, float] | None  # step sizes over which the estimate does not move
+    estimate: float | None  # mean over the plateau
+    error: float | None  # largest standard error on the plateau
+    verdict: str  # in words
+
+
+class Trace(Row):
+    """Losses along one chain of the sampler."""
+
+    checkpoint: str  # its name
+    step_size: float  # of the sampler
+    chain: int  # counted from 1
+    losses: list[float | None]  # evenly spaced along the chain
+
+
+class LearningCoefficients(Result):
+    """Local learning coefficients along training and at the circuit."""
+
+    file, title, verb = "learning_coefficient", "the learning coefficient", "llc"
+    examples: int  # of the dataset
+    sampling: dict[str, Any]  # options of the sampler
+    seed: int  # of the dataset and the sampler
+    world: str  # distribution of the dataset
+    examples_sha256: str  # of the dataset
+    points: list[Point]  # at the step size of `sampling`
+    sweeps: list[Sweep]  # of checkpoints estimated at several step sizes
+    traces: list[Trace]  # of each chain of each estimate
 
 
 RESULTS: tuple[type[Result], ...] = (

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from offpath.networks import Colour
 
-ANY_TARGET = "test_e"
-"""The distribution that asks for any vertex: every stratum occurs in it."""
+ANY_TARGET = "test_e"  # the distribution that asks for any vertex: every stratum occurs in it
 
 
 class Slice(NamedTuple):
@@ -18,8 +17,7 @@ class Slice(NamedTuple):
     slice: str
     title: str
     meaning: str
-    phrase: str = ""
-    """The slice as the object of a sentence."""
+    phrase: str = ""  # the slice as the object of a sentence
     colour: Colour = ("#7b8188", "#8d959e")
 
 

@@ -37,7 +37,7 @@ def test_no_words_print_the_help_and_the_version_is_the_packages(capsys):
     assert offpath() == 0
     assert "usage: offpath VERB" in capsys.readouterr().out
     assert offpath("--version") == 0
-    assert capsys.readouterr().out == "offpath 0.1.0\n"
+    assert capsys.readouterr().out == "offpath 0.2.0\n"
 
 
 def test_there_are_fewer_than_80_options_over_all_verbs(capsys):

@@ -88,7 +88,7 @@ def test_other_verbs_refuse_several_processes(there: Path, capsys, monkeypatch):
 
 
 def test_the_end_of_another_process_is_one_line(capsys, monkeypatch):
-    def broken(words: list[str]) -> None:
+    def broken() -> None:
         raise RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer")
 
     monkeypatch.setitem(VERBS, "run", broken)

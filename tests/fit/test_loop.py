@@ -64,7 +64,7 @@ def test_lower_precision_trains_alike_and_keeps_weights_in_float32(device: str, 
     if (device, precision) == ("cpu", "tf32"):
         pytest.skip("refused, see test_compute")
     c = smoke()
-    machine = compute(device, 1, precision)
+    machine = compute(device, 1).at(precision)
     model = new_model(c).to(machine.device)
     optimizer = make_optimizer(model, c.training("pretrain"))
     batches = stream(worlds(c.graphs)["pretraining"], c.seed, c.training("pretrain").batch_examples)
@@ -87,7 +87,7 @@ def test_lower_precision_trains_alike_and_keeps_weights_in_float32(device: str, 
 def test_answers_are_read_out_in_full_precision():
     # A distance of 15 in bfloat16 is a multiple of 1/16: an error of 3e-4 that no training mends.
     c = smoke()
-    model, machine = new_model(c), compute("cpu", 1, "bfloat16")
+    model, machine = new_model(c), compute("cpu", 1).at("bfloat16")
     tokens = next(stream(worlds(c.graphs)["pretraining"], 0, 256)).tokens
     with torch.no_grad():
         model.readout.bias.fill_(15.0)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from offpath.configs import Configuration
 from offpath.data.batches import stream
 from offpath.data.worlds import world
 from offpath.fit.stages import finetune, pretrain
+from offpath.handcraft.circuits import set_circuit
 from offpath.recipes import smoke
 from offpath.run.folder import Run, create_run, open_run
 from offpath.run.metrics import read_metrics
@@ -28,6 +30,25 @@ OPTIONS = [
 ]
 TWO = ["--standalone", "--nproc-per-node", "2"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
+LISTING = """import atexit, sys
+from pathlib import Path
+from offpath.cli.main import main
+names = lambda: [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+atexit.register(lambda: print("threads at the end:", *names()))
+main(sys.argv[1:])
+"""
+FAILING = """import os, sys
+from offpath.cli.main import main
+from offpath.errors import InputError
+from offpath.fit import stage
+record = stage._record
+def fail(network, step, *options):
+    if step.step == 3 and os.environ["RANK"] == "RANK_THAT_FAILS":
+        raise ERROR("too tired")
+    return record(network, step, *options)
+stage._record = fail
+main(sys.argv[1:])
+"""
 
 
 def longer(update: dict) -> Configuration:
@@ -99,15 +120,61 @@ def test_two_processes_equal_one(whole: Run, halves: Run, tmp_path: Path):
     for record in pretrain(create_run(longer({}), tmp_path / "runs"), machine(pieces=2)):
         if record["step"] == 15:  # as if killed
             break
-    two = started([*TWO, "-m", "offpath", "pretrain", *OPTIONS], tmp_path)
+    (tmp_path / "listing.py").write_text(LISTING)
+    two = started([*TWO, "listing.py", "pretrain", *OPTIONS], tmp_path)
     said, errors = two.communicate()
     assert two.returncode == 0, errors
-    assert "goes on from step 10" in said  # with the optimizer state of the first process
-    assert said.count("go on with `offpath finetune") == 1  # the first process alone speaks
+    assert "resumes from step 10" in said  # with the optimizer state of the first process
+    assert said.count("next: `offpath finetune") == 1  # the first process alone speaks
     run = the_run(tmp_path)
     assert weights(run) == weights(halves)  # bit by bit: a + b is b + a
     np.testing.assert_allclose(losses(run), losses(halves), atol=1e-12, rtol=0)
     np.testing.assert_allclose(losses(run), losses(whole), atol=1e-5, rtol=0)
+    # A thread of the group that outlives it may kill the process while the interpreter ends.
+    (threads,) = (line for line in said.splitlines() if line.startswith("threads at the end"))
+    assert "gloo" not in threads
+
+
+@pytest.mark.parametrize(
+    ("failing", "error", "status", "line"),
+    [
+        (1, "InputError", 2, "offpath: too tired"),
+        pytest.param(0, "InputError", 2, "offpath: too tired", marks=pytest.mark.slow),
+        pytest.param(0, "TypeError", 1, "TypeError: too tired", marks=pytest.mark.slow),
+        pytest.param(1, "TypeError", 1, "TypeError: too tired", marks=pytest.mark.slow),
+    ],
+)
+def test_after_an_error_in_one_process_all_end_with_their_line(
+    failing: int, error: str, status: int, line: str, tmp_path: Path
+):
+    code = FAILING.replace("RANK_THAT_FAILS", str(failing)).replace("ERROR", error)
+    (tmp_path / "failing.py").write_text(code)
+    command = [sys.executable, "failing.py", "pretrain", *OPTIONS]
+    both = [  # without torchrun, which would end the other one
+        subprocess.Popen(command, cwd=tmp_path, env=variables, stderr=subprocess.PIPE, text=True)
+        for variables in _environments()
+    ]
+    errors = [process.communicate(timeout=60)[1] for process in both]
+    assert [p.returncode for p in both] == [status if r == failing else 2 for r in range(2)]
+    assert errors[failing].splitlines()[-1].endswith(line)
+    (other,) = errors[1 - failing].splitlines()
+    assert other.startswith("offpath: another of the processes that train together ended")
+
+
+@pytest.mark.slow
+def test_twenty_runs_on_a_busy_machine_end_well(tmp_path: Path):
+    few = ["--recipe", "smoke", "--pretrain.steps", "5", "--pretrain.log-every-steps", "1"]
+    words = [*TWO, "-m", "offpath", "pretrain", *few, "--threads", "1", "--device", "cpu"]
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        for number in range(20):
+            both = started(words, tmp_path / str(number))
+            _, errors = both.communicate(timeout=120)
+            assert both.returncode == 0, errors
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.slow
@@ -125,7 +192,7 @@ def test_a_killed_process_is_started_again_and_the_weights_are_the_same(tmp_path
         os.kill(_process_of(rank, folder), signal.SIGKILL)
         said, errors = both.communicate()
         assert both.returncode == 0, errors
-        assert "goes on from step" in said
+        assert "resumes from step" in said
         assert first < STEPS
         assert weights(the_run(folder)) == weights(expected)
         assert losses(the_run(folder)) == pytest.approx(losses(expected), rel=1e-12)
@@ -155,9 +222,11 @@ def test_two_machines_need_no_disk_in_common(halves: Run, tmp_path: Path):
         _, errors = launcher.communicate()
         assert launcher.returncode == 0, errors
     assert not list(folders[1].iterdir())
-    list(finetune(halves, machine(pieces=2)))
+    own = Run(Path(copytree(halves.folder, tmp_path / "own")), halves.configuration)
+    set_circuit(own)
+    list(finetune(own, machine(pieces=2)))
     for name in ("finetuned", "scratch"):
-        assert run.checkpoint(name).read_bytes() == halves.checkpoint(name).read_bytes()
+        assert run.checkpoint(name).read_bytes() == own.checkpoint(name).read_bytes()
 
 
 @pytest.mark.slow
@@ -170,10 +239,18 @@ def test_processes_with_different_options_are_refused(tmp_path: Path):
     both = started([*TWO, "differ.py"], tmp_path)
     _, errors = both.communicate()
     assert both.returncode != 0
-    assert (
-        "process 1 was started with another configuration, seed or precision than process 0"
-        in errors
-    )
+    assert "process 1 was started with another configuration or seed than process 0" in errors
+
+
+def _environments() -> list[dict[str, str]]:
+    """What torchrun tells each of two processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    return [
+        {**os.environ, **place, "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2",
+         "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"} for rank in "01"
+    ]  # fmt: skip
 
 
 def _wait_for_metrics(folder: Path, lines: int) -> int:

@@ -32,7 +32,6 @@ def losses(run: Run) -> list[tuple]:
 @pytest.fixture(scope="module")
 def undisturbed(tiny: Configuration, tmp_path_factory) -> Run:
     """A run that was never stopped."""
-    torch.set_num_threads(1)
     run = create_run(tiny, tmp_path_factory.mktemp("undisturbed"))
     set_circuit(run)
     for stage in (pretrain, finetune):

@@ -103,8 +103,10 @@ def test_the_initial_weights_are_those_of_torchs_own_layers(configuration: Confi
 def test_hooks_on_layers_and_their_attention_fire_in_every_pass(
     configuration: Configuration, update: dict
 ):
-    c = configuration.model_copy(update={"model": configuration.model.model_copy(update=update)})
-    model, tokens, fired = new_model(c), examples(c), []
+    untrained = {"pretrain": None, "finetune": None}
+    model = configuration.model.model_copy(update=update)
+    c = configuration.model_copy(update={"model": model, **untrained})
+    model, tokens, fired = new_model(c), examples(configuration), []
     for layer in model.layers:
         for module in (layer, layer.self_attn):
             module.register_forward_pre_hook(lambda module, _: fired.append(module))
@@ -114,8 +116,8 @@ def test_hooks_on_layers_and_their_attention_fire_in_every_pass(
         forward(model, tokens)
         assert fired == expected
         fired.clear()
-    training = c.training("pretrain")
-    next(train(model, make_optimizer(model, training), training, [batch(c)]))
+    training = configuration.training("pretrain")
+    next(train(model, make_optimizer(model, training), training, [batch(configuration)]))
     assert fired == expected
 
 

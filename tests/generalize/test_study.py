@@ -118,8 +118,5 @@ def test_the_options_do_not_say_how_imported_weights_were_made():
 
 def test_differences_are_those_of_two_configurations_in_both_directions():
     one, other = laptop(), laptop().model_copy(update={"seed": 3, "imported": SHA})
-    assert [str(d) for d in differences(one, other)] == [
-        "seed 0, not 3",
-        f"imported None, not {SHA}",
-    ]
-    assert [(d.here, d.there) for d in differences(other, one)] == [(3, 0), (SHA, None)]
+    assert differences(one, other) == [("seed", 0, 3), ("imported", None, SHA)]
+    assert differences(other, one) == [("seed", 3, 0), ("imported", SHA, None)]

@@ -27,7 +27,6 @@ FEW = Robustness(choices=3, rates=(1e-6, 1e-3), steps=4, batch_examples=16, exam
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory) -> Run:
     """A run whose architecture has room for the circuit, with a network beside it, measured."""
-    torch.set_num_threads(1)  # it comes before the fixture that does so for every test
     base = smoke()
     c = circuit_configuration("edge", base, 5)
     finetune = c.training("finetune").model_copy(update={"steps": 5, "batch_examples": 32})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offpath.configs import Configuration, InputError
+from offpath.configs import Configuration, Graphs, InputError
 from offpath.run.files import write_file
 from offpath.run.folder import Run, as_run, create_run, open_run, sessions, working_on
 
@@ -105,6 +105,16 @@ def test_an_option_out_of_range_in_a_folder_is_named_with_its_file(run: Run):
         open_run(run.folder)
 
 
+def test_a_configuration_made_without_checks_is_refused_before_anything_is_written(
+    tiny: Configuration, tmp_path: Path
+):
+    graphs = Graphs.model_construct(**{**dict(tiny.graphs), "max_vertices": 99})
+    unchecked = Configuration.model_construct(**{**dict(tiny), "graphs": graphs})
+    with pytest.raises(InputError, match=r"graphs.max_vertices must be 3 to 64; got 99"):
+        create_run(unchecked, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_two_processes_that_begin_the_same_run_both_find_it(tiny: Configuration, tmp_path: Path):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: create_run(tiny, tmp_path / "runs"), range(8)))
@@ -120,7 +130,8 @@ def test_a_folder_that_this_process_holds_may_be_entered_again(run: Run):
     with working_on(run):
         with working_on(open_run(run.folder)):
             pass
-        code = "import sys; from offpath.run.folder import *\nwith working_on(open_run(sys.argv[1])): pass"
+        code = "import sys; from offpath.run.folder import *\n"
+        code += "with working_on(open_run(sys.argv[1])): pass"
         other = [sys.executable, "-c", code, str(run.folder)]
         said = subprocess.run(other, capture_output=True, text=True)
         assert "is in use by another process" in said.stderr  # the outer hold is still there
@@ -135,9 +146,7 @@ def test_a_folder_of_the_first_format_names_who_made_it_and_what_to_do(run: Run)
     path = run.folder / "config.json"
     text = run.configuration.model_dump_json().replace("finetune_vertices", "tune_vertices")
     path.write_text(text)
-    made_by = (
-        rf"was made by offpath 0\.1\.0 \(commit {re.escape(str(commit))}\), .*; open it with that"
-    )
+    made_by = rf"was made by offpath 0\.2\.0 \(commit {re.escape(str(commit))}\), .*; open it"
     with pytest.raises(InputError, match=made_by):
         open_run(run.folder)
     (run.folder / "provenance.json").unlink()

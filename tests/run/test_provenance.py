@@ -4,6 +4,7 @@ from importlib import metadata
 
 import pytest
 
+import offpath
 from offpath.compute import compute
 from offpath.configs import InputError
 from offpath.run import extras
@@ -53,7 +54,7 @@ def test_a_package_that_is_not_installed_has_no_version(run: Run, monkeypatch):
     monkeypatch.setattr("offpath.run.provenance.version", nowhere)
     with working_on(run):
         packages = sessions(run)[0]["packages"]
-    assert packages["offpath"] == "0.1.0"
+    assert packages["offpath"] == offpath.__version__
     assert packages["torch"] is None
 
 

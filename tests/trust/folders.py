@@ -21,7 +21,7 @@ SHORT = (  # much of its time is spent in writing: 5 checkpoints to go on from, 
     *("--pretrain.batch-examples", "16", "--finetune.batch-examples", "16"),
     *("--evaluate.examples", "64", "--evaluate.bootstrap-resamples", "40", *CPU),
 )
-UNTIMED = ("stage", "step", "loss", "loss_by_label", "count_by_label", "gradient_norm")
+UNTIMED = ("network", "step", "loss", "loss_by_label", "count_by_label", "gradient_norm")
 
 
 def offpath(*words: str) -> tuple[int, str]:

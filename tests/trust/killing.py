@@ -42,7 +42,7 @@ def _warm_up() -> None:
     """Load what a run loads, once for all of them; no gradient, whose threads do not fork."""
     import torch
 
-    for module in ("pipeline", "progress", "report.tables"):
+    for module in ("pipeline", "cli.progress", "report.terminal"):
         importlib.import_module(f"offpath.{module}")
     from offpath.data.batches import draw
     from offpath.data.worlds import worlds

@@ -54,7 +54,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_leaves_the_one_before(tmp_path: Pat
 
 
 def test_metrics_on_a_full_disk_are_never_cut_in_silence(run: Run):
-    records = [{"stage": "pretrain", "step": step} for step in range(1, 200)]
+    records = [{"network": "pretrained", "step": step} for step in range(1, 200)]
     full = pytest.raises(InputError, match=r"metrics.jsonl could not be written \(File too large\)")
     with files_of_at_most(4096), full:
         list(map(partial(append_metrics, run), records))
@@ -62,7 +62,7 @@ def test_metrics_on_a_full_disk_are_never_cut_in_silence(run: Run):
     there = read_metrics(run)
     assert there == records[: len(there)]
     assert len(there) > 50
-    assert "1 that was cut short" in (rewind_metrics(run, "pretrain", len(there)) or "")
+    assert "1 that was cut short" in (rewind_metrics(run, "pretrained", len(there)) or "")
     append_metrics(run, records[len(there)])
     assert read_metrics(run) == records[: len(there) + 1]
 

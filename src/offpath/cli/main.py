@@ -9,47 +9,35 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import offpath
-from offpath.cli import circuits, stages
-from offpath.cli.parse import check_words, verb_name
-from offpath.cli.runs import list_runs
+from offpath.cli import circuits, runs, stages, weights
+from offpath.cli.parse import parse
 from offpath.cli.streams import open_streams
-from offpath.cli.weights import export_weights, import_weights
 from offpath.errors import InputError, choice_fault
 
-VERBS = {
-    verb_name(verb): verb
-    for verb in (
-        *(stages.run_all, stages.sample, stages.pretrain, stages.finetune, stages.evaluate),
-        *(stages.report, list_runs, stages.compare, import_weights, export_weights),
-        *(stages.forecast, circuits.circuit, circuits.verify, circuits.robustness, circuits.llc),
-    )
-}
+GROUPS = (stages.VERBS, runs.VERBS, weights.VERBS, circuits.VERBS)
+VERBS = {verb.__name__.split("_")[0]: verb for group in GROUPS for verb in group}
 EXAMPLES = """\
 examples
   offpath run                            the whole experiment, recipe laptop: minutes on 2 cores
   offpath run --seed 1 --model.layers 6  another seed, and a deeper transformer
   offpath run --recipe smoke             every stage in seconds, to see that things work
-  offpath forecast --recipe paper        what the study's own size would cost on this machine
-  offpath sample test_e --count 5        five examples of a distribution
-  offpath verify edge                    is the handcrafted network exact? Every small graph
-  offpath circuit wide --vertices 8      that of WWZ24, as a run; then, with the folder it names:
-                                         evaluate RUN, robustness RUN, llc RUN, report RUN
+  offpath forecast --recipe paper        the cost of the size of WWZ24 on this machine
   offpath pretrain                       the stages one by one, then with the folder it names:
                                          finetune RUN, evaluate RUN, report RUN
-  offpath import spt.pth --heads 2       weights from elsewhere as the pre-trained ones of a run
+  offpath circuit wide --vertices 8      the circuit of WWZ24 as a run; then evaluate RUN,
+                                         robustness RUN, llc RUN, report RUN
   offpath run --config FILE --seed 2     the options in the config.json of a run, but for the seed
-  offpath list                           the runs in runs/, how far each is, its headline numbers
-  offpath compare study RUN              its scores beside those that WWZ24 published
 
 A run that was stopped resumes when the same command is given again. WWZ24 is the study by Wang,
-Westover, Zhao (2024). `offpath VERB --help` explains every option of a verb, `offpath --version`
-prints the version."""
+Westover, Zhao (2024). `offpath VERB --help` has an example and every option of a verb, `offpath
+--version` the version."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 2 unusable input, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     open_streams()
+    status = 0
     try:
         if sys.flags.optimize > 1:
             raise InputError(
@@ -63,18 +51,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         elif words[0] in ("-V", "--version"):
             print(f"offpath {offpath.__version__}")
         elif words[0] in VERBS:
-            check_words(words[1:])
-            VERBS[words[0]](words[1:])
+            parse(words[0], VERBS[words[0]], words[1:])()
         else:
             raise InputError(f"{choice_fault('the verb', words[0], VERBS)}; see `offpath --help`")
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("offpath: interrupted; give the same command again to resume", file=sys.stderr)
-        sys.exit(130)
+        status = 130
     except (InputError, OSError, MemoryError, RuntimeError) as error:
         print(f"offpath: {_one_line(error)}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(0)
+        status = 2
+    if "offpath.compute" in sys.modules:  # so is torch, and processes that wait for this one
+        from offpath.compute import end_joined
+
+        end_joined(status)
+    sys.exit(status)
 
 
 def _one_line(error: Exception) -> str:
@@ -83,16 +74,17 @@ def _one_line(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}; mend that, and give the same command again"
+    what = " ".join(str(error).split())[:120]
     if isinstance(error, MemoryError) or "memory" in str(error):
         return (
             "there is not enough memory for this; choose fewer --micro-batch (training), or a "
-            f"smaller model or count ({' '.join(str(error).split())[:120]})"
+            f"smaller model or count ({what})"
         )
     if type(error).__name__.startswith("Dist") or re.search("gloo|nccl", str(error).lower()):
         return (
             "another of the processes that train together ended, or cannot be reached; if it says "
             "nothing above, give the same command again, or let torchrun do so by --max-restarts "
-            f"({' '.join(str(error).split())[:120]})"
+            f"({what})"
         )
     if "cannot cache function" in str(error):
         return (

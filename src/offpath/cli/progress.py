@@ -15,8 +15,11 @@ LINES_PER_STAGE = 10  # where there is no terminal
 LONGEST_TITLE = 12  # columns of a terminal; a longer title takes more lines
 
 
-def follow(records: Iterable[Record], configuration: Configuration, console: Console) -> None:
-    """Consume the records of any stages, showing how far they are."""
+def follow(
+    records: Iterable[Record], configuration: Configuration, console: Console | None = None
+) -> None:
+    """Consume the records of any stages, showing on the terminal how far they are."""
+    console = console or Console()
     trained = {network.name: network for network in networks(configuration)}
     no_path, width = configuration.graphs.max_vertices, console.width
     labels = 4 if width >= 110 or not console.is_terminal else 2 if width >= 80 else 0
@@ -27,7 +30,7 @@ def follow(records: Iterable[Record], configuration: Configuration, console: Con
             title = network.title if network else MEASURES[record["stage"]]
             training = network.training if network else None
             total = training.steps if training else record["of"]
-            apart = training.log_every_steps if training else 1  # steps from record to record
+            apart = training.log_every_steps if training else 1  # from record to record
             key = (title, record.get("part"))
             if key not in tasks:
                 tasks[key] = bar.add_task(title, total=total, seen="")
@@ -35,7 +38,9 @@ def follow(records: Iterable[Record], configuration: Configuration, console: Con
                 console.print(f"{title}: resumes from step {step} ({record['resumed']})")
             seen = summary(record, no_path, labels)
             bar.update(tasks[key], completed=step, seen=seen)
-            if not console.is_terminal and _worth_a_line(record, total, apart):
+            every = max(1, total // LINES_PER_STAGE)
+            due = step // every > (step - apart) // every and "resumed" not in record
+            if due and not console.is_terminal:
                 console.print(f"{title:<12} {step:>6} / {total}  {seen}", soft_wrap=True)
 
 
@@ -68,10 +73,3 @@ def summary(record: Record, no_path: int, labels: int = 4) -> str:
     parts = [f"d{label} {by_label[label]:.2f}" for label in shown if label in by_label]
     parts += [f"none {by_label[str(no_path)]:.2f}"] if labels and str(no_path) in by_label else []
     return "  ".join([f"loss {record['loss']:.4f}", *parts])
-
-
-def _worth_a_line(record: Record, total: int, apart: int) -> bool:
-    if "resumed" in record:
-        return False
-    every = max(1, total // LINES_PER_STAGE)
-    return record["step"] // every > (record["step"] - apart) // every

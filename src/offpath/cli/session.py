@@ -1,76 +1,74 @@
-"""How verbs of the command line begin and end: find the run and the machine, show what was made.
+"""How verbs of the command line begin and end: find the run and the machine, part at the end.
 
 Where torchrun started several processes, the first has the run folder and prints; the others help.
 """
 
+import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from offpath.cli.arguments import FinetuneOptions, MachineOptions, MeasureOptions, RunOptions
-from offpath.cli.parse import Verb, base_configuration, parse
-from offpath.cli.progress import follow
+from offpath.cli.arguments import MachineOptions, RunOptions
 from offpath.cli.tables import show_table
-from offpath.configs import Configuration, InputError, configuration_from_json
-from offpath.run.files import Record
+from offpath.configs import Configuration, configuration_from_json
+from offpath.errors import InputError
+from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, create_run, open_run, working_on
 
 if TYPE_CHECKING:
     from offpath.compute import Compute
 
-Options = TypeVar("Options", bound=MeasureOptions | FinetuneOptions)
 DAY_SECONDS = 86_400.0
 WORTH_TIMING = 1e15  # operations: minutes on two cores
 
 
-def begin(verb: Verb, words: list[str], *, trains: bool = False) -> tuple[Run, "Compute"]:
+def begin(base: RunOptions) -> tuple[Run, "Compute"]:
     """The run that a recipe and options name, new or begun before, and where to compute.
 
-    Names the folder, so that one can look into it meanwhile.
+    Prints the name of the folder, so that one can look into it meanwhile.
     """
-    arguments = parse(verb, words, RunOptions(configuration=base_configuration(words)))
-    configuration = arguments.configuration
-    if trains:
-        check_trains(configuration)
-    compute = compute_on(arguments.machine, join=True).at(configuration.precision)
-    run = Run(arguments.runs_folder / configuration.run_name, configuration)
+    configuration = base.configuration
+    compute = compute_on(base.machine, join=True).at(configuration.precision)
+    run = Run(base.runs_folder / configuration.run_name, configuration)
     if compute.rank:
         return run, compute
     begun = any(run.checkpoint(n).exists() for n in ("pretrained-resume", "pretrained"))
-    if not (arguments.yes or begun):
+    if not (base.yes or begun):
         _stop_if_long(configuration, compute)
-    run = create_run(configuration, arguments.runs_folder)
+    run = create_run(configuration, base.runs_folder)
     together = f" ({compute.ranks} processes)" if compute.ranks > 1 else ""
     print(f"run folder: {run.folder}{together}", flush=True)
     return run, compute
 
 
-def resume(verb: Verb, words: list[str], kind: type[Options]) -> tuple[Options, Run, "Compute"]:
-    """The options given, the run in the folder they name, and where to compute."""
-    arguments = parse(verb, words, kind)
-    compute = compute_on(arguments.machine, join=kind is FinetuneOptions)
+def resume(folder: Path, machine: MachineOptions, *, join: bool = False) -> tuple[Run, "Compute"]:
+    """The run in a folder, and where to compute."""
+    compute = compute_on(machine, join=join)
     if compute.ranks == 1:
-        return arguments, open_run(arguments.run), compute
+        return open_run(folder), compute
     from offpath.fit.parallel import text_from_first
 
-    first = compute.rank == 0
-    text = open_run(arguments.run).configuration.model_dump_json() if first else " "
+    text = " " if compute.rank else open_run(folder).configuration.model_dump_json()
     shared = configuration_from_json(text_from_first(text, compute), "what process 0 sent")
-    return arguments, Run(arguments.run, shared), compute
+    return Run(folder, shared), compute
 
 
 @contextmanager
-def holding(run: Run, machine: "Compute") -> Iterator[None]:
-    """Hold the run folder alone, if this is the process that writes into it; then part."""
-    from offpath.compute import leave
+def holding(run: Run, compute: "Compute") -> Iterator[None]:
+    """Hold the run folder alone, if this is the process that writes into it; then part.
 
-    with nullcontext() if machine.rank else working_on(run):
+    A process that has helped to train ends here: there is nothing left that could fail.
+    """
+    from offpath.compute import end_now, leave
+
+    with working_on(run, compute):
         yield
         leave()
+    if compute.rank:
+        end_now(0)
 
 
 def _stop_if_long(configuration: Configuration, compute: "Compute") -> None:
@@ -115,11 +113,6 @@ def compute_on(machine: MachineOptions, *, join: bool = False) -> "Compute":
     return made
 
 
-def show_progress(run: Run, records: Iterable[Record]) -> None:
-    """Consume the records of any stages, showing on the terminal how far they are."""
-    follow(records, run.configuration, Console())
-
-
 def show_forecast(cost: Record) -> None:
     """Print what a configuration costs."""
     from offpath.fit.forecast import HEADERS, forecast_rows
@@ -129,8 +122,7 @@ def show_forecast(cost: Record) -> None:
     show_table(HEADERS, forecast_rows(cost), title)
 
 
-def show_matrix(run: Run) -> None:
-    """Print the test matrix, pooled and by stratum."""
-    from offpath.report.terminal import run_view
-
-    Console().print(run_view(run))
+def write_record(path: Path, record: Record) -> None:
+    """Write a record as JSON, for other programs."""
+    write_file(path, json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+    print(f"wrote {path}")

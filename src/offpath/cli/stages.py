@@ -1,112 +1,132 @@
-"""The verbs of the command line: each reads its arguments, calls a stage, and shows what it made.
+"""The verbs of the command line: each calls a stage, and shows what it made.
 
 A verb imports its stage when it runs, so that `offpath --help` answers at once.
 """
 
-import json
 import sys
+from pathlib import Path
+from typing import Annotated, Literal
 
+import tyro
 from rich.console import Console
 
 from offpath.cli import arguments as options
-from offpath.cli.parse import base_configuration, parse
-from offpath.cli.session import (
-    begin,
-    check_trains,
-    compute_on,
-    holding,
-    resume,
-    show_forecast,
-    show_matrix,
-    show_progress,
-)
+from offpath.cli import session
+from offpath.cli.progress import follow
 from offpath.cli.tables import show_table
-from offpath.errors import InputError, outside
-from offpath.run.files import check_writable, write_file
-from offpath.run.folder import create_run, open_run, working_on
+from offpath.configs import Checked, Graphs, Seed, within
+from offpath.errors import InputError
+from offpath.recipes import VARIANTS, recipe
+from offpath.run.files import check_writable
+from offpath.run.folder import create_run, open_run
 
 
-def run_all(words: list[str]) -> None:
+def run_all(base: options.NewRun) -> None:
     """Run the whole experiment of a recipe, or resume it.
 
     For example: offpath run --recipe laptop --seed 1 --pretrain.steps 5000
     """
-    run, compute = begin(run_all, words)
+    run, compute = session.begin(base)
     from offpath.pipeline import experiment, is_done
+    from offpath.report.terminal import run_view
 
-    with holding(run, compute):
+    with session.holding(run, compute):
         if is_done(run):
             print(f"{run.folder} is done; only its report is made anew")
-        show_progress(run, experiment(run, compute))
-    if compute.rank:
-        return
-    show_matrix(run)
+        follow(experiment(run, compute), run.configuration)
+    Console().print(run_view(run))
     print(f"report: {run.report}")
 
 
-def sample(words: list[str]) -> None:
+class Examples(Checked):
+    """Which examples of a distribution, and where to."""
+
+    recipe: str = "laptop"
+    """Recipe whose graph sizes are the defaults below."""
+    seed: Seed = 0
+    """Seed of the examples."""
+    start: Annotated[int, within(0, 2**62)] = 0
+    """Index of the first example; 10^12 is reached as quickly as 0."""
+    count: Annotated[int, within(1, 10**8)] = 10
+    """Number of examples."""
+    purpose: Literal["training", "evaluation"] = "training"
+    """Which stream: they share no example."""
+    out: Path | None = None
+    """File to write instead of a table: .npz (numpy) or .parquet (needs the extra `data`)."""
+
+
+def sample(
+    graphs: Graphs,
+    name: tyro.conf.Positional[str] = "pretraining",
+    examples: Annotated[Examples, options.FLAT] = Examples(),  # noqa: B008, it cannot change
+) -> None:
     """Show examples of a distribution, or write them to a file.
 
     For example: offpath sample test_e --count 100000 --out examples.parquet
+
+    Args:
+        name: pretraining, finetuning, or test_a to test_e.
     """
-    base = base_configuration(words)
-    a = parse(sample, words, options.SampleOptions(graphs=base.graphs))
-    base.model_copy(update={"graphs": a.graphs, "seed": a.seed})  # checks them
-    for name, least, most in (("start", 0, 2**62), ("count", 1, 10**8)):
-        for fault in outside(name, getattr(a, name), least, most):
-            raise InputError(fault)
+    recipe(examples.recipe).model_copy(update={"graphs": graphs})  # checks them
     from offpath.data.batches import draw
     from offpath.data.show import HEADERS, LEGEND, check_format, example_rows, write_examples
     from offpath.data.worlds import world
 
-    if a.out is not None:
-        check_format(a.out)
-    where = world(a.world, a.graphs)
-    batch = draw(where, a.seed, a.start, a.count, purpose=a.purpose)
-    if a.out is not None:
-        write_examples(batch, a.out)
-        print(f"wrote {a.count} examples to {a.out}")
+    if examples.out is not None:
+        check_format(examples.out)
+    where = world(name, graphs)
+    batch = draw(where, examples.seed, examples.start, examples.count, purpose=examples.purpose)
+    if examples.out is not None:
+        write_examples(batch, examples.out)
+        print(f"wrote {examples.count} examples to {examples.out}")
         return
-    rows = example_rows(batch, a.start)
+    rows = example_rows(batch, examples.start)
     show_table(HEADERS, rows, f"{where.title}: {where.description}", LEGEND, folds="edges")
-    if len(rows) < a.count:
-        print(f"and {a.count - len(rows)} more: --out writes them all to a file")
+    if len(rows) < examples.count:
+        print(f"and {examples.count - len(rows)} more: --out writes them all to a file")
 
 
-def pretrain(words: list[str]) -> None:
+def pretrain(base: options.NewRun) -> None:
     """Pre-train on the distance from vertex 1 to vertex 2, in a new run folder.
 
     For example: offpath pretrain --model.layers 6
     """
-    run, compute = begin(pretrain, words, trains=True)
+    session.check_trains(base.configuration)
+    run, compute = session.begin(base)
     from offpath.fit.stages import pretrain as stage
 
-    with holding(run, compute):
-        show_progress(run, stage(run, compute))
+    with session.holding(run, compute):
+        follow(stage(run, compute), run.configuration)
     print(f"pre-trained; next: `offpath finetune {run.quoted}`")
 
 
-def finetune(words: list[str]) -> None:
+def finetune(
+    folder: options.RunFolder,
+    variant: Literal["as-written", "as-reproduced"] | None = None,
+    machine: options.TrainingMachine = options.TRAINING_HERE,
+) -> None:
     """Fine-tune a pre-trained run on small graphs, and its control from scratch.
 
     For example: offpath finetune runs/paper-0123abcd-seed0 --variant as-written
+
+    Args:
+        variant: The fine-tuning of WWZ24, in a run folder beside, unless the run's is the same.
     """
-    arguments, given, compute = resume(finetune, words, options.FinetuneOptions)
-    check_trains(given.configuration)
+    given, compute = session.resume(folder, machine, join=True)
+    session.check_trains(given.configuration)
     from offpath.fit.checkpoints import require
     from offpath.fit.stages import copy_pretraining, finetuned_otherwise
     from offpath.fit.stages import finetune as stage
     from offpath.handcraft.circuits import set_circuit
-    from offpath.recipes import VARIANTS
 
     run = given
-    if arguments.variant is not None:
-        run = finetuned_otherwise(given, VARIANTS[arguments.variant]())
+    if variant is not None:
+        run = finetuned_otherwise(given, VARIANTS[variant]())
         if compute.rank == 0 and run != given:
             require(given, "pretrained")
             create_run(run.configuration, run.folder.parent)
         print(f"run folder: {run.folder}")
-    with holding(run, compute):
+    with session.holding(run, compute):
         if compute.rank == 0:
             if run != given:
                 copy_pretraining(given, run)
@@ -114,81 +134,87 @@ def finetune(words: list[str]) -> None:
             set_circuit(run)
         if run.checkpoint("finetuned").exists() and run.checkpoint("scratch").exists():
             print("fine-tuned already: nothing is changed")
-        show_progress(run, stage(run, compute))
+        follow(stage(run, compute), run.configuration)
     print(f"fine-tuned; next: `offpath evaluate {run.quoted}`")
 
 
-def evaluate(words: list[str]) -> None:
+def evaluate(folder: options.RunFolder, machine: options.Machine = options.HERE) -> None:
     """Measure every network of a run on every distribution.
 
     For example: offpath evaluate runs/laptop-0123abcd-seed0 --threads 1
     """
-    _, run, compute = resume(evaluate, words, options.MeasureOptions)
+    run, compute = session.resume(folder, machine)
     from offpath.generalize.matrix import measure_matrix
     from offpath.handcraft.circuits import set_circuit
+    from offpath.report.terminal import run_view
 
-    with working_on(run, compute):
+    with session.holding(run, compute):
         set_circuit(run)
-        show_progress(run, measure_matrix(run, compute))
-    show_matrix(run)
+        follow(measure_matrix(run, compute), run.configuration)
+    Console().print(run_view(run))
     print(f"measured; next: `offpath report {run.quoted}`")
 
 
-def report(words: list[str]) -> None:
+def report(folder: options.RunFolder) -> None:
     """Write the report of a run, one offline page, from its result files.
 
     For example: offpath report runs/laptop-0123abcd-seed0
     """
-    run = open_run(parse(report, words, options.FolderOptions).run)
     from offpath.report.page import write_report
 
-    print(f"report: {write_report(run)}")
+    print(f"report: {write_report(open_run(folder))}")
 
 
-def compare(words: list[str]) -> None:
+def compare(
+    standard: tyro.conf.Positional[Literal["study"]],
+    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")],
+    out: Path | None = None,
+) -> None:
     """Set runs beside the published figures of WWZ24, pooled and by stratum.
 
     For example: offpath compare study runs/laptop-0123abcd-seed0 --out study.json
+
+    Args:
+        standard: study: the eight figures that WWZ24 published.
+        runs: Folders of finished runs, each once (at least one).
+        out: File to write everything to, as JSON.
     """
-    arguments = parse(compare, words, options.CompareOptions)
-    folders = [folder.resolve() for folder in arguments.runs]
-    if not folders or len({*folders}) < len(folders):
+    if not runs or len({folder.resolve() for folder in runs}) < len(runs):
         raise InputError(
             "RUN must be given at least once, and each run once; name folders of finished runs"
         )
-    if arguments.out is not None:
-        check_writable(arguments.out)
+    if out is not None:
+        check_writable(out)
     from offpath.report.terminal import study_view
     from offpath.results import Study, read_result
 
-    runs = [open_run(folder) for folder in arguments.runs]
-    if circuits := [str(run.folder) for run in runs if run.configuration.pretrain is None]:
+    opened = [open_run(folder) for folder in runs]
+    if circuits := [str(run.folder) for run in opened if run.configuration.pretrain is None]:
         raise InputError(
             f"RUN must be a run that trains; {', '.join(circuits)}: its network is handcrafted; "
             "`offpath report RUN` shows its scores"
         )
-    studies = [(run, read_result(run, Study)) for run in runs]
+    studies = [(run, read_result(run, Study)) for run in opened]
     Console(highlight=False).print(study_view(studies))
-    if arguments.out is not None:
+    if out is not None:
         records = [
             {"run": run.configuration.run_name, "folder": str(run.folder), **study.model_dump()}
             for run, study in studies
         ]
-        text = json.dumps({"runs": records}, indent=1, allow_nan=False)
-        write_file(arguments.out, text.encode() + b"\n")
-        print(f"wrote {arguments.out}")
+        session.write_record(out, {"runs": records})
 
 
-def forecast(words: list[str]) -> None:
+def forecast(base: options.FromRecipe) -> None:
     """Estimate what a recipe will cost here: operations, memory, time.
 
     For example: offpath forecast --recipe paper --threads 1
     """
-    default = options.RecipeOptions(configuration=base_configuration(words))
-    arguments = parse(forecast, words, default)
-    check_trains(arguments.configuration)
+    session.check_trains(base.configuration)
     from offpath.fit.forecast import forecast as estimate
 
-    compute = compute_on(arguments.machine).at(arguments.configuration.precision)
+    compute = session.compute_on(base.machine).at(base.configuration.precision)
     print("timing a few steps; on a busy machine the forecast is too long", file=sys.stderr)
-    show_forecast(estimate(arguments.configuration, compute))
+    session.show_forecast(estimate(base.configuration, compute))
+
+
+VERBS = (run_all, sample, pretrain, finetune, evaluate, report, compare, forecast)

@@ -43,7 +43,8 @@ def open_streams() -> None:
         if stream is getattr(sys, f"__{name}__"):  # None where closed; not that of a notebook
             buffer = io.BufferedWriter(Stream(descriptor, "w", closefd=False))
             encoding, lines = (
-                (stream.encoding, stream.line_buffering) if stream else ("utf-8", True)
+                getattr(stream, "encoding", "utf-8"),
+                getattr(stream, "line_buffering", 1),
             )
-            made = io.TextIOWrapper(buffer, encoding, "replace", line_buffering=lines)
+            made = io.TextIOWrapper(buffer, encoding, "replace", line_buffering=bool(lines))
             setattr(sys, name, made)

@@ -1,7 +1,7 @@
 """Random graphs with one question each: every numba kernel of the data.
 
-In: a world's rules and (seed, stream, index). Out: that one example, whatever batch, thread,
-process or machine asks for it. Cost: 0.1 to 0.7 microseconds per accepted example and core.
+In: a world's rules and (seed, stream, index). Out: that one example, in whatever batch, thread or
+process. Cost: 0.1 to 0.7 microseconds per accepted example and core.
 
 A graph is one 64-bit mask of neighbours per vertex: bit v - 1 stands for vertex v, so that a search
 moves a whole frontier by or-ing masks. Randomness is Philox4x32-10 (Salmon, Moraes, Dror, Shaw
@@ -25,16 +25,12 @@ UNIFORM_PAIRS = 0  # laws of edges: a kernel each, chosen in `draw_examples`
 FIXED, ON_PATH, UNIFORM = 0, 1, 2  # rules for the target, see `draw_target`
 
 BLOCKS = 8  # Philox blocks made at once: the loop over them vectorizes
-ZERO, ONE = np.uint64(0), np.uint64(1)
-LOW = np.uint64(0xFFFFFFFF)
-HALF_WORD = np.uint64(32)
+ZERO, ONE, HALF_WORD, LOW = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(0xFFFFFFFF)
 MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 KEY_STEPS = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
 
-Masks = UInt64[np.ndarray, " vertex"]
-"""A set of vertices for each vertex or each distance."""
-Source = tuple[np.ndarray, np.ndarray]
-"""The random bits of one example: words, and (seed, stream, index, block, words used)."""
+Masks = UInt64[np.ndarray, " vertex"]  # a set of vertices for each vertex or each distance
+Source = tuple[np.ndarray, np.ndarray]  # random words; (seed, stream, index, block, words used)
 
 kernel = numba.njit(cache=True, nogil=True)
 inlined = numba.njit(cache=True, nogil=True, inline="always")
@@ -52,14 +48,12 @@ def draw_examples(
 ) -> None:
     """Fill the arrays of `out` with examples `start`, `start` + 1, ... of a stream.
 
-    `acceptance[n, label]`: the share of the graphs with n vertices at that distance 1-2 to keep,
-    scaled so that the largest share that n allows is 1: a rejected graph is redrawn with the same
-    n, so that only the ratios count.
+    `acceptance[n, label]`: the share of the graphs with n vertices at that distance 1-2 to keep. A
+    rejected graph is redrawn with the same n: only ratios count, and the largest share may be 1.
     """
     fewest, most, largest_seen, no_path, edge_law, target_rule, largest_target = rules
     tokens, distance, distance_to_2, size, stratum, unseen_id, isolated = out
-    words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
-    source = (words, state)
+    source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
     adjacency, layers = np.zeros(64, np.uint64), np.zeros((2, 65), np.uint64)
     for example in range(len(distance)):
         state[:] = (seed, stream, start + example, 0, len(words))
@@ -90,16 +84,15 @@ def draw_examples(
 def uniform_pairs(source: Source, vertices: int, row: np.ndarray, adjacency: Masks) -> int:
     """WWZ24's law of edges: n independent uniform pairs; loops are dropped, repeated edges stay.
 
-    Each law writes at most as many edges as the largest graph has vertices, into the token `row`
-    and into the empty `adjacency`, by `add_edge`, and returns their number.
+    Each law writes at most as many edges as the largest graph has vertices into `row`, a row of
+    tokens, and into the empty `adjacency`, by `add_edge`, and returns their number.
     """
     # 8 endpoints from 60 bits up to n = 16, 4 endpoints from 58 bits up to n = 64
     pairs_per_word, bits = (4, np.uint64(60)) if vertices <= 16 else (2, np.uint64(58))
     mask = (ONE << bits) - ONE
     n = np.uint64(vertices)
     edges = 0
-    left = vertices
-    while left > 0:
+    for left in range(vertices, 0, -pairs_per_word):
         fraction = next_word(source) >> (np.uint64(64) - bits)
         for _ in range(min(left, pairs_per_word)):
             product = fraction * n
@@ -108,7 +101,6 @@ def uniform_pairs(source: Source, vertices: int, row: np.ndarray, adjacency: Mas
             b = np.int64(product >> bits)
             fraction = product & mask
             edges = add_edge(edges, a, b, row, adjacency)
-        left -= pairs_per_word
     return edges
 
 
@@ -117,8 +109,7 @@ def uniform_pairs(source: Source, vertices: int, row: np.ndarray, adjacency: Mas
 def add_edge(edges: int, a: int, b: int, row: np.ndarray, adjacency: Masks) -> int:
     """Write edge number `edges` between two vertices, counted from 0; the new number of edges.
 
-    A loop is not counted, so that the next edge overwrites it; in `adjacency` it changes no
-    distance.
+    A loop is not counted: the next edge overwrites it, and in `adjacency` it changes no distance.
     """
     adjacency[a] |= ONE << np.uint64(b)
     adjacency[b] |= ONE << np.uint64(a)
@@ -149,8 +140,7 @@ def on_path_vertex(source: Source, adjacency: Masks, layers: Masks, distance: in
     """Vertex number i, counted from 0, of one shortest 1-2 path; i = 1..distance, with weight i.
 
     The path: from vertex 2 back to 1, each time to a uniformly random neighbour one hop nearer to
-    1. No vertex id is preferred, so that ids seen and unseen in fine-tuning differ in nothing else
-    (a search in order of ids would put small ids on paths).
+    1. A search in order of ids would put small ids on paths: seen and unseen ones would differ.
     """
     ticket = below(source, distance * (distance + 1) // 2)
     position = 1
@@ -160,12 +150,10 @@ def on_path_vertex(source: Source, adjacency: Masks, layers: Masks, distance: in
     vertex = 1
     for hop in range(distance - 1, position - 1, -1):
         nearer = adjacency[vertex] & layers[hop]
-        vertex = np.int64(trailing_zeros(nearer))
-        others = 1
-        nearer &= nearer - ONE
+        candidates = 0
         while nearer != ZERO:  # the k-th candidate replaces the choice with probability 1 / k
-            others += 1
-            if below(source, others) == 0:
+            candidates += 1
+            if candidates == 1 or below(source, candidates) == 0:
                 vertex = np.int64(trailing_zeros(nearer))
             nearer &= nearer - ONE
     return vertex
@@ -197,12 +185,10 @@ def frontier_layers(adjacency: Masks, source: int, target: int, no_path: int, la
     """Write the set of vertices at each distance from `source`; the distance of the set `target`.
 
     Breadth-first search (Moore 1959, "The shortest path through a maze"): `layers[d]` are the
-    vertices d hops away. It ends at the first layer that meets `target`; or after the last vertex
-    within reach, and returns `no_path`.
+    vertices d hops away. It ends at the first layer that meets `target`, or out of reach at
+    `no_path`.
     """
-    frontier = ONE << np.uint64(source)
-    visited = frontier
-    layers[0] = frontier
+    layers[0] = visited = frontier = ONE << np.uint64(source)
     hop = 0
     while frontier & target == ZERO:
         reached = ZERO
@@ -219,9 +205,8 @@ def frontier_layers(adjacency: Masks, source: int, target: int, no_path: int, la
 
 
 # A whole number below n comes from the high bits of (a fraction of b bits) * n; the low bits are
-# again a fraction, for the next number. Taking k numbers from one fraction makes the probability of
-# an outcome wrong by a factor of at most 1 + n^k / 2^b. For an edge list that is below 1 + 4e-9
-# (16^8 / 2^60).
+# the fraction for the next number. With k numbers from one fraction the probability of an outcome
+# is wrong by a factor of at most 1 + n^k / 2^b: below 1 + 4e-9 for an edge list (16^8 / 2^60).
 @kernel
 @no_type_check
 def below(source: Source, limit: int) -> int:
@@ -267,10 +252,6 @@ def philox_words(
 @no_type_check
 def trailing_zeros(_context: object, mask: types.Type) -> tuple[object, object]:
     """Index of the lowest bit set in a mask that is not 0: an instruction that numba lacks."""
-
-    def emit(
-        _context: object, builder: ir.IRBuilder, _signature: object, arguments: list[ir.Value]
-    ) -> ir.Value | None:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint64(types.uint64), emit
+    zero_is_undefined = ir.Constant(ir.IntType(1), 1)
+    signature = types.uint64(types.uint64)
+    return signature, lambda _c, builder, _s, masks: builder.cttz(masks[0], zero_is_undefined)

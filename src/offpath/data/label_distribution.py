@@ -2,10 +2,9 @@
 
 Known for WWZ24's law of edges alone: n edges, each a pair of independent uniform endpoints. Dynamic
 programming over the layers of a breadth-first search: after some layers let f vertices be the
-frontier, u the vertices not yet reached, and r the edges of which it is only known that neither
-endpoint lies behind the frontier. Each is uniform over the (f + u)^2 ordered pairs: f^2 of them
-stay inside the frontier, 2 f u lead out of it, and u^2 wait for later. Counting sequences of pairs
-keeps everything in whole numbers.
+frontier, u those not yet reached, and r the edges of which it is only known that no endpoint lies
+behind the frontier. Each is uniform over (f + u)^2 ordered pairs: f^2 of them stay inside the
+frontier, 2 f u lead out of it, u^2 wait for later. Counting keeps everything in whole numbers.
 """
 
 from fractions import Fraction
@@ -24,18 +23,16 @@ def label_distribution(world: World, vertices: int | None = None) -> tuple[Fract
     """
     if world.edge_law != UNIFORM_PAIRS or world.target_rule not in (FIXED, ON_PATH, UNIFORM):
         return None
-    sizes = (
-        range(world.fewest_vertices, world.most_vertices + 1) if vertices is None else [vertices]
-    )
-    rows = [_labels(world, n) for n in sizes]
+    every_size = range(world.fewest_vertices, world.most_vertices + 1)
+    rows = [_labels(world, n) for n in (every_size if vertices is None else [vertices])]
     return tuple(sum(column, Fraction(0)) / len(rows) for column in zip(*rows, strict=True))
 
 
 def _labels(world: World, vertices: int) -> list[Fraction]:
     """P(label) in the graphs of one size.
 
-    All vertices but 1 and 2 are alike, so that the distance to a uniform target is that to 2, and a
-    target on the path before 2 is uniform on 3..n.
+    Vertices but 1 and 2 are alike: the distance to a uniform target is distributed as that to 2,
+    and a target on the path before 2 is uniform on 3..n.
     """
     weights = [Fraction(0)] * (world.graphs.max_vertices + 1)  # by label, up to a common factor
     largest = min(world.largest_target, vertices)
@@ -75,8 +72,7 @@ def _sequences(frontier: int, unreached: int, edges: int) -> tuple[int, ...]:
     for new, rest in product(range(1, unreached + 1), range(edges)):
         # Which edges wait, which vertices are reached by the others, and how.
         ways = comb(edges, rest) * comb(unreached, new) * _reaching(frontier, edges - rest, new)
-        # Vertex 2 is among the new ones in new / unreached of these ways; the waiting edges have
-        # their endpoints among all vertices that were unreached before.
+        # Vertex 2 is new in new / unreached of these ways; edges wait among all unreached vertices.
         result[0] += ways * new * unreached ** (2 * rest) // unreached
         if missed := ways * (unreached - new) // unreached:
             for hop, count in enumerate(_sequences(new, unreached - new, rest), start=1):

@@ -25,9 +25,8 @@ def example_rows(batch: Batch, start: int) -> list[list[str]]:
     rows = []
     for i in range(min(len(batch.distance), ROWS_SHOWN)):
         edges = " ".join(f"{a}-{b}" for a, b in batch.tokens[i, :-1].tolist() if b)
-        hops = [
-            str(d) if d < no_path else "none" for d in (batch.distance[i], batch.distance_to_2[i])
-        ]
+        distances = (batch.distance[i], batch.distance_to_2[i])
+        hops = [str(d) if d < no_path else "none" for d in distances]
         flags = ["unseen"] * bool(batch.unseen_id[i]) + ["isolated"] * bool(batch.isolated[i])
         place = [str(start + i), str(batch.vertices[i]), str(batch.tokens[i, -1, 0])]
         rows.append([*place, *hops, STRATA[batch.stratum[i]].slice, " ".join(flags), edges])

@@ -1,8 +1,8 @@
 """The named distributions: pre-training, fine-tuning, and tests a to e of WWZ24.
 
-A world says how many vertices a graph has, by which law its edges are drawn, which graphs are kept,
-and which target is asked for. All follow from the size of the largest graph and the fine-tuning
-limit: 15 and 7 give those of WWZ24 (Wang, Westover, Zhao 2024).
+A world says how large graphs are, how edges are drawn, which graphs are kept, and which target is
+asked for. Largest graphs of 15 vertices, and of 7 in fine-tuning, give those of WWZ24 (Wang,
+Westover, Zhao 2024).
 """
 
 from dataclasses import dataclass
@@ -21,20 +21,16 @@ class World:
     title: str
     description: str
     number: int
-    """Of its random stream: another for each world, and never changed, so that no new world changes
-    the examples of an old one."""
+    """Of its random stream: another for each world and never changed, so that examples stay."""
     graphs: Graphs
     fewest_vertices: int = 3
     most_vertices: int
-    edge_law: int = UNIFORM_PAIRS
-    """How edges are drawn; `graphs.draw_examples` knows the laws."""
+    edge_law: int = UNIFORM_PAIRS  # how edges are drawn, see `graphs.draw_examples`
     shares: tuple[Fraction, ...]
     """`shares[d]`: of the drawn graphs with d(1, 2) = d, the share that is kept, for d = 1, 2, ...;
     `shares[0]`: of those without a path. A rejected graph is redrawn with as many vertices."""
-    target_rule: int
-    """Which vertex is asked for; `graphs.draw_target` knows the rules."""
-    largest_target: int
-    """An example with a larger target is redrawn with as many vertices."""
+    target_rule: int  # which vertex is asked for, see `graphs.draw_target`
+    largest_target: int  # an example with a larger target is redrawn with as many vertices
 
 
 def worlds(graphs: Graphs) -> dict[str, World]:
@@ -46,17 +42,17 @@ def worlds(graphs: Graphs) -> dict[str, World]:
     The rules are those of WWZ24; the weight of position i on the path is i.
     """
     small, large, k = graphs.finetune_vertices, graphs.max_vertices, graphs.balance_distance
-    balanced = tuple(Fraction(1, 2 * (k - d)) if d < k else Fraction(1) for d in range(1, large))
-    short_rare = tuple(Fraction(1, 3 * (4 - d)) if d < 4 else Fraction(1) for d in range(1, large))
-    with_path = (Fraction(0), *[Fraction(1)] * (large - 1))
-    every_graph = (Fraction(1), *[Fraction(1)] * (large - 1))
+    none, every = Fraction(0), Fraction(1)
+    balanced = (Fraction(1, 2 * (k - d)) if d < k else every for d in range(1, large))
+    short_rare = (Fraction(1, 3 * (4 - d)) if d < 4 else every for d in range(1, large))
+    with_path, every_graph = (none, *[every] * (large - 1)), (every,) * large
     rows = (
         World(name="pretraining", title="pre-training", number=0, graphs=graphs,
               description=f"t = 2, 3..{large} vertices, balanced by distance", most_vertices=large,
               shares=(Fraction(1, large), *balanced), target_rule=FIXED, largest_target=2),
         World(name="finetuning", title="fine-tuning", number=1, graphs=graphs,
               description=f"t on a shortest path, 3..{small} vertices, balanced",
-              most_vertices=small, shares=(Fraction(0), *short_rare),
+              most_vertices=small, shares=(none, *short_rare),
               target_rule=ON_PATH, largest_target=large),
         World(name="test_a", title="test a", number=2, graphs=graphs,
               description=f"t on a shortest path, t <= {small}, 3..{large} vertices",

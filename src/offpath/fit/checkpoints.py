@@ -5,6 +5,8 @@ Each file carries a SHA-256 of its tensors, so that a damaged one is refused, ne
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -21,6 +23,7 @@ from offpath.run.folder import Run, as_run, working_on
 from offpath.run.provenance import note_made
 
 Tensors = dict[str, Tensor]
+Notes = dict[str, str]
 
 
 def new_model(configuration: Configuration) -> Transformer:
@@ -34,35 +37,28 @@ def load_model(run: Run | Path | str, name: str, device: torch.device | str) -> 
     """The transformer with the weights called `name`; a run may be given as its folder's path."""
     run = as_run(run)
     require(run, name)
-    c, path = run.configuration, run.checkpoint(name)
-    tensors, notes = _read_own(run, path)
-    try:
+    with _own_file(run, name) as (tensors, notes):
         architecture = Architecture.model_validate_json(notes["architecture"])
         with torch.device("meta"):  # no time for initial weights
-            model = Transformer(architecture, c.graphs.max_vertices)
+            model = Transformer(architecture, run.configuration.graphs.max_vertices)
         model.load_state_dict(tensors, assign=True)
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path} does not fit config.json: {' '.join(str(error).split())}"
-        ) from error
     return model.to(device)
 
 
 def require(run: Run, name: str) -> None:
-    """Refuse to go on without the checkpoint called `name`."""
+    """Refuse to continue without the checkpoint called `name`."""
     if not run.checkpoint(name).exists():
-        raise InputError(
-            f"{run.folder} has no checkpoint {name!r} yet; make it with {_maker(run, name)}"
-        )
+        remedy = f"make it with {maker(run, name)}"
+        raise InputError(f"{run.folder} has no checkpoint {name!r} yet; {remedy}")
 
 
 def save_model(run: Run, name: str, model: Transformer) -> None:
     """Write the weights of a model under a name, with its architecture."""
-    about = model.architecture.model_dump_json()
-    notes = {"run": run.configuration.run_name, "architecture": about}
+    c, about = run.configuration, model.architecture.model_dump_json()
+    notes = {"run": c.run_name, "architecture": about}
     with working_on(run):
         write_tensors(run.checkpoint(name), model.state_dict(), notes)
-        if network(run.configuration, name) is not None:
+        if network(c, name) is not None:
             note_made(run.folder, name)
 
 
@@ -78,26 +74,32 @@ def save_progress(
 
 def load_progress(run: Run, stage: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
     """Resume from the last checkpoint of a stage: fills model and optimizer, returns the step."""
-    path = run.checkpoint(f"{stage}-resume")
-    if not path.exists():
+    if not run.checkpoint(f"{stage}-resume").exists():
         return 0
-    tensors, notes = _read_own(run, path)
     parts: dict[str, Tensors] = {"model": {}, "optimizer": {}}
-    try:
+    with _own_file(run, f"{stage}-resume") as (tensors, notes):
         for name, tensor in tensors.items():
             part, rest = name.split(".", 1)
             parts[part][rest] = tensor
         model.load_state_dict(parts["model"])
         load_state_tensors(model, optimizer, parts["optimizer"])
         return int(notes["step"])
+
+
+@contextmanager
+def _own_file(run: Run, name: str) -> Iterator[tuple[Tensors, Notes]]:
+    """A file that this very run has written; an `InputError` where what is in it does not fit."""
+    path, remedy = run.checkpoint(name), "delete it, and give the command that makes it again"
+    tensors, notes = read_tensors(path)
+    if (owner := notes.get("run")) != run.configuration.run_name:
+        raise InputError(f"{path} belongs to another run, {owner}; {remedy}")
+    try:
+        yield tensors, notes
     except (KeyError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{path} does not fit config.json ({' '.join(str(error).split())}); delete it to start "
-            f"the stage {stage} again"
-        ) from error
+        raise InputError(f"{path} does not fit config.json ({reason(error)}); {remedy}") from error
 
 
-def write_tensors(path: Path, tensors: Tensors, notes: dict[str, str]) -> None:
+def write_tensors(path: Path, tensors: Tensors, notes: Notes) -> None:
     """Write tensors and notes with their checksum.
 
     All notes are one entry of the header, for safetensors writes several in a random order.
@@ -107,25 +109,17 @@ def write_tensors(path: Path, tensors: Tensors, notes: dict[str, str]) -> None:
     write_file(path, save(tensors, {"offpath": signed}))
 
 
-def read_tensors(path: Path, *, signed: bool = True) -> tuple[Tensors, dict[str, str]]:
+def read_tensors(path: Path, *, signed: bool = True) -> tuple[Tensors, Notes]:
     """The tensors and notes of a file; an `InputError` if they are not what was written.
 
-    With `signed` False, a file that bears no notes and no checksum, of another maker, will do.
+    With `signed` False, a file without notes and checksum, of another maker, will do.
     """
-    try:
-        with open(path, "rb"):  # safetensors calls every failure to open a missing file
-            pass
-    except OSError as error:
-        raise InputError(
-            f"{path} could not be read ({error.strerror}); permit it, or restore it from a copy"
-        ) from error
+    check_readable(path)  # safetensors calls every failure to open a missing file
     try:
         with safe_open(path, framework="pt") as file:
             notes = dict(json.loads((file.metadata() or {}).get("offpath", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if not signed and not notes:
-            return tensors, notes
-        if notes.pop("sha256", None) != checksum(tensors, notes):
+        if (signed or notes) and notes.pop("sha256", None) != checksum(tensors, notes):
             raise ValueError("its SHA-256 is not the one written with it")
     except (OSError, SafetensorError, RuntimeError, *UNREADABLE) as error:
         raise InputError(
@@ -135,19 +129,17 @@ def read_tensors(path: Path, *, signed: bool = True) -> tuple[Tensors, dict[str,
     return tensors, notes
 
 
-def _read_own(run: Run, path: Path) -> tuple[Tensors, dict[str, str]]:
-    """Tensors and notes of a file that this very run has written."""
-    tensors, notes = read_tensors(path)
-    owner = notes.get("run")
-    if owner != run.configuration.run_name:
+def check_readable(path: Path) -> None:
+    """Refuse a file that cannot be opened."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
         raise InputError(
-            f"{path} belongs to another run, {owner}; delete it to compute it again with the "
-            "command that made this folder"
-        )
-    return tensors, notes
+            f"{path} could not be read ({error.strerror}); permit it, or restore it from a copy"
+        ) from error
 
 
-def checksum(tensors: Tensors, notes: dict[str, str]) -> str:
+def checksum(tensors: Tensors, notes: Notes) -> str:
     """SHA-256 of notes, and of the names, types, shapes and bytes of contiguous tensors."""
     digest = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
@@ -156,16 +148,15 @@ def checksum(tensors: Tensors, notes: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _maker(run: Run, name: str) -> str:
+def maker(run: Run, name: str) -> str:
     """The command that makes a checkpoint."""
     c, made = run.configuration, network(run.configuration, name.split("-step")[0])
     if made is None or made.made_by == "handcraft":
         return f"`offpath evaluate {run.quoted}`"
     if made.made_by == "finetune":
         return f"`offpath finetune {run.quoted}`"
-    if c.imported:
-        return (
-            f"`offpath import WEIGHTS --recipe {c.recipe} --seed {c.seed} --heads "
-            f"{c.model.heads} --norm {c.model.norm}`, of the weights {c.imported[:12]}"
-        )
-    return f"`offpath pretrain --recipe {c.recipe} --seed {c.seed}` and its other options"
+    options = f"--recipe {c.recipe} --seed {c.seed}"
+    if not c.imported:
+        return f"`offpath pretrain {options}` and its other options"
+    options += f" --heads {c.model.heads} --norm {c.model.norm}"
+    return f"`offpath import WEIGHTS {options}`, of the weights {c.imported[:12]}"

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from offpath.compute import Compute
 from offpath.configs import Configuration, Training
-from offpath.data.batches import Batch, draw, stream
+from offpath.data.batches import draw, stream
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import Step, train
@@ -33,25 +35,25 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     Of several processes it times one, and takes for granted that they share the work evenly.
     """
     c = configuration
-    model = new_model(c).to(compute.device)
-    parameters = parameter_count(model)
+    stages: dict[str, Record] = {}
     timed: dict[str, Record] = {}  # networks that are trained alike are timed once
-    stages = {}
     for name, world, training in _trainings(c):
-        key = f"{world.name} {training.model_dump_json()}"
-        stages[name] = timed[key] if key in timed else _stage(c, compute, world, training)
-        timed[key] = stages[name]
-    names = worlds(c.graphs)
-    examples = c.evaluate.examples * len(names) * len(networks(c))
-    batch = draw(names["test_e"], 0, 0, CALIBRATION_ANSWERS)
-    seconds = examples * _seconds_per_answer(model, batch)
-    seconds += examples * c.evaluate.bootstrap_resamples * SECONDS_PER_RESAMPLED_ERROR
-    stages["evaluate"] = {"examples": examples, "seconds": seconds}
+        kind = f"{world.name} {training.model_dump_json()}"
+        stages[name] = timed[kind] = timed.get(kind) or _stage(c, compute, world, training)
+    model = new_model(c).to(compute.device)
+    tokens = draw(worlds(c.graphs)["test_e"], 0, 0, CALIBRATION_ANSWERS).tokens
+    predict(model, tokens[:64])  # not timed: it compiles and allocates
+    began = time.perf_counter()
+    predict(model, tokens)
+    seconds_per_answer = (time.perf_counter() - began) / len(tokens)
+    per_example = seconds_per_answer + c.evaluate.bootstrap_resamples * SECONDS_PER_RESAMPLED_ERROR
+    examples = c.evaluate.examples * len(worlds(c.graphs)) * len(networks(c))
+    stages["evaluate"] = {"examples": examples, "seconds": examples * per_example}
     return {
         "recipe": c.recipe,
         "device": str(compute.device),
         "threads": compute.threads,
-        "parameters": parameters,
+        "parameters": parameter_count(model),
         "stages": stages,
         "seconds": sum(stage["seconds"] for stage in stages.values()),
     }
@@ -81,6 +83,20 @@ def span(seconds: float) -> str:
     return f"{seconds / 86_400:.1f} days"
 
 
+def training_operations(c: Configuration) -> float:
+    """Floating-point operations of all of a configuration's training, counted and not timed."""
+    return sum(_stage_operations(c, world, training) for _, world, training in _trainings(c))
+
+
+def _trainings(c: Configuration) -> list[tuple[str, World, Training]]:
+    """Every network that is trained: its name, the distribution of its examples, and how.
+
+    The handcrafted one counts as one of the run's architecture, which may be smaller.
+    """
+    named = worlds(c.graphs)
+    return [(n.name, named[n.world], n.training) for n in networks(c) if n.world and n.training]
+
+
 def _stage(c: Configuration, compute: Compute, world: World, training: Training) -> Record:
     share = -(-training.batch_examples // compute.ranks)  # of one process
     at_once = min(share, compute.micro_batch or share)
@@ -94,19 +110,26 @@ def _stage(c: Configuration, compute: Compute, world: World, training: Training)
         batches = stream(world, 0, examples, threads=compute.threads)
         return train(model, optimizer, short, batches, 0, alone)
 
-    with _SavedBytes() as saved:
+    saved: dict[int, int] = {}  # bytes that backward keeps of forward, each storage once
+
+    def note(tensor: Tensor) -> Tensor:
+        saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with saved_tensors_hooks(note, lambda tensor: tensor):
         next(steps(piece)).gradient_norm.item()
-    timed = steps(size)
-    next(timed).gradient_norm.item()  # not timed: it compiles and allocates
-    times, end = [], time.perf_counter() + TIMED_SECONDS
+    timed, times = steps(size), []
+    next(timed).gradient_norm.item()  # not timed, as above
+    end = time.perf_counter() + TIMED_SECONDS
     while len(times) < 3 or time.perf_counter() < end:
         began = time.perf_counter()
         next(timed).gradient_norm.item()
         times.append(time.perf_counter() - began)
+    activations = round(sum(saved.values()) * at_once / piece)
     return {
         "examples": training.batch_examples * training.steps,
         "operations": _stage_operations(c, world, training),
-        "memory_bytes": _held_bytes(model, optimizer) + round(saved.total * at_once / piece),
+        "memory_bytes": _held_bytes(model, optimizer) + activations,
         "seconds": min(times) * share / size * training.steps,
     }
 
@@ -116,24 +139,6 @@ def _held_bytes(model: Transformer, optimizer: torch.optim.Optimizer) -> int:
     tensors = [*model.parameters(), *state_tensors(model, optimizer).values()]
     tensors += [p.grad for p in model.parameters() if p.grad is not None]
     return sum(tensor.nbytes for tensor in tensors)
-
-
-def training_operations(c: Configuration) -> float:
-    """Floating-point operations of all of a configuration's training, counted and not timed."""
-    return sum(_stage_operations(c, world, training) for _, world, training in _trainings(c))
-
-
-def _trainings(c: Configuration) -> list[tuple[str, World, Training]]:
-    """Every network that is trained: its name, the distribution of its examples, and how.
-
-    The handcrafted one counts as one of the run's architecture, which may be smaller.
-    """
-    names = worlds(c.graphs)
-    return [
-        (one.name, names[one.world], one.training)
-        for one in networks(c)
-        if one.training and one.world
-    ]
 
 
 def _stage_operations(c: Configuration, world: World, training: Training) -> float:
@@ -157,29 +162,3 @@ def _operations(c: Configuration, tokens: list[int]) -> float:
     per_token = m.layers * keys_values + (m.layers - 1) * rest
     attention = sum((m.layers - 1) * count**2 + count for count in tokens) * 4 * inner
     return 3.0 * (per_token * sum(tokens) + rest * len(tokens) + attention)
-
-
-def _seconds_per_answer(model: Transformer, batch: Batch) -> float:
-    predict(model, batch.tokens[:64])
-    began = time.perf_counter()
-    predict(model, batch.tokens)
-    return (time.perf_counter() - began) / len(batch.tokens)
-
-
-class _SavedBytes:
-    """Bytes that the backward pass keeps of the forward pass, each tensor once."""
-
-    def __enter__(self) -> "_SavedBytes":
-        self._seen: dict[int, int] = {}
-        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._note, lambda tensor: tensor)
-        self._hooks.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._hooks.__exit__(*error)
-        self.total = sum(self._seen.values())
-
-    def _note(self, tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        self._seen[storage.data_ptr()] = storage.nbytes()
-        return tensor

@@ -6,32 +6,30 @@ saw. The loss is the mean squared error between answer and true distance.
 
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from offpath.compute import Compute
 from offpath.configs import Training
 from offpath.data.batches import Batch
 from offpath.data.tokens import pack
 from offpath.fit.optimizer import learning_rate
-from offpath.fit.parallel import meeting_later, replicated, summed
+from offpath.fit.parallel import replicated, summed
 from offpath.fit.transformer import Transformer, to_device
+from offpath.run.files import Record
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What one step saw; tensors stay on the device, so that reading them is the reader's cost."""
 
-    step: int
-    """Counted from 1."""
-    squared_errors: Float[Tensor, " example"]
-    """Of the examples of this process."""
+    step: int  # counted from 1
+    squared_errors: Float[Tensor, " example"]  # of the examples of this process
     labels: Int64[Tensor, " example"]
-    gradient_norm: Float[Tensor, ""]
-    """Of the whole gradient, before clipping."""
+    gradient_norm: Float[Tensor, ""]  # of the whole gradient, before clipping
     learning_rate: float
 
 
@@ -45,10 +43,10 @@ def train(
 ) -> Iterator[Step]:
     """Train from `first_step` steps done to `training.steps`, one step for each `next`.
 
-    `batches` are this process's shares; `compute` tells precision and examples held at once.
+    `batches` are this process's shares; `compute` gives precision and micro-batch.
     """
     compute = compute or Compute(model.readout.weight.device, 1)
-    answering = replicated(model, compute)
+    replica = replicated(model, compute)
     clip = torch.inf if training.clip_norm is None else training.clip_norm
     for step, batch in zip(range(first_step + 1, training.steps + 1), batches, strict=False):
         rate = learning_rate(training, step)
@@ -56,12 +54,10 @@ def train(
             group["lr"] = rate
         optimizer.zero_grad()
         with compute.arithmetic():
-            squared_errors, labels = _add_gradients(
-                answering, batch, training.batch_examples, compute
-            )
+            errors, labels = _add_gradients(replica, batch, training.batch_examples, compute)
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
-        yield Step(step, squared_errors, labels, norm, rate)
+        yield Step(step, errors, labels, norm, rate)
 
 
 def _add_gradients(
@@ -75,12 +71,13 @@ def _add_gradients(
     count = len(batch.tokens)
     size = compute.micro_batch or count
     errors, labels = [], []
+    alone = model.no_sync if isinstance(model, DistributedDataParallel) else nullcontext
     for start in range(0, count, size):
-        packed = pack(batch.tokens[start : start + size])
-        true = torch.from_numpy(batch.distance[start : start + size][packed.order])
+        piece = slice(start, start + size)
+        packed = pack(batch.tokens[piece])
+        true = torch.from_numpy(batch.distance[piece][packed.order])
         labels.append(true.to(compute.device, non_blocking=True).long())
-        last = start + size >= count
-        with nullcontext() if last else meeting_later(model):
+        with alone() if piece.stop < count else nullcontext():
             with compute.autocast():
                 answers = model(*to_device(packed, compute.device))
             squared_errors = (answers - labels[-1]).square()
@@ -94,15 +91,16 @@ class LossByLabel:
     """Squared errors by true distance since the last `read`, summed without waiting."""
 
     def __init__(self, labels: int, compute: Compute) -> None:
+        """No errors yet, of `labels` distances."""
         self._sums = torch.zeros(2, labels, dtype=torch.float64, device=compute.device)
         self._compute = compute
 
     def add(self, step: Step) -> None:
         """Take in the examples of one step."""
-        self._sums[0].index_add_(0, step.labels, step.squared_errors.double())
-        self._sums[1].index_add_(0, step.labels, torch.ones_like(step.labels, dtype=torch.float64))
+        errors = step.squared_errors.double()
+        self._sums.index_add_(1, step.labels, torch.stack([errors, torch.ones_like(errors)]))
 
-    def read(self) -> dict:
+    def read(self) -> Record:
         """The mean of all, the mean by label, and the counts; starts again from nothing.
 
         Over the examples of all processes, which call this at the same step.

@@ -37,13 +37,12 @@ def load_state_tensors(
     model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
 ) -> None:
     """Give an optimizer the state that `state_tensors` has returned."""
-    parameters = dict(model.named_parameters())
-    order = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    number = {parameter: i for i, parameter in enumerate(order)}
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    order = [names[parameter] for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         key, parameter = name.split(".", 1)
-        state.setdefault(number[parameters[parameter]], {})[key] = tensor
+        state.setdefault(order.index(parameter), {})[key] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 

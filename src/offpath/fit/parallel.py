@@ -5,15 +5,12 @@ process reads and writes the run folder, and sends the others what it read: they
 common.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from offpath.compute import Compute
-from offpath.configs import InputError
 from offpath.fit.optimizer import load_state_tensors, state_tensors
 
 
@@ -25,34 +22,17 @@ def replicated(model: nn.Module, compute: Compute) -> nn.Module:
     return DistributedDataParallel(model, device_ids=devices)
 
 
-def meeting_later(model: nn.Module) -> AbstractContextManager:
-    """A context in which gradients are added up without those of other processes."""
-    return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
-
-
 def from_first(number: int, compute: Compute) -> int:
     """The number that the first process has."""
-    if compute.ranks == 1:
-        return number
     received = torch.tensor(number, dtype=torch.int64, device=compute.device)
-    distributed.broadcast(received, src=0)
+    if compute.ranks > 1:
+        distributed.broadcast(received, src=0)
     return int(received)
-
-
-def check_same(what: str, text: str, compute: Compute) -> None:
-    """Refuse to continue where a process has another text than the first."""
-    if text_from_first(text, compute) != text:
-        raise InputError(
-            f"process {compute.rank} was started with another {what} than process 0; give all of "
-            "them the same command"
-        )
 
 
 def text_from_first(text: str, compute: Compute) -> str:
     """The text that the first process has."""
-    if compute.ranks == 1:
-        return text
-    return _bytes_from_first(text.encode(), compute).decode()
+    return text if compute.ranks == 1 else _bytes_from_first(text.encode(), compute).decode()
 
 
 def share_optimizer_state(

@@ -6,7 +6,7 @@ import torch
 
 from offpath.compute import Compute
 from offpath.configs import InputError, Training
-from offpath.fit.checkpoints import load_model, new_model, save_model
+from offpath.fit.checkpoints import load_model, maker, new_model, save_model
 from offpath.fit.stage import train_network
 from offpath.networks import networks
 from offpath.run.files import Record
@@ -26,7 +26,11 @@ def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
     if c.pretrain is None:
         return
     if compute.rank == 0:
-        _check_imported(run)
+        if c.imported and not run.checkpoint("pretrained").exists():
+            raise InputError(
+                f"the pre-trained weights of {run.folder} were imported and are not there: nothing "
+                f"is trained in their place; give {maker(run, 'pretrained')} again"
+            )
         if not run.checkpoint("untrained").exists():
             save_model(run, "untrained", new_model(c))
     for network in networks(c):
@@ -47,10 +51,9 @@ def finetuned_otherwise(run: Run, training: Training) -> Run:
 
     That is the very run, if it is configured so. The folder is not made here.
     """
-    configuration = run.configuration.model_copy(update={"finetune": training})
-    if configuration == run.configuration:
-        return run
-    return Run(run.folder.resolve().parent / configuration.run_name, configuration)
+    c = run.configuration.model_copy(update={"finetune": training})
+    same = c == run.configuration
+    return run if same else Run(run.folder.resolve().parent / c.run_name, c)
 
 
 def copy_pretraining(run: Run, other: Run) -> None:
@@ -74,18 +77,6 @@ def snapshot_steps(steps: int) -> list[int]:
     >>> snapshot_steps(3000)
     [10, 15, 21, 31, 46, 67, 98, 143, 209, 306, 448, 655, 959, 1402, 2051]
     """
-    if steps <= FIRST_SNAPSHOT:
-        return []
     ratio = (steps / FIRST_SNAPSHOT) ** (1 / SNAPSHOTS)
-    return sorted({round(FIRST_SNAPSHOT * ratio**i) for i in range(SNAPSHOTS)} - {steps})
-
-
-def _check_imported(run: Run) -> None:
-    """Refuse to train what a run calls imported."""
-    c = run.configuration
-    if c.imported and not run.checkpoint("pretrained").exists():
-        raise InputError(
-            f"the pre-trained weights of {run.folder} were imported ({c.imported[:12]}) and are "
-            f"not there: nothing is trained in their place; give `offpath import WEIGHTS --recipe "
-            f"{c.recipe} --seed {c.seed}` again"
-        )
+    rounded = {round(FIRST_SNAPSHOT * ratio**i) for i in range(SNAPSHOTS)}
+    return sorted(step for step in rounded if FIRST_SNAPSHOT <= step < steps)

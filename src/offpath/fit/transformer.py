@@ -6,20 +6,26 @@ what evens out similar lengths, and the last layer computes its output for the q
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import linear, relu, scaled_dot_product_attention
 
 from offpath.configs import Architecture
 from offpath.data.tokens import Packed, pack
-from offpath.fit.embeddings import EdgeTokens, Groups, VertexTokens
+from offpath.fit.embeddings import EdgeTokens, Groups, Padding, Tokens, VertexTokens
 
 MOST_EXAMPLES, MOST_NUMBERS = 4096, 2**24  # answered, and held of one layer, at once
+Stream = Float[Tensor, "token width"]
+AtRows = Float[Tensor, "rows width"]
+Batch = UInt8[np.ndarray, "example token 2"]
+Masks = list[Tensor]
+"""Per group 0 at keys to look at and minus infinity at padding, (example, 1, 1, token)."""
 Rows = Tensor | slice
-"""Which tokens a layer computes its output for: `ALL`, or where `question_rows` are."""
+"""Which tokens a layer computes its output for: `ALL`, or one of each example."""
 ALL = slice(None)
 
 
@@ -33,10 +39,10 @@ class Transformer(nn.Module):
     layers: Sequence["Layer"]  # an nn.ModuleList, whose entries have a type here
 
     def __init__(self, architecture: Architecture, max_vertices: int) -> None:
+        """Random weights, from torch's generator."""
         super().__init__()
         a = architecture
-        self.architecture = a
-        self.max_vertices = max_vertices
+        self.architecture, self.max_vertices = a, max_vertices
         embedding = EdgeTokens if a.tokens == "edges" else VertexTokens
         self.embedding = embedding(a.width, max_vertices)
         self.add_module("layers", nn.ModuleList(Layer(a) for _ in range(a.layers)))
@@ -44,31 +50,36 @@ class Transformer(nn.Module):
         self.readout = nn.Linear(a.width, 1)
 
     def forward(
-        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
+        self, tokens: Tokens, padding: Padding, groups: Groups
     ) -> Float[Tensor, " example"]:
         """One number per example, in packed order; `predict` is the same for a plain batch."""
-        x, bias, groups = self.embed(tokens, padding, groups)
+        x, masks = self.embed(tokens, padding, groups)
         *others, last = self.layers
         for layer in others:
-            x = layer(x, bias, groups, ALL)
-        x = last(x, bias, groups, question_rows(groups, x.device))
-        if torch.is_autocast_enabled(x.device.type):  # bfloat16 would round a distance to 1/16
-            with torch.autocast(x.device.type, enabled=False):
-                return self.readout(self.final_norm(x.float())).squeeze(1)
-        return self.readout(self.final_norm(x)).squeeze(1)
+            x = layer(x, masks, ALL)
+        numbers = torch.arange(x.shape[0], device=x.device)  # len would be a constant in ONNX
+        questions = [numbers[:, -1] for numbers in _grouped(numbers, _shapes(masks))]
+        x = last(x, masks, torch.cat(questions))
+        device, context = x.device.type, nullcontext()
+        if torch.is_autocast_enabled(device):  # bfloat16 would round a distance to 1/16
+            x, context = x.float(), torch.autocast(device, enabled=False)
+        with context:
+            return self.readout(self.final_norm(x)).squeeze(1)
 
     def embed(
-        self, tokens: Int64[Tensor, "token 2"], padding: Bool[Tensor, " token"], groups: Groups
-    ) -> tuple[Float[Tensor, "stream_token width"], list[Tensor], Groups]:
-        """The residual stream before the first layer, its attention biases and its groups."""
+        self, tokens: Tokens, padding: Padding, groups: Groups
+    ) -> tuple[Float[Tensor, "stream_token width"], Masks]:
+        """The residual stream before the first layer, and the masks of attention."""
         x, padding, groups = self.embedding(tokens, padding, groups)
-        return x, attention_biases(padding, groups, self.embedding.weight.dtype), groups
+        mask = torch.zeros_like(padding, dtype=x.dtype).masked_fill_(padding, -torch.inf)
+        return x, [piece[:, None, None] for piece in _grouped(mask, groups)]
 
 
 class Layer(nn.Module):
     """Attention and a feed-forward part, each added to the residual stream."""
 
     def __init__(self, a: Architecture) -> None:
+        """Random weights."""
         super().__init__()
         self.norm_after = a.norm == "post"
         self.self_attn = Attention(a.width, a.heads, a.width)
@@ -79,21 +90,20 @@ class Layer(nn.Module):
         self.norm1 = nn.Identity() if a.norm == "none" else nn.LayerNorm(a.width)
         self.norm2 = nn.Identity() if a.norm == "none" else nn.LayerNorm(a.width)
 
-    def forward(
-        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
-    ) -> Float[Tensor, "rows width"]:
+    def forward(self, x: Stream, masks: Masks, rows: Rows) -> AtRows:
         """The residual stream after the layer, at the rows asked for."""
         if self.norm_after:
-            x = self.norm1(x[rows] + self.self_attn(x, bias, groups, rows))
+            x = self.norm1(x[rows] + self.self_attn(x, masks, rows))
             return self.norm2(x + self.linear2(relu(self.linear1(x))))
-        x = x[rows] + self.self_attn(self.norm1(x), bias, groups, rows)
+        x = x[rows] + self.self_attn(self.norm1(x), masks, rows)
         return x + self.linear2(relu(self.linear1(self.norm2(x))))
 
 
 class Attention(nn.Module):
-    """Softmax attention within each example; `inner` is the size of all heads together."""
+    """Softmax attention within each example."""
 
     def __init__(self, width: int, heads: int, inner: int) -> None:
+        """Random weights; `inner` is the size of all heads together."""
         super().__init__()
         self.heads, self.head_size = heads, inner // heads
         self.in_proj_weight = nn.Parameter(torch.empty(3 * inner, width))  # queries, keys, values
@@ -102,64 +112,46 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(
-        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
-    ) -> Float[Tensor, "rows width"]:
+    def forward(self, x: Stream, masks: Masks, rows: Rows) -> AtRows:
         """What the heads add to the residual stream at the rows asked for."""
         mixed = []
-        for q, k, v, mask in self._projections(x, bias, groups, rows):
+        for q, k, v, mask in self._projections(x, masks, rows):
             y = scaled_dot_product_attention(q, k, v, attn_mask=mask)
             mixed.append(y.transpose(1, 2).flatten(2).flatten(0, 1))  # (query, inner)
         return self.out_proj(torch.cat(mixed))
 
-    def weights(
-        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
-    ) -> list[Float[Tensor, "_ head _ _"]]:
+    def weights(self, x: Stream, masks: Masks, rows: Rows) -> list[Float[Tensor, "_ head _ _"]]:
         """The weights by which `forward` averages values: (example, head, query, key) per group."""
         return [
             torch.softmax(q @ k.mT / self.head_size**0.5 + mask, dim=-1)
-            for q, k, _, mask in self._projections(x, bias, groups, rows)
+            for q, k, _, mask in self._projections(x, masks, rows)
         ]
 
     def _projections(
-        self, x: Float[Tensor, "token width"], bias: list[Tensor], groups: Groups, rows: Rows
+        self, x: Stream, masks: Masks, rows: Rows
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Queries, keys, values (example, head, token, size) and the bias of scores, per group."""
+        """Queries, keys, values (example, head, token, size) and the mask of scores, per group."""
         inner = self.heads * self.head_size
         weight, offset = self.in_proj_weight, self.in_proj_bias
         queries = linear(x[rows], weight[:inner], offset[:inner])
         keys_values = linear(x, weight[inner:], offset[inner:])
-        sizes = [examples * tokens for examples, tokens in groups]
-        per_group = sizes if isinstance(rows, slice) else [examples for examples, _ in groups]
-        for q, kv, mask, (examples, tokens) in zip(
-            queries.split(per_group), keys_values.split(sizes), bias, groups, strict=True
-        ):
-            q = q.view(examples, -1, self.heads, self.head_size).transpose(1, 2)
-            k, v = kv.view(examples, tokens, 2, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
+        groups = _shapes(masks)
+        asking = groups if isinstance(rows, slice) else tuple((count, 1) for count, _ in groups)
+        pieces = _grouped(queries, asking), _grouped(keys_values, groups), masks
+        for q, kv, mask in zip(*pieces, strict=True):
+            q = q.unflatten(2, (self.heads, -1)).transpose(1, 2)
+            k, v = kv.unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
             yield q, k, v, mask
 
 
-def attention_biases(
-    padding: Bool[Tensor, " token"], groups: Groups, dtype: torch.dtype
-) -> list[Tensor]:
-    """For each group 0 at keys to look at and minus infinity at padding, (example, 1, 1, token)."""
-    bias = torch.zeros(padding.shape, dtype=dtype, device=padding.device)
-    bias.masked_fill_(padding, -torch.inf)
-    sizes = [examples * tokens for examples, tokens in groups]
-    return [
-        piece.view(examples, 1, 1, tokens)
-        for piece, (examples, tokens) in zip(bias.split(sizes), groups, strict=True)
-    ]
+def _shapes(masks: Masks) -> Groups:
+    return tuple((mask.shape[0], mask.shape[3]) for mask in masks)
 
 
-def question_rows(groups: Groups, device: torch.device) -> Int64[Tensor, " example"]:
-    """Where in the packed tokens the questions are: the last token of each example."""
-    rows, start = [], 0
-    for examples, tokens in groups:
-        end = start + examples * tokens
-        rows.append(torch.arange(start + tokens - 1, end, tokens, device=device))
-        start = end
-    return torch.cat(rows)
+def _grouped(x: Shaped[Tensor, "token ..."], groups: Groups) -> list[Tensor]:
+    """Packed tokens as (example, token, ...) per group."""
+    pieces = x.split([examples * tokens for examples, tokens in groups])
+    return [piece.unflatten(0, shape) for piece, shape in zip(pieces, groups, strict=True)]
 
 
 def to_device(packed: Packed, device: torch.device) -> tuple[Tensor, Tensor, Groups]:
@@ -169,54 +161,42 @@ def to_device(packed: Packed, device: torch.device) -> tuple[Tensor, Tensor, Gro
     return tokens, padding, packed.groups
 
 
-def rectangle(
-    tokens: Int64[Tensor, "example token 2"],
-) -> tuple[Int64[Tensor, "_ 2"], Bool[Tensor, " _"], Groups]:
+def rectangle(tokens: Int64[Tensor, "example token 2"]) -> tuple[Tensor, Tensor, Groups]:
     """The arguments of `Transformer.forward` for a plain batch: one group, nothing reordered."""
-    examples, length, _ = tokens.shape
     flat = tokens.flatten(0, 1)
-    return flat, flat[:, 1] == 0, ((examples, length),)
+    return flat, flat[:, 1] == 0, ((tokens.shape[0], tokens.shape[1]),)
 
 
 @torch.no_grad()  # not inference_mode: probes may be trained on what comes out
 def residual_streams(
-    model: Transformer, tokens: UInt8[np.ndarray, "example token 2"]
+    model: Transformer, tokens: Batch
 ) -> list[Float[Tensor, "example stream_token width"]]:
     """The residual stream of every token, padding too, before the first layer and after each."""
     batch = torch.from_numpy(tokens).to(model.readout.weight.device).long()
-    x, bias, groups = model.embed(*rectangle(batch))
+    x, masks = model.embed(*rectangle(batch))
     streams = [x]
     for layer in model.layers:
-        streams.append(layer(streams[-1], bias, groups, ALL))
+        streams.append(layer(streams[-1], masks, ALL))
     return [stream.unflatten(0, (len(tokens), -1)) for stream in streams]
 
 
 @torch.inference_mode()
-def predict(
-    model: Transformer, tokens: UInt8[np.ndarray, "example token 2"]
-) -> Float[np.ndarray, " example"]:
+def predict(model: Transformer, tokens: Batch) -> Float[np.ndarray, " example"]:
     """The model's answers to a batch of any size, in the batch's order.
 
     They are float32, also of weights in lower precision, and float64 of weights in float64.
     """
-    weight = model.readout.weight
-    chunk_examples = _chunk_examples(model, tokens.shape[1])
-    double = weight.dtype == torch.float64
-    answers = np.empty(len(tokens), np.float64 if double else np.float32)
-    for start in range(0, len(tokens), chunk_examples):
-        packed = pack(tokens[start : start + chunk_examples])
-        chunk = model(*to_device(packed, weight.device))
-        chunk = (chunk if double else chunk.float()).cpu().numpy()
-        answers[start + packed.order] = chunk
-    return answers
-
-
-def _chunk_examples(model: Transformer, tokens: int) -> int:
-    """How many examples are answered at once, so that activations stay within some 100 MB."""
-    a = model.architecture
+    weight, a = model.readout.weight, model.architecture
     inner = a.heads * a.head_size if a.head_size else a.width
-    tokens = model.max_vertices + 1 if a.tokens == "vertices" else tokens
-    return max(1, min(MOST_EXAMPLES, MOST_NUMBERS // (tokens * (a.width + 3 * inner))))
+    length = model.max_vertices + 1 if a.tokens == "vertices" else tokens.shape[1]
+    # So few at once that activations stay within some 100 MB.
+    chunk = max(1, min(MOST_EXAMPLES, MOST_NUMBERS // (length * (a.width + 3 * inner))))
+    answers = torch.empty(len(tokens), dtype=torch.promote_types(weight.dtype, torch.float32))
+    for start in range(0, len(tokens), chunk):
+        packed = pack(tokens[start : start + chunk])
+        chunk_answers = model(*to_device(packed, weight.device))
+        answers[start + torch.from_numpy(packed.order)] = chunk_answers.to("cpu", answers.dtype)
+    return answers.numpy()
 
 
 def parameter_count(model: nn.Module) -> int:

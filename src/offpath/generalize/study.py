@@ -1,19 +1,19 @@
 """The run beside the published figures of WWZ24: pooled as published, and by stratum.
 
-In: the test matrix of a run that trains. Out: a record: each published figure, what the
-published weights score when measured again, the run's own score, and the share of the examples and
-of the squared error that each stratum carries; and every option that is not that of WWZ24.
+In: the test matrix of a run that trains. Out: each published figure, what the published weights
+score when measured again, the run's own score, and the share of the examples and of the squared
+error that each stratum carries; and every option that is not that of WWZ24.
 
-WWZ24 is Wang, Westover, Zhao (2024). Its published weights were measured again on fresh examples,
-after fine-tuning both ways of `recipes.VARIANTS`. Figures are text: no digit is added or lost.
+The published weights were measured again on fresh examples, after fine-tuning both ways of
+`recipes.VARIANTS`. Figures are text: no digit is added or lost.
 """
 
 from typing import Any
 
 from offpath.configs import Configuration, differences
 from offpath.recipes import VARIANTS, paper
-from offpath.results import Cell, Matrix, Scores, Study, StudyQuantity, StudyStratum
-from offpath.slices import ON_PATH, SEEN, SPLIT_STRATA, UNSEEN, Slice
+from offpath.results import Cell, Matrix, Study, StudyQuantity, StudyStratum
+from offpath.slices import SEEN, SPLIT_STRATA, STRATA, UNSEEN
 
 SOURCE = (
     "Wang, Westover, Zhao (2024): Off-Distribution Generalization of Transformers for Shortest "
@@ -21,8 +21,9 @@ SOURCE = (
 )
 BEFORE, AFTER = "before fine-tuning", "after fine-tuning"
 WRITTEN, REPRODUCED = "as written", "as reproduced"
-# Quantity, title, network, distribution, published, and what the published weights score again.
-PUBLISHED: tuple[tuple[str, str, str, str, str, dict[str, str]], ...] = (
+PublishedFigure = tuple[str, str, str, str, str, dict[str, str]]
+"""Quantity, title, network, distribution, published, and what the published weights score again."""
+PUBLISHED: tuple[PublishedFigure, ...] = (
     ("pretraining", "pre-training", "pretrained", "pretraining", "0.001623",
      {"": "0.00195 ± 0.00008"}),
     ("finetuning_before", f"fine-tuning data, {BEFORE}", "pretrained", "finetuning", "0.5531",
@@ -60,7 +61,7 @@ def study(c: Configuration, matrix: Matrix) -> Study:
         differences=others,
         imported=c.imported,
         mixture=MIXTURE,
-        quantities=[_quantity(matrix, *row) for row in PUBLISHED],
+        quantities=[_quantity(matrix, row) for row in PUBLISHED],
     )
 
 
@@ -85,19 +86,13 @@ def _counts(c: Configuration, part: str, option: str = "") -> bool:
     return part not in IRRELEVANT and option not in IRRELEVANT_IN_TRAINING
 
 
-def _quantity(
-    matrix: Matrix,
-    quantity: str,
-    title: str,
-    network: str,
-    world: str,
-    published: str,
-    remeasured: dict[str, str],
-) -> StudyQuantity:
+def _quantity(matrix: Matrix, row: PublishedFigure) -> StudyQuantity:
     """A published figure, and the cells of the run: pooled, and the strata that share it out."""
-    whole = matrix.cell(network, world)
-    slices = _partition(matrix, network, world) if whole else []
-    parts = [part for where in slices if (part := matrix.cell(network, world, where))]
+    quantity, title, network, world, published, remeasured = row
+    pooled = matrix.cell(network, world)
+    # Slices that hold every example once, with vertex ids on the path apart if they are known.
+    split = any(matrix.cell(network, world, where) for where in (SEEN, UNSEEN))
+    parts = [matrix.cell(network, world, where) for where in (SPLIT_STRATA if split else STRATA)]
     return StudyQuantity(
         quantity=quantity,
         title=title,
@@ -105,29 +100,15 @@ def _quantity(
         world=world,
         published=published,
         remeasured=remeasured,
-        pooled=Scores(**_scores(whole)) if whole else None,
-        strata=[_stratum(part, whole) for part in parts if whole],
+        pooled=pooled,
+        strata=[_stratum(part, pooled) for part in parts if part and pooled],
     )
-
-
-def _partition(matrix: Matrix, network: str, world: str) -> list[Slice]:
-    """Slices that hold every example once: the strata, vertex ids on the path apart if known."""
-    split = any(matrix.cell(network, world, where) for where in (SEEN, UNSEEN))
-    trained, *halves, off_path, cut, unreachable, absent = SPLIT_STRATA
-    return [trained, *(halves if split else [ON_PATH]), off_path, cut, unreachable, absent]
 
 
 def _stratum(part: Cell, whole: Cell) -> StudyStratum:
     total = whole.count * whole.mse
     return StudyStratum(
-        by=part.by,
-        slice=part.slice,
         share_of_examples=part.count / whole.count,
         share_of_error=part.count * part.mse / total if total else None,
-        **_scores(part),
+        **part.model_dump(exclude={"predictor", "world"}),
     )
-
-
-def _scores(cell: Cell) -> dict[str, Any]:
-    """The scores of a cell, without its place."""
-    return {name: getattr(cell, name) for name in Scores.model_fields}

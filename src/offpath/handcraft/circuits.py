@@ -14,12 +14,8 @@ from offpath.data.tokens import encode
 from offpath.fit.checkpoints import save_model
 from offpath.fit.transformer import Transformer, predict
 from offpath.handcraft.doubling_circuit import doubling_architecture, doubling_circuit
-from offpath.handcraft.edge_circuit import (
-    MOST_IN_FLOAT32,
-    directions,
-    edge_circuit,
-    smallest_that_fits,
-)
+from offpath.handcraft.edge_circuit import MOST_IN_FLOAT32, directions, edge_circuit
+from offpath.handcraft.edge_circuit import smallest_that_fits as edge_architecture
 from offpath.handcraft.study_circuit import error_by_size
 from offpath.handcraft.trace import trace
 from offpath.handcraft.trial_graphs import family_edges, oracle_distances
@@ -37,24 +33,16 @@ def circuit_configuration(
     n = max_vertices
     if not 3 <= n <= 64:
         raise InputError(f"vertices must be 3 to 64; got {n}")
-    graphs = base.graphs.model_copy(
-        update={"max_vertices": n, "finetune_vertices": min(base.graphs.finetune_vertices, n)}
-    )
-    shapes = {
-        "wide": wide_architecture,
-        "doubling": doubling_architecture,
-        "edge": lambda n: smallest_that_fits(base.model, n),
-    }
-    finetune = base.finetune if circuit == "edge" else None  # others have vertex tokens
-    return base.model_copy(
-        update={
-            "graphs": graphs,
-            "model": shapes[circuit](n),
-            "pretrain": None,
-            "finetune": finetune,
-            "circuit": circuit,
-        }
-    )
+    small = min(base.graphs.finetune_vertices, n)
+    shapes = {"wide": wide_architecture, "doubling": doubling_architecture,
+              "edge": lambda n: edge_architecture(base.model, n)}  # fmt: skip
+    return base.model_copy(update={
+        "graphs": base.graphs.model_copy(update={"max_vertices": n, "finetune_vertices": small}),
+        "model": shapes[circuit](n),
+        "pretrain": None,
+        "finetune": base.finetune if circuit == "edge" else None,  # others have vertex tokens
+        "circuit": circuit,
+    })  # fmt: skip
 
 
 def make(
@@ -62,12 +50,10 @@ def make(
 ) -> Transformer:
     """A circuit, in float32 or float64; the edge circuit in the given architecture if it fits."""
     dtype, n = torch.float64 if double else torch.float32, max_vertices
-    if circuit == "wide":
-        return wide_circuit(n, dtype=dtype)
-    if circuit == "doubling":
-        return doubling_circuit(n, dtype=dtype)
-    tolerance = 1e-6 if double else 1e-2
-    return edge_circuit(smallest_that_fits(architecture, n), n, tolerance, dtype)
+    if circuit == "edge":
+        tolerance = 1e-6 if double else 1e-2
+        return edge_circuit(edge_architecture(architecture, n), n, tolerance, dtype)
+    return (wide_circuit if circuit == "wide" else doubling_circuit)(n, dtype=dtype)
 
 
 def set_circuit(run: Run) -> None:
@@ -78,34 +64,22 @@ def set_circuit(run: Run) -> None:
     circuit, n = c.circuit, c.graphs.max_vertices
     model = make(circuit, n, c.model, double=circuit == "edge" and n > MOST_IN_FLOAT32)
     save_model(run, "circuit", model)
-    a = model.architecture
-    note = f"the circuit does not fit the run's architecture: {_larger(model, c)}"
+    a, here = model.architecture, dict(c.model)
+    larger = [f"{k} {v} instead of {here[k]}" for k, v in dict(a).items() if v != here[k]]
+    note = f"the circuit does not fit the run's architecture: {', '.join(larger)}"
     graph, tokens = _shown_graph(n)
-    named = directions(a, n) if circuit == "edge" else []
-    result = CircuitResult(
+    named = enumerate(directions(a, n) if circuit == "edge" else [])
+    write_result(run, CircuitResult(
         circuit=circuit,
-        width=a.width,
-        layers=a.layers,
-        heads=a.heads,
-        feed_forward=a.feed_forward,
-        norm=a.norm,
-        own_architecture=a == c.model,
-        note="" if a == c.model else note,
+        **a.model_dump(include={"width", "layers", "heads", "feed_forward", "norm"}),
+        own_architecture=not larger,
+        note=note if larger else "",
         graph=graph,
         states=trace(model, circuit, tokens),
         answer=float(predict(model, tokens)[0]),
-        directions=[
-            Direction(index=i, name=name, group=group) for i, (name, group) in enumerate(named)
-        ],
+        directions=[Direction(index=i, name=name, group=group) for i, (name, group) in named],
         sizes=error_by_size() if circuit == "wide" else [],
-    )
-    write_result(run, result)
-
-
-def _larger(model: Transformer, c: Configuration) -> str:
-    """Where the circuit's architecture is larger than the run's."""
-    here, there = c.model.model_dump(), model.architecture.model_dump()
-    return ", ".join(f"{k} {there[k]} instead of {here[k]}" for k in here if here[k] != there[k])
+    ))  # fmt: skip
 
 
 def _shown_graph(max_vertices: int) -> tuple[DrawnGraph, UInt8[np.ndarray, "1 token 2"]]:
@@ -118,11 +92,6 @@ def _shown_graph(max_vertices: int) -> tuple[DrawnGraph, UInt8[np.ndarray, "1 to
     drawn = nx.kamada_kawai_layout(nx.Graph(edges))
     places = np.array([drawn[vertex] for vertex in range(1, n + 1)])
     places = (places - places.min(0)) / np.maximum(np.ptp(places, axis=0), 1e-9)
-    graph = DrawnGraph(
-        vertices=n,
-        edges=sorted(edges),
-        target=target,
-        distance=hops[target - 1],
-        positions=[(x, y) for x, y in places.round(3).tolist()],
-    )
+    graph = DrawnGraph(vertices=n, edges=sorted(edges), target=target, distance=hops[target - 1],
+                       positions=[(x, y) for x, y in places.round(3).tolist()])  # fmt: skip
     return graph, encode(edges, target, n)

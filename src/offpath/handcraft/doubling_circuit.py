@@ -1,10 +1,10 @@
 """Exact distances in logarithmic depth: one head, 2 ceil(log2 n) layers.
 
-In: the number of vertices n. Out: the architecture, and a transformer over vertex tokens that tells
-any source's distance to any target.
+In: the number of vertices n. Out: the architecture, and a transformer over vertex tokens that
+answers the distance from any source to any target.
 
-Theorem. With K = ceil(log2 n), 2 K layers of one head each tell every distance in every graph of at
-most n vertices: 12 layers at n = 64.
+Theorem. With K = ceil(log2 n), 2 K layers of one head each compute every distance in every graph of
+at most n vertices: 12 layers at n = 64.
 
 Proof. Let R(k) be the pairs of vertices at most 2^k hops apart; the input gives R(0). Layer k of
 the first K lets each vertex v look evenly at all u with (v, u) in R(k-1) and average their rows of
@@ -27,7 +27,7 @@ import torch
 from offpath.configs import Architecture
 from offpath.fit.embeddings import feature_slices
 from offpath.fit.transformer import Layer, Transformer
-from offpath.handcraft.units import HiddenUnits, blank
+from offpath.handcraft.units import HiddenUnits, blank, side_by_side
 
 
 def doubling_architecture(max_vertices: int) -> Architecture:
@@ -37,17 +37,10 @@ def doubling_architecture(max_vertices: int) -> Architecture:
     >>> a.layers, a.heads, a.width
     (12, 1, 585)
     """
-    n, powers = max_vertices, power_count(max_vertices)
-    return Architecture(
-        width=blocks(n)["hops"].stop,
-        layers=2 * powers,
-        heads=1,
-        feed_forward=5 * n + 6,
-        norm="none",
-        final_norm=False,
-        tokens="vertices",
-        head_size=n + 1,
-    )
+    n, layers = max_vertices, 2 * power_count(max_vertices)
+    return Architecture(width=blocks(n)["hops"].stop, layers=layers, heads=1, head_size=n + 1,
+                        feed_forward=5 * n + 6, norm="none", final_norm=False,
+                        tokens="vertices")  # fmt: skip
 
 
 def power_count(max_vertices: int) -> int:
@@ -71,17 +64,20 @@ def sharpness(max_vertices: int) -> float:
 
 def doubling_circuit(max_vertices: int, dtype: torch.dtype = torch.float32) -> Transformer:
     """The circuit for graphs of at most so many vertices, exact but for rounding."""
-    n, powers = max_vertices, power_count(max_vertices)
+    n, powers, block = max_vertices, power_count(max_vertices), blocks(max_vertices)
     model = blank(doubling_architecture(n), n, dtype)
     with torch.no_grad():
-        _embed(model, n)
+        table, feature = model.embedding.weight, feature_slices(n)
+        for name, where in (("neighbour", "power 0"), ("self", "self"), ("source", "front")):
+            table[feature[name], block[where]] = torch.eye(n)
+        table[feature["asked"], block["asked"]] = 1
         for k, layer in enumerate(model.layers[:powers], start=1):
             _attend(layer, n, looks=f"power {k - 1}", takes=f"power {k - 1}", asks="asked")
             _square(layer, n, k)
         for k, layer in zip(reversed(range(powers)), model.layers[powers:], strict=True):
             _attend(layer, n, looks="front", takes=f"power {k}", asks=f"near {k}")
             _advance(layer, n, k)
-        model.readout.weight[0, blocks(n)["hops"].start] = 1
+        model.readout.weight[0, block["hops"]] = 1
         model.readout.bias.fill_(1)
     return model
 
@@ -89,31 +85,19 @@ def doubling_circuit(max_vertices: int, dtype: torch.dtype = torch.float32) -> T
 def blocks(n: int) -> dict[str, slice]:
     """Where each block lies in the residual stream.
 
-    self: the vertex's name. front: the answer's set S. power k: the row of R(k). seen, hit: what
+    self: the vertex's id. front: the answer's set S. power k: the row of R(k). seen, hit: what
     attention has averaged. near k: T(k). asked: is the target. hops: h, of the answer.
     """
     powers = range(power_count(n))
-    sizes = {"self": n, "front": n, **{f"power {k}": n for k in powers}, "seen": n, "hit": 1}
-    sizes |= {**{f"near {k}": 1 for k in powers}, "asked": 1, "hops": 1}
-    blocks, start = {}, 0
-    for name, size in sizes.items():
-        blocks[name] = slice(start, start + size)
-        start += size
-    return blocks
-
-
-def _embed(model: Transformer, n: int) -> None:
-    table, feature, block = model.embedding.weight, feature_slices(n), blocks(n)
-    table[feature["neighbour"], block["power 0"]] = torch.eye(n)
-    table[feature["self"], block["self"]] = torch.eye(n)
-    table[feature["source"], block["front"]] = torch.eye(n)
-    table[feature["asked"], block["asked"]] = 1
+    sets = ("self", "front", *(f"power {k}" for k in powers), "seen")
+    flags = ("hit", *(f"near {k}" for k in powers), "asked", "hops")
+    return side_by_side(dict.fromkeys(sets, n) | dict.fromkeys(flags, 1))
 
 
 def _attend(layer: Layer, n: int, looks: str, takes: str, asks: str) -> None:
     """Look evenly at the vertices of the set `looks`; average their rows `takes` and bits `asks`.
 
-    The answer has no name, so that nobody looks at it.
+    The answer has no id, so that no token looks at it.
     """
     block = blocks(n)
     query, key, value = layer.self_attn.in_proj_weight.view(3, n + 1, -1)
@@ -127,14 +111,14 @@ def _attend(layer: Layer, n: int, looks: str, takes: str, asks: str) -> None:
 
 def _square(layer: Layer, n: int, k: int) -> None:
     """Averages, 0 or at least 1 / n, to the bits of R(k) and T(k-1)."""
-    units, block = HiddenUnits(layer), blocks(n)
-    seen, hit = block["seen"].start, block["hit"].start
+    units, at = HiddenUnits(layer), {name: block.start for name, block in blocks(n).items()}
     for w in range(n):
-        units.clear(seen + w)
+        seen = at["seen"] + w
+        units.clear(seen)
         if k < power_count(n):
-            units.bit(block[f"power {k}"].start + w, {seen + w: 1.5 * n}, 0.0, 1.0)
-    units.clear(hit)
-    units.bit(block[f"near {k - 1}"].start, {hit: 1.5 * n}, 0.0, 1.0)
+            units.bit(at[f"power {k}"] + w, {seen: 1.5 * n})
+    units.clear(at["hit"])
+    units.bit(at[f"near {k - 1}"], {at["hit"]: 1.5 * n})
 
 
 def _advance(layer: Layer, n: int, k: int) -> None:
@@ -143,18 +127,17 @@ def _advance(layer: Layer, n: int, k: int) -> None:
     The average `hit` is 0 or at least 1 / n; a factor of 3 n^2 then shuts off a unit that is driven
     by at most 3/2 n.
     """
-    units, block = HiddenUnits(layer), blocks(n)
-    seen, hit, hops = block["seen"].start, block["hit"].start, block["hops"].start
-    shut = {hit: -3.0 * n * n}
-    for w in range(n if k else 0):  # the last step only tells of h
-        front = block["front"].start + w
-        units.clear(seen + w)
-        units.bit(front, {seen + w: 1.5 * n, **shut}, 0.0, 1.0, deep=True)
-        units.bit(front, {front: 1.5, **shut}, 0.0, -1.0, deep=True)  # what S held, it has seen
-    units.clear(hit)
-    units.bit(hops, shut, 1.5, float(2**k), deep=True)
+    units, at = HiddenUnits(layer), {name: block.start for name, block in blocks(n).items()}
+    shut = {at["hit"]: -3.0 * n * n}
+    for w in range(n if k else 0):  # in the last step h alone matters
+        front, seen = at["front"] + w, at["seen"] + w
+        units.clear(seen)
+        units.bit(front, {seen: 1.5 * n, **shut}, deep=True)
+        units.bit(front, {front: 1.5, **shut}, weight=-1.0, deep=True)  # what S held, it has seen
+    units.clear(at["hit"])
+    units.bit(at["hops"], shut, 1.5, 2.0**k, deep=True)
     if k == 0:
         # Never hit: h = 2^K - 1, and the label of "no path" is n. Before this layer h was 2^K - 2,
         # or at least 2 less.
-        most = 2 ** power_count(n)
-        units.bit(hops, {hops: 1.5, **shut}, 1.5 * (3 - most), float(n - most), deep=True)
+        most = 2.0 ** power_count(n)
+        units.bit(at["hops"], {at["hops"]: 1.5, **shut}, 1.5 * (3 - most), n - most, deep=True)

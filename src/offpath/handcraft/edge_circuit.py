@@ -1,11 +1,10 @@
-"""Every distance to any target, by hand, inside the very architecture that is trained.
+"""Every distance to any target, handcrafted, inside the very architecture that is trained.
 
-In: the size of the largest graph and an architecture with edge tokens. Out: a state dict for
-`Transformer` that answers every question exactly, for every graph of at most N vertices and N edges
-(repeated ones counted): all that `encode` and the worlds make. `docs/edge-circuit.md` explains it.
+In: the size of the largest graph and an architecture with edge tokens. Out: a `Transformer` that
+answers every question exactly, for every graph of at most N vertices and N edges (repeated ones
+counted): all that `encode` and the worlds make. `docs/edge-circuit.md` explains it.
 
-
-Breadth-first search from both ends at once. Each half of a token holds one endpoint: its name, one
+Breadth-first search from both ends at once. Each half of a token holds one endpoint: its id, one
 in N; r, "reached from vertex 1"; s, "reached from the target t". After layer l
 
     r of a vertex is 1 exactly if d(1, v) <= l,        s exactly if d(v, t) <= l - 1,
@@ -23,25 +22,26 @@ from torch import Tensor, nn
 
 from offpath.configs import Architecture, InputError
 from offpath.fit.transformer import Layer, Transformer
-from offpath.handcraft.units import HiddenUnits, blank
+from offpath.handcraft.units import HiddenUnits, blank, side_by_side
 
-# Directions of a half beside the N names, by their place behind them. The embedding has one row a
-# vertex and no more than half the width, so that both halves hold the same things in the same
-# order.
-REACHED, TARGETED, MARKER, PLUS, MINUS, BALANCE = range(6)
-HALF = (
-    "r: reached from 1",
-    "s: reached from t",
-    "the marker TARGET",
-    "constant +C",
-    "constant -C",
-    "balance: minus the sum",
-)
-# What only one half has, behind that.
-MET_VERTEX, MET_EDGE = 6, 7  # in the first half: both bits at one end; one at each end
-COUNT = 6  # in the second half, read of the question alone: how many k = 1, 2, ... have d <= k
-SPARE = 2  # so many places a half needs for them
-
+MEANINGS = {
+    "id": ("{end} end is vertex {vertex}", "name"),
+    "r": ("{end} end, r: reached from 1", "state"),
+    "s": ("{end} end, s: reached from t", "state"),
+    "marker": ("{end} end, the marker TARGET", "state"),
+    "plus": ("{end} end, constant +C", "norm"),
+    "minus": ("{end} end, constant -C", "norm"),
+    "balance": ("{end} end, balance: minus the sum", "norm"),
+    "met vertex": ("met at a vertex", "answer"),
+    "met edge": ("met across the edge", "answer"),
+    "count": ("count of d <= k", "answer"),
+}
+"""What the directions of a block mean, and their group in the drawing."""
+BOTH = ("id", "r", "s", "marker", "plus", "minus", "balance")
+HALVES = {"first": (*BOTH, "met vertex", "met edge"), "second": (*BOTH, "count")}
+"""What each half holds, by its end. Both begin alike: the embedding has one row per vertex, of half
+the width. The first alone holds whether r and s met at one end, or one at each end; the second
+alone, read of the question, how many k = 1, 2, ... have d <= k."""
 HIDDEN_UNITS = 26
 MET_SCALE = 0.5
 MOST_COUNT = 3.5  # what a count of N - 1 is written as
@@ -49,10 +49,11 @@ MOST_IN_FLOAT32 = 24
 """Vertices up to which rounding stays below the thresholds, which fall as 1 / T^2 (measured: at 32
 vertices some answers are off by 0.1 to 0.5, at 24 by 2e-4)."""
 MOST_ENERGY = 600.0
-"""Bound on the squared norm of a token beside its constants, at 15 vertices. Names are 1, raw r and
+"""Bound on the squared norm of a token beside its constants, at 15 vertices. Ids are 1, raw r and
 s at most 3 (own bit, and an average of two ends), raw "met" at most 6, the count at most 3.5:
 1 + 9 + 9 + 36 + 36 and the square of the sum 19 in one half, 1 + 9 + 9 + 12 and 10.5 in the other;
 no token has all at once."""
+Blocks = dict[tuple[str, str], slice]
 
 
 def edge_circuit(
@@ -65,19 +66,54 @@ def edge_circuit(
 
     Rounding comes on top, and grows with the constant C, which is proportional to 1 /
     sqrt(tolerance): float32 bears 1e-3 and fails at 1e-5, float64 bears 1e-7 (measured: LOG.md).
-    An `InputError` says what does not fit, and what would.
+    An `InputError` names what does not fit, and what would.
     """
-    if dtype != torch.float64 and max_vertices > MOST_IN_FLOAT32:
-        raise InputError(
-            f"the edge circuit holds in float32 for at most {MOST_IN_FLOAT32} vertices; "
-            f"got {max_vertices}; give it float64"
-        )
-    if faults := misfits(architecture, max_vertices):
+    a, n = architecture, max_vertices
+    if dtype != torch.float64 and n > MOST_IN_FLOAT32:
+        raise InputError(f"the edge circuit holds in float32 for at most {MOST_IN_FLOAT32} "
+                         f"vertices; got {n}; give it float64")  # fmt: skip
+    if faults := misfits(a, n):
         raise InputError("the edge circuit does not fit: " + "; ".join(faults))
-    model = blank(architecture, max_vertices, dtype)
+
+    # Layer norm divides a token by its standard deviation; the gain multiplies it back by that
+    # of a token with nothing but its four constants. A squared norm e beside them leaves the
+    # factor sqrt(4 C^2 / (4 C^2 + e)), which differs from 1 by at most e / (8 C^2). The answer
+    # is a count of at most N - 1 under 2 L + 1 norms, so that this C keeps it to `tolerance`.
+    norms = 2 * a.layers + 1
+    constant = sqrt(n * norms * MOST_ENERGY / (8 * tolerance))
+    gain = sqrt(4 * constant**2 / a.width + 1e-5)  # 1e-5: torch's epsilon
+    model, block, count_scale = blank(a, n, dtype), blocks(a.width, n), MOST_COUNT / (n - 1)
     with torch.no_grad():
-        _Builder(model, architecture, max_vertices, tolerance).build()
+        _embed(model.embedding.weight, block, constant)
+        for number, layer in enumerate(model.layers[: layers_needed(n)], start=1):
+            _attend(layer, block, n)
+            _restore(layer, block, n, number, count_scale)
+        for module in model.modules():
+            if isinstance(module, nn.LayerNorm):
+                module.weight.fill_(gain)
+        # d = N - #{k = 1..N-1: d <= k}, also where there is no path.
+        model.readout.weight[0, block["second", "count"]] = -1 / count_scale
+        model.readout.bias.fill_(n)
     return model
+
+
+def blocks(width: int, max_vertices: int) -> Blocks:
+    """Where everything lies in the residual stream, by end and key of `MEANINGS`."""
+    places: Blocks = {}
+    for (end, keys), start in zip(HALVES.items(), (0, width // 2), strict=True):
+        sizes = {(end, key): max_vertices if key == "id" else 1 for key in keys}
+        places |= side_by_side(sizes, start)
+    return places
+
+
+def directions(architecture: Architecture, max_vertices: int) -> list[tuple[str, str]]:
+    """Name and group of every direction of the residual stream, in order."""
+    rows = [("unused", "unused")] * architecture.width
+    for (end, key), block in blocks(architecture.width, max_vertices).items():
+        for vertex, direction in enumerate(range(block.start, block.stop), start=1):
+            text, group = MEANINGS[key]
+            rows[direction] = (text.format(end=end, vertex=vertex), group)
+    return rows
 
 
 def layers_needed(max_vertices: int) -> int:
@@ -91,18 +127,11 @@ def layers_needed(max_vertices: int) -> int:
 
 def misfits(a: Architecture, max_vertices: int) -> list[str]:
     """What of an architecture is too small for the circuit: one line each, with what would do."""
-    n, size = max_vertices, a.head_size or a.width // a.heads
-    needed = {
-        "layers": (a.layers, layers_needed(n)),
-        "heads": (a.heads, 2),
-        "width": (a.width, 2 * (n + len(HALF) + SPARE)),
-        "feed_forward": (a.feed_forward, HIDDEN_UNITS),
-        "width / heads": (size, max(n, 4)),
-    }
+    n, has = max_vertices, {**dict(a), "width / heads": a.head_size or a.width // a.heads}
     faults = [
-        f"model.{name} must be at least {least} for {n} vertices; got {value}"
-        for name, (value, least) in needed.items()
-        if value < least
+        f"model.{name} must be at least {least} for {n} vertices; got {has[name]}"
+        for name, least in {**_least(n), "width / heads": max(n, 4)}.items()
+        if has[name] < least
     ]
     if a.norm == "none" or a.tokens != "edges":
         faults.append("model.norm must be pre or post and model.tokens edges")
@@ -121,160 +150,104 @@ def smallest_that_fits(a: Architecture, max_vertices: int) -> Architecture:
     >>> grown.width, grown.layers, grown.heads, grown.feed_forward
     (26, 3, 2, 32)
     """
-    heads = max(a.heads, 2)
-    width = max(a.width, 2 * (max_vertices + len(HALF) + SPARE), heads * max(max_vertices, 4))
+    size = max(max_vertices, 4)
+    grown = {name: max(getattr(a, name), least) for name, least in _least(max_vertices).items()}
+    heads = grown["heads"]
     even = 2 * heads if heads % 2 else heads
-    return a.model_copy(
-        update={
-            "heads": heads,
-            "width": -(-width // even) * even,
-            "layers": max(a.layers, layers_needed(max_vertices)),
-            "feed_forward": max(a.feed_forward, HIDDEN_UNITS),
-            "norm": "pre" if a.norm == "none" else a.norm,
-            "tokens": "edges",
-            "head_size": None if a.head_size is None else max(a.head_size, max_vertices, 4),
-        }
-    )
+    grown["width"] = -(-max(grown["width"], heads * size) // even) * even
+    head_size = None if a.head_size is None else max(a.head_size, size)
+    norm = "pre" if a.norm == "none" else a.norm
+    return a.model_copy(update={**grown, "norm": norm, "tokens": "edges", "head_size": head_size})
 
 
-def directions(architecture: Architecture, max_vertices: int) -> list[tuple[str, str]]:
-    """Name and group of every direction of the residual stream, in order."""
-    n, half = max_vertices, architecture.width // 2
-    groups = ["state"] * PLUS + ["norm"] * (len(HALF) - PLUS)
-    answer = {"first": ["met at a vertex", "met across the edge"], "second": ["count of d <= k"]}
-    rows: list[tuple[str, str]] = []
-    for end, own in answer.items():
-        start = len(rows)
-        rows += [(f"{end} end is vertex {v}", "name") for v in range(1, n + 1)]
-        rows += [(f"{end} end, {text}", group) for text, group in zip(HALF, groups, strict=True)]
-        rows += [(text, "answer") for text in own]
-        rows += [("unused", "unused")] * (start + half - len(rows))
-    return rows
+def _least(n: int) -> dict[str, int]:
+    """The smallest sizes that serve n vertices."""
+    width = 2 * (n - 1 + max(map(len, HALVES.values())))
+    return {"layers": layers_needed(n), "heads": 2, "width": width, "feed_forward": HIDDEN_UNITS}
 
 
-class _Builder:
-    """Writes the weights of one circuit; directions are numbered once, here."""
+def _embed(table: Tensor, block: Blocks, constant: float) -> None:
+    """Rows for padding (never looked at), the vertices, and TARGET; both halves begin alike."""
+    table[1:-1, block["first", "id"]].fill_diagonal_(1)
+    table[1, block["first", "r"]] = 1
+    table[-1, block["first", "marker"]] = 1
+    table[:, block["first", "plus"]] = constant
+    table[:, block["first", "minus"]] = -constant
+    # A zero sum in each half, here and after every write, lets the norm subtract no mean.
+    table[:, block["first", "balance"]] = -table.sum(1, keepdim=True)
 
-    def __init__(
-        self, model: Transformer, a: Architecture, max_vertices: int, tolerance: float
-    ) -> None:
-        self.model, self.n, self.width = model, max_vertices, a.width
-        self.half = a.width // 2
-        self.search_layers = layers_needed(max_vertices)
-        self.tokens = max_vertices + 1  # at most: N edges and the question
-        self.head_size = a.head_size or a.width // a.heads
-        self.count_scale = MOST_COUNT / (max_vertices - 1)
 
-        # Layer norm divides a token by its standard deviation; the gain multiplies it back by that
-        # of a token with nothing but its four constants. A squared norm e beside them leaves the
-        # factor sqrt(4 C^2 / (4 C^2 + e)), which differs from 1 by at most e / (8 C^2). The answer
-        # is a count of at most N - 1 under 2 L + 1 norms, so that this C keeps it to `tolerance`.
-        norms = 2 * a.layers + 1
-        self.constant = sqrt(max_vertices * norms * MOST_ENERGY / (8 * tolerance))
-        self.gain = sqrt(4 * self.constant**2 / a.width + 1e-5)  # 1e-5: torch's epsilon
+def _attend(layer: Layer, block: Blocks, n: int) -> None:
+    """Head 1 matches the first end of a token, head 2 the second, with both ends of others.
 
-        # Keys that match are preferred to others by this much, so that all others together weigh
-        # less than T e^-S = 1e-6 / T^3: far below the thresholds, from 1 / T to MET_SCALE / T^2.
-        self.sharpness = log(1e6) + 4 * log(self.tokens)
+    A token so averages, over all tokens that touch its end, itself among them, what their ends
+    have: the average of r is at least 1 / T if any of them was reached, and 0 if none was. The
+    question (t, TARGET) gives s to all that touch t. Its own second end matches nothing: it
+    looks at all tokens alike, and so learns whether any of them has met.
 
-    def build(self) -> None:
-        """Set every weight that is not 0."""
-        self._embed()
-        for number, layer in enumerate(self.model.layers, start=1):
-            if number <= self.search_layers:
-                self._attend(layer)
-                self._restore(layer, number)
-        for module in self.model.modules():
-            if isinstance(module, nn.LayerNorm):
-                module.weight.fill_(self.gain)
-        # d = N - #{k = 1..N-1: d <= k}, also where there is no path.
-        self.model.readout.weight[0, self.half + self.n + COUNT] = -1 / self.count_scale
-        self.model.readout.bias.fill_(self.n)
+    Keys that match are preferred to others so much that all others together weigh less than
+    T e^-S = 1e-6 / T^3: far below the thresholds, from 1 / T to MET_SCALE / T^2.
+    """
+    heads, size = layer.self_attn.heads, layer.self_attn.head_size
+    query, key, value = layer.self_attn.in_proj_weight.view(3, heads, size, -1)
+    out = layer.self_attn.out_proj.weight.view(-1, heads, size)
+    sharpness = log(1e6) + 4 * log(n + 1)
+    for head, end in enumerate(HALVES):
+        # Attention divides scores by sqrt(size).
+        query[head, :n, block[end, "id"]].fill_diagonal_(sharpness * sqrt(size))
+        for other in HALVES:
+            key[head, :n, block[other, "id"]].fill_diagonal_(1)
+            value[head, 0, block[other, "r"]] = 1
+            value[head, 1, block[other, "s"]] = 1
+        value[head, 1, block["second", "marker"]] = 1  # d(t, t) = 0
+        out[block[end, "r"], head, 0] = 1
+        out[block[end, "s"], head, 1] = 1
+    for i, met in enumerate(("met vertex", "met edge"), start=2):
+        value[1, i, block["first", met]] = 1
+        out[block["first", met], 1, i] = 1
+    _balance(layer.self_attn.out_proj.weight, block)
 
-    def _embed(self) -> None:
-        """Rows for padding (never looked at), the vertices, and TARGET."""
-        table, n = self.model.embedding.weight, self.n
-        table[1 : n + 1, :n] = torch.eye(n)
-        table[1, n + REACHED] = 1
-        table[n + 1, n + MARKER] = 1
-        table[:, n + PLUS] = self.constant
-        table[:, n + MINUS] = -self.constant
-        # A zero sum in each half, here and after every write, lets the norm subtract no mean.
-        table[:, n + BALANCE] = -table.sum(1)
 
-    def _attend(self, layer: Layer) -> None:
-        """Head 1 matches the first end of a token, head 2 the second, with both ends of others.
+def _restore(layer: Layer, block: Blocks, n: int, number: int, count_scale: float) -> None:
+    """Averages back to bits, and from them what the ends of the token have met.
 
-        A token so averages, over all tokens that touch its end, itself among them, what their ends
-        have: the average of r is at least 1 / T if any of them was reached, and 0 if none was. The
-        question (t, TARGET) gives s to all that touch t. Its own second end matches nothing: it
-        looks at all tokens alike, and so learns whether any of them has met.
-        """
-        n, size, first, second = self.n, self.head_size, 0, self.half
-        query, key, value = layer.self_attn.in_proj_weight.chunk(3)
-        out = layer.self_attn.out_proj.weight
-        scale = self.sharpness * sqrt(size)  # attention divides scores by sqrt(size)
-        for head, end in ((0, first), (1, second)):
-            rows = torch.arange(head * size, head * size + n)
-            query[rows, end + torch.arange(n)] = scale
-            for start in (first, second):
-                key[rows, start + torch.arange(n)] = 1
-            v = head * size
-            for start in (first, second):
-                value[v, start + n + REACHED] = 1
-                value[v + 1, start + n + TARGETED] = 1
-            value[v + 1, second + n + MARKER] = 1  # d(t, t) = 0
-            out[end + n + REACHED, v] = 1
-            out[end + n + TARGETED, v + 1] = 1
-        for i, met in enumerate((MET_VERTEX, MET_EDGE), start=2):
-            value[size + i, first + n + met] = 1
-            out[first + n + met, size + i] = 1
-        self._balance(out)
+    bit(x) = 1 - relu(5/4 - y) + relu(1/4 - y), y = 3/2 x / least, is 0 for x <= least / 6 and 1
+    for x >= 5/6 least, exactly: where it is 1, both units are off. met(x, y) = min(x, y) =
+    relu(x) - relu(x - y) is positive exactly if both are, and needs no bits: the hop is not
+    lost. The second end of the question has looked at everything; the marker keeps it out.
+    """
+    units, tokens = HiddenUnits(layer), n + 1  # at most: N edges and the question
+    at = {name: place.start for name, place in block.items()}
+    marker = at["second", "marker"]
+    off = 100.0 * tokens  # above 3/2 T times the largest average, 3
+    for end, shut in zip(HALVES, ({}, {marker: -off}), strict=True):
+        for bit in (at[end, "r"], at[end, "s"]):
+            units.clear(bit)
+            units.bit(bit, {bit: 1.5 * tokens, **shut})
 
-    def _restore(self, layer: Layer, number: int) -> None:
-        """Averages back to bits, and from them what the ends of the token have met.
+    met_vertex, met_edge = at["first", "met vertex"], at["first", "met edge"]
+    units.clear(met_vertex)
+    units.clear(met_edge)
+    for met, r, s in (
+        (met_vertex, "first", "first"), (met_vertex, "second", "second"),
+        (met_edge, "first", "second"), (met_edge, "second", "first"),
+    ):  # fmt: skip
+        shut = {} if r == s == "first" else {marker: -4.0}  # above the largest average
+        units.minimum(met, at[r, "r"], at[s, "s"], shut, MET_SCALE)
 
-        bit(x) = 1 - relu(5/4 - y) + relu(1/4 - y), y = 3/2 x / least, is 0 for x <= least / 6 and 1
-        for x >= 5/6 least, exactly: where it is 1, both units are off. met(x, y) = min(x, y) =
-        relu(x) - relu(x - y) is positive exactly if both are, and needs no bits: the hop is not
-        lost. The second end of the question has looked at everything; OFF keeps it out.
-        """
-        n, first, second = self.n, 0, self.half
-        units = HiddenUnits(layer)
-        r = {first: first + n + REACHED, second: second + n + REACHED}
-        s = {first: first + n + TARGETED, second: second + n + TARGETED}
-        marker = second + n + MARKER
-        off = 100.0 * self.tokens  # above 3/2 T times the largest average, 3
+    # The question counts what met one layer ago: "d <= 2 l - 1" and "d <= 2 l", each at least
+    # MET_SCALE / T at some token, averaged over T. Edges are shut off unless "met" is large at
+    # them, and nobody reads what they count.
+    steep = 1.5 * tokens**2 / MET_SCALE
+    most = 4 * steep
+    for met, k in ((met_vertex, 2 * number - 3), (met_edge, 2 * number - 2)):
+        if 1 <= k < n:
+            units.bit(at["second", "count"], {met: steep, marker: most}, -most, count_scale)
+    _balance(layer.linear2.weight, block)
+    _balance(layer.linear2.bias[:, None], block)
 
-        for end in (first, second):
-            for bit in (r[end], s[end]):
-                units.clear(bit)
-                shut = {marker: -off} if end == second else {}
-                units.bit(bit, {bit: 1.5 * self.tokens, **shut}, 0.0, 1.0)
 
-        met_vertex, met_edge = first + n + MET_VERTEX, first + n + MET_EDGE
-        shut = {marker: -4.0}  # above the largest average
-        units.clear(met_vertex)
-        units.clear(met_edge)
-        units.minimum(met_vertex, r[first], s[first], {}, MET_SCALE)
-        units.minimum(met_vertex, r[second], s[second], shut, MET_SCALE)
-        units.minimum(met_edge, r[first], s[second], shut, MET_SCALE)
-        units.minimum(met_edge, r[second], s[first], shut, MET_SCALE)
-
-        # The question counts what met one layer ago: "d <= 2 l - 1" and "d <= 2 l", each at least
-        # MET_SCALE / T at some token, averaged over T. Edges are shut off unless "met" is large at
-        # them, and nobody reads what they count.
-        for met, k in ((met_vertex, 2 * number - 3), (met_edge, 2 * number - 2)):
-            if not 1 <= k < n:
-                continue
-            steep = 1.5 * self.tokens**2 / MET_SCALE
-            most = 4 * steep
-            units.bit(second + n + COUNT, {met: steep, marker: most}, -most, self.count_scale)
-        self._balance(layer.linear2.weight)
-        bias = layer.linear2.bias
-        self._balance(bias[:, None])
-
-    def _balance(self, weight: Tensor) -> None:
-        """Let the balance of each half take the negative of what is written to it."""
-        for start in (0, self.half):
-            weight[start + self.n + BALANCE] -= weight[start : start + self.half].sum(0)
+def _balance(weight: Tensor, block: Blocks) -> None:
+    """Let the balance of each half take the negative of what is written to it."""
+    for half in weight.chunk(2):  # the balance lies at the same place in both
+        half[block["first", "balance"]] -= half.sum(0)

@@ -31,22 +31,20 @@ def study_circuit(adjacency: Bool[Tensor, "graph vertex vertex"]) -> Float[Tenso
     edges = adjacency.double()
     sink = torch.zeros(n + 1, 1, 1, dtype=torch.float64)
     sink[:n] = SINK  # what vertices see in the answer token, and it not in itself
-    reach = torch.cat(
-        [edges, torch.ones(graphs, 1, n)], dim=1
-    )  # (graph, vertex or answer, reached)
-    found = torch.zeros(graphs, dtype=torch.float64)
+    reach = torch.cat([edges, torch.ones(graphs, 1, n)], dim=1)  # (graph, vertex or answer, to)
+    reached = torch.zeros(graphs, dtype=torch.float64)
     for _ in range(n):
         # The last head: the answer looks at vertex 1, with a score that is high if it reaches 2.
         look = (LOOK + SINK) * reach[:, :, 1]
         look[:, 1:n] -= LOOK + SINK
         look[:, n] += WAIT - LOOK - SINK
-        found += look.softmax(1)[:, 0]
+        reached += look.softmax(1)[:, 0]
         # Head w: score LOOK reach(v, w) at the neighbours u of w, 0 at other vertices.
         scores = LOOK * reach[:, :, :, None] * edges[:, None]  # (graph, v, w, u)
         scores = torch.cat([scores, sink.expand(graphs, n + 1, n, 1)], dim=-1)
         grown = scores.softmax(-1)[..., :n].sum(2)
         reach = 2 * torch.sigmoid(STEEP * (reach + grown)) - 1
-    return 1 + n - found
+    return 1 + n - reached
 
 
 def error_by_size(sizes: Sequence[int] = range(3, 17), graphs: int = 300) -> list[SizeError]:
@@ -67,17 +65,10 @@ def error_by_size(sizes: Sequence[int] = range(3, 17), graphs: int = 300) -> lis
         theirs = study_circuit(adjacency).numpy()
         no_path = np.where(labels == n, n + 1, labels)  # the label of WWZ24
         ours = predict(wide_circuit(n), tokens)
-        rows += [
-            SizeError(
-                vertices=n,
-                constants=constants,
-                mse=float((errors**2).mean()),
-                largest_error=float(np.abs(errors).max()),
-                accuracy=float((np.abs(errors) < 0.5).mean()),
-            )
-            for constants, errors in (
-                ("of n and tolerance", ours - labels),
-                ("WWZ24's", theirs - no_path),
-            )
-        ]
+        for constants, errors in (("of n and tolerance", ours - labels),
+                                  ("WWZ24's", theirs - no_path)):  # fmt: skip
+            mse, off = float((errors**2).mean()), np.abs(errors)
+            rows.append(SizeError(vertices=n, constants=constants, mse=mse,
+                                  largest_error=float(off.max()),
+                                  accuracy=float((off < 0.5).mean())))  # fmt: skip
     return rows

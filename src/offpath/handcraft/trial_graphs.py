@@ -37,18 +37,6 @@ def oracle_distances(edges: Edges, source: int, vertices: int, no_path: int) -> 
     return [hops.get(vertex, no_path) for vertex in range(1, vertices + 1)]
 
 
-def _two_paths(n: int, seed: int) -> nx.Graph:
-    return nx.disjoint_union(nx.path_graph(n - n // 2), nx.path_graph(n // 2))
-
-
-def _cycle_with_tail(n: int, seed: int) -> nx.Graph:
-    return nx.path_graph(n) if n < 4 else _tailed(nx.cycle_graph(max(3, n // 2)), n)
-
-
-def _ladder(n: int, seed: int) -> nx.Graph:
-    return _tailed(nx.ladder_graph(max(1, n // 2)), n)
-
-
 def _tailed(graph: nx.Graph, n: int) -> nx.Graph:
     """The graph with a path behind its last vertex, up to n vertices."""
     nx.add_path(graph, range(len(graph) - 1, n))
@@ -69,9 +57,13 @@ FAMILIES: dict[str, Callable[[int, int], nx.Graph]] = {
     "cycle": lambda n, seed: nx.cycle_graph(n) if n > 2 else nx.path_graph(n),
     "star": lambda n, seed: nx.star_graph(n - 1),
     "complete": lambda n, seed: nx.complete_graph(n),
-    "two paths": _two_paths,
-    "cycle with a tail": _cycle_with_tail,
-    "ladder": _ladder,
+    "two paths": lambda n, seed: nx.disjoint_union(
+        nx.path_graph(n - n // 2), nx.path_graph(n // 2)
+    ),
+    "cycle with a tail": lambda n, seed: (
+        nx.path_graph(n) if n < 4 else _tailed(nx.cycle_graph(max(3, n // 2)), n)
+    ),
+    "ladder": lambda n, seed: _tailed(nx.ladder_graph(max(1, n // 2)), n),
     "binary tree": lambda n, seed: nx.full_rary_tree(2, n),
     "random tree": lambda n, seed: nx.random_labeled_tree(n, seed=seed),
     "random pairs": _random_pairs,

@@ -1,13 +1,21 @@
-"""Where weights are set by hand: a blank transformer, and what its hidden units can do.
+"""Where weights are handcrafted: a blank transformer, places in its stream, its hidden units.
 
 A direction is a place in the residual stream. Each kind of unit adds to what stands in one, in
 terms of what stood in others before.
 """
 
+from collections.abc import Hashable, Mapping
+from itertools import accumulate, pairwise, starmap
+from typing import TypeVar
+
 import torch
 
 from offpath.configs import Architecture
 from offpath.fit.transformer import Layer, Transformer
+
+Name = TypeVar("Name", bound=Hashable)
+Reads = dict[int, float]
+"""The factor of each direction that a hidden unit reads."""
 
 
 def blank(architecture: Architecture, max_vertices: int, dtype: torch.dtype) -> Transformer:
@@ -15,19 +23,29 @@ def blank(architecture: Architecture, max_vertices: int, dtype: torch.dtype) -> 
     with torch.device("meta"):
         model = Transformer(architecture, max_vertices).to(dtype)
     model = model.to_empty(device="cpu")
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.zero_()
+    for parameter in model.parameters():
+        parameter.data.zero_()
     return model
+
+
+def side_by_side(sizes: Mapping[Name, int], start: int = 0) -> dict[Name, slice]:
+    """Blocks of these sizes, one behind the other.
+
+    >>> side_by_side({"id": 3, "bit": 1})
+    {'id': slice(0, 3, None), 'bit': slice(3, 4, None)}
+    """
+    ends = accumulate(sizes.values(), initial=start)
+    return dict(zip(sizes, starmap(slice, pairwise(ends)), strict=True))
 
 
 class HiddenUnits:
     """The hidden units of one layer's feed-forward part, taken one after the other."""
 
     def __init__(self, layer: Layer) -> None:
+        """None is taken yet."""
         self.layer, self.taken = layer, 0
 
-    def add(self, reads: dict[int, float], bias: float, to: int, weight: float) -> None:
+    def add(self, reads: Reads, bias: float, to: int, weight: float) -> None:
         """One unit: `to` += weight * relu(reads . x + bias)."""
         for direction, factor in reads.items():
             self.layer.linear1.weight[self.taken, direction] = factor
@@ -41,7 +59,7 @@ class HiddenUnits:
         self.layer.linear2.bias[to] += 1
 
     def bit(
-        self, to: int, reads: dict[int, float], bias: float, weight: float, *, deep: bool = False
+        self, to: int, reads: Reads, bias: float = 0.0, weight: float = 1.0, *, deep: bool = False
     ) -> None:
         """`to` += weight if y = reads . x + bias is above 5/4, and nothing if it is below 1/4.
 
@@ -55,7 +73,7 @@ class HiddenUnits:
         if not deep:
             self.layer.linear2.bias[to] += weight
 
-    def minimum(self, to: int, x: int, y: int, shut: dict[int, float], weight: float) -> None:
+    def minimum(self, to: int, x: int, y: int, shut: Reads, weight: float) -> None:
         """`to` += weight * min(x, y), or nothing where `shut` keeps both units off."""
         self.add({x: 1.0, **shut}, 0.0, to, weight)
         self.add({x: 1.0, y: -1.0, **shut}, 0.0, to, -weight)

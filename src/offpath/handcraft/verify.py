@@ -2,11 +2,11 @@
 
 In: the name of a circuit. Out: one record for each check, with the number of questions and of wrong
 answers; networkx is the oracle. A check that could not fail proves nothing, so that single weights
-are deleted too: the record tells how many deletions make an answer wrong, and how many move none.
+are deleted too: how many deletions make an answer wrong, and how many move none?
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -33,22 +33,14 @@ class Questions(NamedTuple):
     tokens: UInt8[np.ndarray, "example token 2"]
     distances: Int64[np.ndarray, " example"]
 
-    def chosen(self, which: np.ndarray) -> "Questions":
-        """Some of them."""
-        return Questions(self.tokens[which], self.distances[which])
-
 
 class Plan(NamedTuple):
     """How a circuit is put to the test."""
 
-    largest: int
-    """Vertices of the largest graphs."""
-    graphs: int
-    """Graphs of each family and size."""
-    targets: int
-    """Targets asked for in each, the farthest first."""
-    deletion_vertices: int
-    """Largest number of vertices of the circuit that loses weights."""
+    largest: int  # vertices of a graph
+    graphs: int  # of each family and size
+    targets: int  # asked for in each graph, the farthest first
+    deletion_vertices: int  # of the circuit that loses weights
 
 
 PLANS: dict[Circuit, Plan] = {
@@ -81,16 +73,15 @@ def verify(
     for name, value in (("deletions", deletions), ("seed", seed)):
         if not 0 <= value < 2**31:
             raise InputError(f"{name} must be 0 to {2**31 - 1}; got {value}")
-    edge = circuit == "edge"
     tries = [(f"every graph on {ALL_GRAPHS} vertices, every target", ALL_GRAPHS)]
     tries += [(f"{len(FAMILIES)} families, {n} vertices", n) for n in sizes(circuit, largest)]
     for i, (name, vertices) in enumerate(tries):
-        of = plan.largest if edge else vertices
+        of = plan.largest if circuit == "edge" else vertices
         questions = family_questions(circuit, vertices, seed) if i else every_graph(of)
-        for double in (False, True):
-            model = make(circuit, of, architecture, double=double).to(compute.device)
-            place = {"check": name, "vertices": of, "precision": "float64" if double else "float32"}
-            yield {**place, **check(model, questions)}
+        for precision in ("float32", "float64"):
+            model = make(circuit, of, architecture, double=precision == "float64")
+            place = {"check": name, "vertices": of, "precision": precision}
+            yield {**place, **check(model.to(compute.device), questions)}
     if deletions:
         model = make(circuit, plan.deletion_vertices, architecture).to(compute.device)
         yield try_deletions(model, circuit, deletions, seed)
@@ -107,12 +98,11 @@ def sizes(circuit: Circuit, largest: int) -> list[int]:
 def every_graph(max_vertices: int) -> Questions:
     """Every labelled graph on 6 vertices with every target: 2^15 times 5 questions."""
     pairs = list(combinations(range(1, ALL_GRAPHS + 1), 2))
-    targets = list(range(2, ALL_GRAPHS + 1))
-    parts = []
-    for bits in range(2 ** len(pairs)):
-        edges = [pair for i, pair in enumerate(pairs) if bits >> i & 1]
-        parts.append(ask(edges, 1, targets, max_vertices))
-    return _joined(parts)
+    targets = range(2, ALL_GRAPHS + 1)
+    return _joined([
+        ask([pair for i, pair in enumerate(pairs) if bits >> i & 1], 1, targets, max_vertices)
+        for bits in range(2 ** len(pairs))
+    ])  # fmt: skip
 
 
 def family_questions(circuit: Circuit, vertices: int, seed: int) -> Questions:
@@ -129,15 +119,14 @@ def family_questions(circuit: Circuit, vertices: int, seed: int) -> Questions:
         graphs, targets = 1, 2 if vertices <= 32 else 1
     generator = np.random.default_rng([seed, vertices])
     parts = []
-    for name in FAMILIES:
-        for number in range(graphs):
-            edges = family_edges(name, vertices, seed + number)[:most]
-            source = 1 if edge else int(generator.integers(1, vertices + 1))
-            distances = oracle_distances(edges, source, size, size)
-            others = [v for v in range(1, size + 1) if v != source]
-            generator.shuffle(others)
-            others.sort(key=lambda v: -distances[v - 1] if distances[v - 1] < size else 0)
-            parts.append(ask(edges, source, others[:targets], size))
+    for name, number in product(FAMILIES, range(graphs)):
+        edges = family_edges(name, vertices, seed + number)[:most]
+        source = 1 if edge else int(generator.integers(1, vertices + 1))
+        hops = oracle_distances(edges, source, size, no_path=0)
+        others = [v for v in range(1, size + 1) if v != source]
+        generator.shuffle(others)
+        others.sort(key=lambda v: -hops[v - 1])
+        parts.append(ask(edges, source, others[:targets], size))
     return _joined(parts)
 
 
@@ -158,22 +147,18 @@ def ask(edges: Edges, source: int, targets: Sequence[int], max_vertices: int) ->
 
 def check(model: Transformer, questions: Questions) -> Record:
     """How a model answers: questions, wrong, mse, largest_error, margin."""
-    said = np.nan_to_num(answers(model, questions.tokens), nan=NOT_A_NUMBER)
-    errors = np.abs(said - questions.distances)
-    return {
-        "questions": len(errors),
-        "wrong": int((errors >= 0.5).sum()),
-        "mse": float((errors**2).mean()),
-        "largest_error": float(errors.max()),
-        "margin": float(0.5 - errors.max()),
-    }
+    errors = np.abs(answers(model, questions.tokens) - questions.distances)
+    largest = float(errors.max())
+    return {"questions": len(errors), "wrong": int((errors >= 0.5).sum()),
+            "mse": float((errors**2).mean()), "largest_error": largest,
+            "margin": 0.5 - largest}  # fmt: skip
 
 
 def answers(
     model: Transformer, tokens: UInt8[np.ndarray, "example token 2"]
 ) -> Float[np.ndarray, " example"]:
-    """What a model says, in float64."""
-    return predict(model, tokens).astype(float)
+    """A model's answers in float64; a very large number stands for one that is none."""
+    return np.nan_to_num(predict(model, tokens).astype(float), nan=NOT_A_NUMBER)
 
 
 def _joined(parts: Sequence[Questions]) -> Questions:
@@ -184,88 +169,61 @@ def _joined(parts: Sequence[Questions]) -> Questions:
 
 def try_deletions(model: Transformer, circuit: Circuit, deletions: int, seed: int) -> Record:
     """Set single non-zero weights to 0, one at a time, and see whether any answer goes wrong."""
-    n = model.max_vertices
-    generator = np.random.default_rng(seed)
-    asked = range(2, n + 1) if circuit == "edge" else [n] * 8
-    families = [family_questions(circuit, size, seed + i) for i, size in enumerate(asked)]
-    pool = _joined([every_graph(n), *families])
-    small = 2 ** (ALL_GRAPHS * (ALL_GRAPHS - 1) // 2) * (ALL_GRAPHS - 1)  # so many come first
-    picked = [generator.permutation(small), generator.permutation(np.arange(small, len(pool[1])))]
-    questions = pool.chosen(np.concatenate([part[:DELETION_QUESTIONS] for part in picked]))
-    questions = questions.chosen(generator.permutation(len(questions.distances)))
-    chosen = _non_zero(model, deletions, generator)
+    n, generator = model.max_vertices, np.random.default_rng(seed)
+    small = every_graph(n)
+    vertices = range(2, n + 1) if circuit == "edge" else [n] * 8
+    families = [family_questions(circuit, size, seed + i) for i, size in enumerate(vertices)]
+    pool, first = _joined([small, *families]), len(small.distances)
+    picked = [generator.permutation(np.arange(start, end))[:DELETION_QUESTIONS]
+              for start, end in ((0, first), (first, len(pool.distances)))]  # fmt: skip
+    chosen = generator.permutation(np.concatenate(picked))
+    questions = Questions(pool.tokens[chosen], pool.distances[chosen])
+    places = [(name, index) for name, p in model.named_parameters()
+              for index in p.detach().flatten().nonzero().flatten().tolist()]  # fmt: skip
+    lost = generator.choice(len(places), min(deletions, len(places)), replace=False)
     before = answers(model, questions.tokens)
-    rows = [_delete(model, name, index, questions, before) for name, index in chosen]
+    rows = [_delete(model, questions, before, *places[i]) for i in sorted(lost.tolist())]
     detected = sum(row["detected"] for row in rows)
     low, high = wilson(detected, len(rows))
-    return {
-        "check": "one weight deleted",
-        "vertices": n,
-        "precision": "float32",
-        "questions": len(questions.distances),
-        "deletions": len(rows),
-        "detected": detected,
-        "low": low,
-        "high": high,
-        "no_effect": sum(row["largest_change"] < NO_EFFECT for row in rows),
-        "undetected": [row for row in rows if not row["detected"]],
-    }
-
-
-def _non_zero(
-    model: Transformer, count: int, generator: np.random.Generator
-) -> list[tuple[str, int]]:
-    """Random weights that are not 0, by the name of their parameter and their place in it."""
-    places = [
-        (name, index)
-        for name, parameter in model.named_parameters()
-        for index in parameter.detach().flatten().nonzero().flatten().tolist()
-    ]
-    chosen = generator.choice(len(places), min(count, len(places)), replace=False)
-    return [places[i] for i in sorted(chosen.tolist())]
+    return {"check": "one weight deleted", "vertices": n, "precision": "float32",
+            "questions": len(questions.distances), "deletions": len(rows), "detected": detected,
+            "low": low, "high": high,
+            "no_effect": sum(row["largest_change"] < NO_EFFECT for row in rows),
+            "undetected": [row for row in rows if not row["detected"]]}  # fmt: skip
 
 
 @torch.no_grad()
 def _delete(
-    model: Transformer, name: str, index: int, questions: Questions, before: np.ndarray
+    model: Transformer, questions: Questions, before: np.ndarray, name: str, index: int
 ) -> Record:
     """One weight set to 0 and back: is any answer wrong then, and how far did answers move?
 
     The questions are asked by hundreds until an answer is wrong.
     """
-    flat = model.get_parameter(name).view(-1)
+    weight = model.get_parameter(name)
+    flat = weight.view(-1)
     value = flat[index].item()
     flat[index] = 0
     detected, change = False, 0.0
     for part in np.array_split(np.arange(len(before)), max(1, len(before) // 500)):
-        said = np.nan_to_num(answers(model, questions.tokens[part]), nan=NOT_A_NUMBER)
-        detected = bool((np.abs(said - questions.distances[part]) >= 0.5).any())
-        change = max(change, float(np.abs(said - before[part]).max()))
-        if detected:
+        now = answers(model, questions.tokens[part])
+        change = max(change, float(np.abs(now - before[part]).max()))
+        if detected := bool((np.abs(now - questions.distances[part]) >= 0.5).any()):
             break
     flat[index] = value
-    place = [int(i) for i in np.unravel_index(index, model.get_parameter(name).shape)]
-    return {
-        "parameter": name,
-        "place": place,
-        "value": value,
-        "detected": detected,
-        "largest_change": change,
-    }
+    place = [int(i) for i in np.unravel_index(index, weight.shape)]
+    return {"parameter": name, "place": place, "value": value, "detected": detected,
+            "largest_change": change}  # fmt: skip
 
 
 def as_line(record: Record) -> str:
     """A check as one line of text."""
     head = f"{record['precision']}  {record['check']}"
     if "deletions" in record:
-        return (
-            f"{head}: {record['detected']} of {record['deletions']} make an answer wrong, "
-            f"{record['no_effect']} change none ({record['questions']:,} questions)"
-        )
-    return (
-        f"{head:<56} {record['wrong']} of {record['questions']:,} wrong, MSE {record['mse']:.1e}, "
-        f"largest error {record['largest_error']:.1e}"
-    )
+        line = "{}: {detected} of {deletions} make an answer wrong, {no_effect} change none "
+        return (line + "({questions:,} questions)").format(head, **record)
+    line = "{:<56} {wrong} of {questions:,} wrong, MSE {mse:.1e}, largest error {largest_error:.1e}"
+    return line.format(head, **record)
 
 
 def summary(records: Sequence[Record]) -> str:
@@ -276,8 +234,7 @@ def summary(records: Sequence[Record]) -> str:
         wrong, questions = sum(r["wrong"] for r in asked), sum(r["questions"] for r in asked)
         mse = sum(r["mse"] * r["questions"] for r in asked) / questions
         worst = max(r["largest_error"] for r in asked)
-        lines.append(
-            f"{precision}: {wrong} errors in {questions:,} answers; MSE {mse:.1e}, "
-            f"largest error {worst:.1e}, margin to a wrong rounding {0.5 - worst:.4f}"
-        )
+        line = f"{precision}: {wrong} errors in {questions:,} answers; MSE {mse:.1e}, "
+        line += f"largest error {worst:.1e}, margin to a wrong rounding {0.5 - worst:.4f}"
+        lines.append(line)
     return "\n".join(lines)

@@ -1,14 +1,14 @@
-"""The study's circuit, made exact at every size: 4 n + 2 wide, n layers, n + 1 heads.
+"""The circuit of WWZ24, made exact at every size: 4 n + 2 wide, n layers, n + 1 heads.
 
-In: the number of vertices n. Out: the architecture, and a transformer over vertex tokens that tells
-any source's distance to any target. Its form is the study's (Wang, Westover, Zhao 2024): n vertex
-tokens and one answer token, with the blocks
+In: the number of vertices n. Out: the architecture, and a transformer over vertex tokens that
+answers the distance from any source to any target. Its form is that of WWZ24 (Wang, Westover, Zhao
+2024): n vertex tokens and one answer token, with the blocks
 
     neighbours (n)  reach (n)  out (n)  self (n)  and the flags "vertex" and "answer".
 
 Reach grows by one hop a layer; slot i of the answer's out block becomes 1 in layer i if the source
-reaches the target within i hops. The distance is 1 + the number of slots that stay 0. Unlike in the
-study, a feed-forward part restores reach to exact bits, and the sharpness of attention follows from
+reaches the target within i hops. The distance is 1 + the number of slots that stay 0. Unlike in
+WWZ24, a feed-forward part restores reach to exact bits, and the sharpness of attention follows from
 n and the tolerance, where fixed constants fail as n grows.
 """
 
@@ -19,7 +19,7 @@ import torch
 from offpath.configs import Architecture
 from offpath.fit.embeddings import feature_slices
 from offpath.fit.transformer import Layer, Transformer
-from offpath.handcraft.units import HiddenUnits, blank
+from offpath.handcraft.units import HiddenUnits, blank, side_by_side
 
 
 def wide_architecture(max_vertices: int) -> Architecture:
@@ -30,16 +30,9 @@ def wide_architecture(max_vertices: int) -> Architecture:
     (34, 8, 9)
     """
     n = max_vertices
-    return Architecture(
-        width=4 * n + 2,
-        layers=n,
-        heads=n + 1,
-        feed_forward=3 * n,
-        norm="none",
-        final_norm=False,
-        tokens="vertices",
-        head_size=n,
-    )
+    return Architecture(width=blocks(n)["answer"].stop, layers=n, heads=n + 1, head_size=n,
+                        feed_forward=3 * n, norm="none", final_norm=False,
+                        tokens="vertices")  # fmt: skip
 
 
 def sharpness(max_vertices: int, tolerance: float) -> float:
@@ -58,37 +51,39 @@ def wide_circuit(
 ) -> Transformer:
     """The circuit for graphs of at most so many vertices; no answer is off by more than `tolerance`
     and rounding."""
-    model = blank(wide_architecture(max_vertices), max_vertices, dtype)
-    s = sharpness(max_vertices, tolerance)
+    n, s, block = max_vertices, sharpness(max_vertices, tolerance), blocks(max_vertices)
+    model = blank(wide_architecture(n), n, dtype)
     with torch.no_grad():
-        _embed(model, max_vertices)
+        _embed(model, n)
         for number, layer in enumerate(model.layers, start=1):
-            _attend(layer, max_vertices, number, s)
-            _restore(layer, max_vertices)
+            _attend(layer, n, number, s)
+            # Raw reach, at least 1 less a leak or at most n leaks, back to exactly 1 and 0.
+            units = HiddenUnits(layer)
+            for reach in range(block["reach"].start, block["reach"].stop):
+                units.clear(reach)
+                units.bit(reach, {reach: 1.5})
         # d = n - the slots 1..n-1 that are 1: slot n could say nothing new, for no distance is n,
         # the label of "no path".
-        out = blocks(max_vertices)["out"]
-        model.readout.weight[0, out.start : out.stop - 1] = -1
-        model.readout.bias.fill_(max_vertices)
+        model.readout.weight[0, block["out"]] = -1
+        model.readout.weight[0, block["out"].stop - 1] = 0
+        model.readout.bias.fill_(n)
     return model
 
 
 def blocks(n: int) -> dict[str, slice]:
     """Where each block lies in the residual stream."""
-    names = ("neighbours", "reach", "out", "self")
-    blocks = {name: slice(i * n, (i + 1) * n) for i, name in enumerate(names)}
-    return blocks | {"vertex": slice(4 * n, 4 * n + 1), "answer": slice(4 * n + 1, 4 * n + 2)}
+    sets = dict.fromkeys(("neighbours", "reach", "out", "self"), n)
+    return side_by_side(sets | {"vertex": 1, "answer": 1})
 
 
 def _embed(model: Transformer, n: int) -> None:
     """Each feature to its block. The answer keeps the target in its reach block; the source's
     vertex carries a mark in out slot n, which vertices do not otherwise use."""
     table, feature, block = model.embedding.weight, feature_slices(n), blocks(n)
-    own = torch.eye(n)
-    table[feature["neighbour"], block["neighbours"]] = own
-    table[feature["neighbour"], block["reach"]] = own  # within one hop, before the first layer
-    table[feature["self"], block["self"]] = own
-    table[feature["target"], block["reach"]] = own
+    table[feature["neighbour"], block["neighbours"]] = torch.eye(n)
+    table[feature["neighbour"], block["reach"]] = torch.eye(n)  # one hop, before the first layer
+    table[feature["self"], block["self"]] = torch.eye(n)
+    table[feature["target"], block["reach"]] = torch.eye(n)
     table[feature["vertex"], block["vertex"]] = 1
     table[feature["answer"], block["answer"]] = 1
     table[feature["asking"], block["out"].stop - 1] = 1
@@ -96,12 +91,11 @@ def _embed(model: Transformer, n: int) -> None:
 
 def _attend(layer: Layer, n: int, number: int, s: float) -> None:
     """n heads that let reach grow, and one by which the answer looks at the source."""
-    block = blocks(n)
-    attention = layer.self_attn
+    block, attention = blocks(n), layer.self_attn
     query, key, value = attention.in_proj_weight.view(3, n + 1, n, -1)  # (head, size, width)
     query_bias = attention.in_proj_bias.view(3, n + 1, n)[0]
     out = attention.out_proj.weight.view(-1, n + 1, n)  # (width, head, size)
-    vertex, answer = block["vertex"].start, block["answer"].start
+    vertex, answer = block["vertex"], block["answer"]
     scale = sqrt(n)  # attention divides scores by sqrt(head size)
 
     # Head w. A vertex that reaches w scores S at w, at most S / 2 at the answer, 0 elsewhere; one
@@ -127,12 +121,3 @@ def _attend(layer: Layer, n: int, number: int, s: float) -> None:
     key[n, :, answer] = 0.5
     value[n, 0, vertex] = 1
     out[block["out"].start + number - 1, n, 0] = 1
-
-
-def _restore(layer: Layer, n: int) -> None:
-    """Raw reach, at least 1 less a leak or at most n leaks, back to exactly 1 and 0."""
-    units = HiddenUnits(layer)
-    start = blocks(n)["reach"].start
-    for reach in range(start, start + n):
-        units.clear(reach)
-        units.bit(reach, {reach: 1.5}, 0.0, 1.0)

@@ -40,9 +40,9 @@ MOST_IN_A_TRACE = 200
 
 def checkpoints_along(run: Run) -> list[str]:
     """The checkpoints of a run that there are: along pre-training, its end, and the circuit."""
-    stems = [path.stem for path in run.folder.glob("checkpoints/pretrained-step*.safetensors")]
-    steps = [stem.removeprefix("pretrained-step") for stem in stems]
-    snapshots = [f"pretrained-step{k}" for k in sorted(int(k) for k in steps if k.isdecimal())]
+    paths = run.folder.glob("checkpoints/pretrained-step*.safetensors")
+    steps = [path.stem.removeprefix("pretrained-step") for path in paths]
+    snapshots = [f"pretrained-step{k}" for k in sorted(map(int, filter(str.isdecimal, steps)))]
     names = ["untrained", *snapshots, "pretrained", "circuit"]
     return [name for name in names if run.checkpoint(name).exists()]
 
@@ -64,8 +64,7 @@ def measure_learning_coefficients(
     """
     check_seed(seed)
     sizes = [sampling.step_size * factor for factor in sorted(factors)]
-    wanted = [(name, sampling.step_size) for name in names]
-    wanted = dict.fromkeys([*wanted, *product(sweep_names, sizes)])
+    wanted = dict.fromkeys([*product(names, [sampling.step_size]), *product(sweep_names, sizes)])
     models = {name: load_model(run, name, compute.device) for name, _ in wanted}
     data = world("pretraining", run.configuration.graphs)
     batch, sha256 = frozen(data, seed, sampling.examples, compute.threads)
@@ -104,19 +103,17 @@ def transformer_loss(model: Transformer, batch: Batch) -> Loss:
 
 
 def _result(run: Run, empty: LearningCoefficients) -> LearningCoefficients:
-    """What the result file holds, if the same options made it; `empty` where there is none."""
+    """The result file, if the same options made it; `empty` where there is none."""
     path = run.result(LearningCoefficients.file)
     if not path.exists():
         return empty
     result = read_result(run, LearningCoefficients)
-    before, now = ({**one.sampling, "seed": one.seed} for one in (result, empty))
-    check_same(path, before, now)
+    check_same(path, *({**one.sampling, "seed": one.seed} for one in (result, empty)))
     check_same(path, result.model_dump(), empty.model_dump(include={"world", "examples_sha256"}))
     return result
 
 
 def _points(result: LearningCoefficients) -> dict[tuple[str, float], Point]:
-    """Every point, by checkpoint and step size."""
     swept = (point for one in result.sweeps for point in one.points)
     return {(point.checkpoint, point.step_size): point for point in (*result.points, *swept)}
 
@@ -129,8 +126,8 @@ def _with(
     names = dict.fromkeys(p.checkpoint for p in points if p.step_size != step_size)
     sweeps = [sweep([p for p in points if p.checkpoint == name]) for name in names]
     points = [p for p in points if p.step_size == step_size]
-    traces = [*result.traces, *traces]
-    return result.model_copy(update={"points": points, "sweeps": sweeps, "traces": traces})
+    return result.model_copy(update={"points": points, "sweeps": sweeps,
+                                     "traces": [*result.traces, *traces]})  # fmt: skip
 
 
 def _place(c: Configuration, checkpoint: str) -> tuple[str, int | None]:

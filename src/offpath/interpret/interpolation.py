@@ -8,7 +8,7 @@ an exact assignment (Ainsworth, Hayase, Srinivasa 2023, "Git Re-Basin", section 
 the sum of the cosines of the parameters, so that no parameter counts for its scale.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from copy import deepcopy
 from functools import reduce
 from itertools import product
@@ -21,8 +21,8 @@ from torch import Tensor
 from offpath.fit.transformer import Attention, Layer, Transformer
 
 MOST_SWEEPS = 30
-Sides = Iterator[Float[Tensor, "row column"]]
-"""Views of parameters, with the neurons that are permuted as their rows."""
+Sides = Iterable[Tensor]
+"""Views of parameters, (row, column), with the neurons that are permuted as their rows."""
 
 
 @torch.no_grad()
@@ -41,7 +41,8 @@ def align(a: Transformer, b: Transformer) -> Transformer:
     best = similarity(a, model)
     for _ in range(MOST_SWEEPS):
         for ours, theirs in zip(a.layers, model.layers, strict=True):
-            _align_hidden_units(ours, theirs)
+            order = _assignment(_gain(_hidden_sides(ours), _hidden_sides(theirs)))
+            _reorder(_hidden_sides(theirs), order)
             _align_heads(ours.self_attn, theirs.self_attn)
         _align_residual(a, model)
         now = similarity(a, model)
@@ -68,23 +69,20 @@ def _assignment(gain: Float[Tensor, "one other"]) -> Int64[Tensor, " one"]:
     return torch.from_numpy(linear_sum_assignment(gain.numpy(), maximize=True)[1])
 
 
-def _align_hidden_units(ours: Layer, theirs: Layer) -> None:
-    order = _assignment(_gain(_hidden_sides(ours), _hidden_sides(theirs)))
-    for side in _hidden_sides(theirs):
+def _gain(ours: Sides, theirs: Sides) -> Tensor:
+    """What each pair of rows adds to the similarity, if one takes the other's place."""
+    gains = (_unit(one) @ _unit(other).mT for one, other in zip(ours, theirs, strict=True))
+    return reduce(torch.add, gains)
+
+
+def _reorder(sides: Sides, order: Int64[Tensor, " row"]) -> None:
+    for side in sides:
         side.copy_(side[order])
 
 
 def _hidden_sides(layer: Layer) -> Sides:
-    """Of a feed-forward part, with the hidden units as rows."""
-    yield layer.linear1.weight.data
-    yield layer.linear1.bias.data[:, None]
-    yield layer.linear2.weight.data.mT
-
-
-def _gain(ours: Sides, theirs: Sides) -> Float64[Tensor, "one other"]:
-    """What each pair of rows adds to the similarity, if one takes the other's place."""
-    gains = (_unit(one) @ _unit(other).mT for one, other in zip(ours, theirs, strict=True))
-    return reduce(torch.add, gains)
+    first = layer.linear1
+    return first.weight.data, first.bias.data[:, None], layer.linear2.weight.data.mT
 
 
 def _align_heads(ours: Attention, theirs: Attention) -> None:
@@ -100,9 +98,8 @@ def _align_heads(ours: Attention, theirs: Attention) -> None:
     pairs = list(enumerate(_assignment(gains).tolist()))
     scores, values = (torch.cat([j * size + orders[i, j][k] for i, j in pairs]) for k in (0, 1))
     rows = torch.cat([scores, heads * size + scores, 2 * heads * size + values])
-    for parameter in (theirs.in_proj_weight.data, theirs.in_proj_bias.data):
-        parameter.copy_(parameter[rows])
-    theirs.out_proj.weight.data.copy_(theirs.out_proj.weight.data[:, values])
+    _reorder([theirs.in_proj_weight.data, theirs.in_proj_bias.data[:, None]], rows)
+    _reorder([theirs.out_proj.weight.data.mT], values)
 
 
 def _head_parts(attention: Attention) -> list[tuple[Float64[Tensor, "dimension parameter"], ...]]:
@@ -120,14 +117,12 @@ def _align_residual(a: Transformer, b: Transformer) -> None:
     gain = whole[:half, :half] + whole[half:, half:]
     gain += _unit(a.embedding.weight).mT @ _unit(b.embedding.weight)
     order = _assignment(gain)
-    both = torch.cat([order, half + order])
-    b.embedding.weight.data.copy_(b.embedding.weight.data[:, order])
-    for side in _residual_sides(b):
-        side.copy_(side[both])
+    _reorder([b.embedding.weight.data.mT], order)
+    _reorder(_residual_sides(b), torch.cat([order, half + order]))
 
 
 def _residual_sides(model: Transformer) -> Sides:
-    """Of all but the embedding, with the residual stream as rows."""
+    """All but the embedding, with the residual stream as rows."""
     yield model.readout.weight.data.mT
     yield from (p.data[:, None] for p in model.final_norm.parameters())
     for layer in model.layers:

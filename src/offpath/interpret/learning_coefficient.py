@@ -20,6 +20,7 @@ from offpath.configs import InputError
 from offpath.fit.checkpoints import Tensors
 from offpath.interpret.options import Sampling, check_seed
 from offpath.results import Point, Sweep
+from offpath.run.files import Record
 
 Loss = Callable[[Tensors, Tensor], Tensor]
 """Loss of each chosen example, (chain, example), under parameters whose first axis is the chain.
@@ -68,12 +69,9 @@ class Estimate:
 
     def point(self, checkpoint: str, network: str, step: int | None) -> Point:
         """All but the losses, as the result file holds it: None for what is not finite."""
-        numbers = {
-            name: finite(getattr(self, name))
-            for name in ("baseline_loss", "estimate", "error", "agreement", "slope", "slope_error")
-        }
-        return Point(checkpoint=checkpoint, network=network, step=step, step_size=self.step_size,
-                     **numbers, chains=list(map(finite, self.chains)), trusted=self.trusted,
+        numbers: Record = {k: finite(v) for k, v in vars(self).items() if isinstance(v, float)}
+        return Point(checkpoint=checkpoint, network=network, step=step, **numbers,
+                     chains=list(map(finite, self.chains)), trusted=self.trusted,
                      reasons=self.reasons)  # fmt: skip
 
 
@@ -121,18 +119,16 @@ def sweep(points: Sequence[Point]) -> Sweep:
                  estimate=estimate, error=error, verdict=verdict)  # fmt: skip
 
 
+@torch.no_grad()
 def _losses_at_start(loss: Loss, start: Tensors, examples: int) -> Float64[Tensor, " example"]:
     one_chain = {name: tensor.detach()[None] for name, tensor in start.items()}
     pieces = []
-    with torch.no_grad():
-        for chosen in torch.arange(examples)[None].split(CHUNK_EXAMPLES, dim=1):
-            piece = loss(one_chain, chosen)
-            if piece.shape != chosen.shape:
-                raise InputError(
-                    "loss must return one number for each chain and example, of shape "
-                    f"{tuple(chosen.shape)}; got shape {tuple(piece.shape)}"
-                )
-            pieces.append(piece[0].double().cpu())
+    for chosen in torch.arange(examples)[None].split(CHUNK_EXAMPLES, dim=1):
+        piece = loss(one_chain, chosen)
+        if piece.shape != chosen.shape:
+            raise InputError("loss must return one number for each chain and example, of shape "
+                             f"{tuple(chosen.shape)}; got shape {tuple(piece.shape)}")  # fmt: skip
+        pieces.append(piece[0].double().cpu())
     return torch.cat(pieces)
 
 
@@ -181,12 +177,8 @@ def _judge(
 ) -> Estimate:
     """Estimate and diagnostics from the losses of the draws above the baseline."""
     losses = baseline + excess
-    if not np.isfinite(losses).all():
-        nan, where = math.nan, sampling.step_size
-        why = [f"a chain ran off to a loss that is not finite: take steps smaller than {where:.3g}"]
-        nans = [nan] * len(losses)
-        return Estimate(where, baseline, nan, nan, nans, nan, nan, nan, why, losses)
-    drawn = sampling.weight * excess
+    ran_off = not np.isfinite(losses).all()
+    drawn = sampling.weight * (np.full_like(excess, np.nan) if ran_off else excess)
     estimate, chains = float(drawn.mean()), drawn.mean(1)
     error, chain_errors = _standard_errors(drawn)
     time = np.linspace(-0.5, 0.5, drawn.shape[1])
@@ -196,21 +188,24 @@ def _judge(
     slope_error, _ = _standard_errors(lever * (drawn - fitted))
     agreement = _split_r_hat(drawn)
 
-    why = []
-    below = chains < -SIGNIFICANT * chain_errors
-    if below.any():
-        why.append(f"{below.sum()} of {len(chains)} chains lie below the baseline, one at "
-                   f"{chains.min():.3g}: the start is no minimum of this loss")  # fmt: skip
-    if not agreement <= AGREEMENT_LIMIT:
-        why.append(f"chains disagree: split R-hat {agreement:.3g}, above {AGREEMENT_LIMIT}")
-    if abs(slope) > max(SIGNIFICANT * slope_error, MATERIAL * abs(estimate)):
-        way = "rises" if slope > 0 else "falls"
-        why.append(f"the loss still {way}, by {abs(slope):.3g} ± {slope_error:.2g} over the draws, "
-                   "not in equilibrium: more burn-in, larger steps or localisation")  # fmt: skip
-    if error > COARSE * abs(estimate):
-        why.append(f"the error {error:.2g} is above {COARSE:.0%} of the estimate: more draws")
+    below = int((chains < -SIGNIFICANT * chain_errors).sum())
+    disagree = not (ran_off or agreement <= AGREEMENT_LIMIT)
+    moves = abs(slope) > max(SIGNIFICANT * slope_error, MATERIAL * abs(estimate))
+    doubts = (
+        (ran_off, "a chain ran off to a loss that is not finite: take steps smaller than "
+                  f"{sampling.step_size:.3g}"),
+        (below, f"{below} of {len(chains)} chains lie below the baseline, one at "
+                f"{chains.min():.3g}: the start is no minimum of this loss"),
+        (disagree, f"chains disagree: split R-hat {agreement:.3g}, above {AGREEMENT_LIMIT}"),
+        (moves, f"the loss still {'rises' if slope > 0 else 'falls'}, by {abs(slope):.3g} ± "
+                f"{slope_error:.2g} over the draws, not in equilibrium: more burn-in, larger "
+                "steps or localisation"),
+        (error > COARSE * abs(estimate),
+         f"the error {error:.2g} is above {COARSE:.0%} of the estimate: more draws"),
+    )  # fmt: skip
+    reasons = [reason for holds, reason in doubts if holds]
     return Estimate(sampling.step_size, baseline, estimate, error, chains.tolist(), agreement,
-                    slope, slope_error, why, losses)  # fmt: skip
+                    slope, slope_error, reasons, losses)  # fmt: skip
 
 
 def _standard_errors(
@@ -235,8 +230,8 @@ def _split_r_hat(values: Float64[np.ndarray, "chain draw"]) -> float:
 def _is_flat(points: Sequence[Point]) -> bool:
     estimates, errors = _numbers(points)
     apart = np.abs(np.subtract.outer(estimates, estimates))
-    agree = apart <= 2 * np.hypot.outer(errors, errors)
-    return bool(agree.all()) and all(point.trusted for point in points)
+    agree = (apart <= 2 * np.hypot.outer(errors, errors)).all()
+    return bool(agree) and all(point.trusted for point in points)
 
 
 def _numbers(points: Sequence[Point]) -> Float64[np.ndarray, "2 point"]:

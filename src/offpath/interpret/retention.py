@@ -12,12 +12,12 @@ import numpy as np
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen, stream
-from offpath.data.worlds import world, worlds
+from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import load_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
-from offpath.generalize.matrix import measure_cells
+from offpath.generalize.evaluate import evaluate
 from offpath.interpret.options import Robustness
 from offpath.networks import Network, network
 from offpath.results import Retention, StepCell
@@ -58,18 +58,16 @@ def _retention(run: Run, compute: Compute, one: Network, *, at_end_on_all: bool)
     assert training is not None, "a network without training is not trained"
     model = load_model(run, "circuit", compute.device)
     steps = sorted({0, *(p for p in POINTS if p < training.steps), training.steps})
-    batches = stream(
-        world(one.world, c.graphs), c.seed, training.batch_examples, threads=compute.threads
-    )
-    names = worlds(c.graphs) if at_end_on_all else [ANY_TARGET]
-    sets = {n: frozen(world(n, c.graphs), e.seed, e.examples, compute.threads)[0] for n in names}
+    known, threads = worlds(c.graphs), compute.threads
+    batches = stream(known[one.world], c.seed, training.batch_examples, threads=threads)
+    names = known if at_end_on_all else [ANY_TARGET]
+    sets = {name: frozen(known[name], e.seed, e.examples, threads)[0] for name in names}
     along = {ANY_TARGET: sets[ANY_TARGET]}
     cells, losses = _cells(run, compute, model, 0, along), []
     for step in train(model, make_optimizer(model, training), training, batches):
         if step.step in steps:
-            losses.append(
-                (step.step, bounded(step.squared_errors.mean().item(), LARGEST_ANSWER**2))
-            )
+            loss = step.squared_errors.mean().item()
+            losses.append((step.step, bounded(loss, LARGEST_ANSWER**2)))
             last = step.step == training.steps
             cells += _cells(run, compute, model, step.step, sets if last else along)
     return Retention(rate=training.learning_rate, finetuned_on=one.world, world=ANY_TARGET,
@@ -84,7 +82,7 @@ def _cells(
     for name, batch in sets.items():
         answers = np.nan_to_num(predict(model, batch.tokens).astype(float), nan=LARGEST_ANSWER)
         circuit = {"circuit": answers.clip(-LARGEST_ANSWER, LARGEST_ANSWER)}
-        cells = measure_cells(circuit, batch, world(name, c.graphs), c, compute)
+        cells = evaluate(circuit, batch, name, c, compute.threads)
         rows += [StepCell(step=step, **dict(cell)) for cell in cells if cell.by in SLICED_BY]
     return rows
 

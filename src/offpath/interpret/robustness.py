@@ -74,9 +74,9 @@ def measure_robustness(run: Run, compute: Compute, options: Robustness) -> Itera
         if getattr(result, part):
             continue
         measured = []
-        for row in rows:
+        for step, row in enumerate(rows, start=1):
             measured.append(row)
-            yield {"stage": "robustness", "part": part, "step": len(measured), "of": count}
+            yield {"stage": "robustness", "part": part, "step": step, "of": count}
         result = result.model_copy(update={part: measured})
         recovered = _recovered(result.perturbed, options)
         results.write_result(run, result.model_copy(update={"recovered": recovered}))
@@ -115,10 +115,9 @@ def _perturb(setting: Setting) -> Iterator[results.Perturbed]:
         before = loss(noisy, setting.batch)
         for rate in options.rates:
             curve = _retrain(setting, deepcopy(noisy), rate, choice)
-            yield results.Perturbed(
-                choice=choice, matrix=name, rate=rate, loss_perturbed=before,
-                loss_after=curve[-1][1], curve=[(0, before), *curve]
-            )  # fmt: skip
+            yield results.Perturbed(choice=choice, matrix=name, rate=rate, loss_perturbed=before,
+                                    loss_after=curve[-1][1],
+                                    curve=[(0, before), *curve])  # fmt: skip
 
 
 def matrices(model: Transformer) -> dict[str, Tensor]:
@@ -129,10 +128,10 @@ def matrices(model: Transformer) -> dict[str, Tensor]:
     views = {"embedding": model.embedding.weight.data}
     for number, layer in enumerate(model.layers, start=1):
         attention = layer.self_attn
-        maps = attention.in_proj_weight.data.chunk(3)
-        for kind, heads in zip(("query", "key", "value"), maps, strict=True):
-            for head, rows in enumerate(heads.chunk(attention.heads), start=1):
-                views[f"layer {number}, head {head}, {kind}"] = rows
+        maps = attention.in_proj_weight.data.chunk(3 * attention.heads)
+        heads = product(("query", "key", "value"), range(1, attention.heads + 1))
+        for (kind, head), rows in zip(heads, maps, strict=True):
+            views[f"layer {number}, head {head}, {kind}"] = rows
         views[f"layer {number}, heads' output"] = attention.out_proj.weight.data
         views[f"layer {number}, hidden units"] = layer.linear1.weight.data
         views[f"layer {number}, feed-forward output"] = layer.linear2.weight.data
@@ -140,28 +139,19 @@ def matrices(model: Transformer) -> dict[str, Tensor]:
     return {name: matrix for name, matrix in views.items() if matrix.any()}
 
 
-@torch.no_grad()
-def _with_noise(model: Transformer, relative_to: str, noise: float, seed: int) -> Transformer:
-    generator = torch.Generator().manual_seed(seed)
-    model = deepcopy(model)
-    for p in model.parameters():
-        scale = p.abs() if relative_to == "weight" else p.square().mean().sqrt()
-        p += noise * scale * torch.randn(p.shape, generator=generator).to(p)
-    return model
-
-
 def _add_noise(setting: Setting) -> Iterator[results.Graded]:
     """Noise of every size on all weights, relative to each weight or to its whole tensor."""
-    options = setting.options
+    options, rate = setting.options, setting.options.noise_rate
     for relative_to, noise, draw in product(RELATIVE_TO, options.noises, range(options.draws)):
-        seed = 2**30 * (options.seed + 1) + draw
-        noisy = _with_noise(setting.circuit, relative_to, noise, seed)
+        generator = torch.Generator().manual_seed(2**30 * (options.seed + 1) + draw)
+        noisy = deepcopy(setting.circuit)
+        for p in (parameter.data for parameter in noisy.parameters()):
+            scale = p.abs() if relative_to == "weight" else p.square().mean().sqrt()
+            p += noise * scale * torch.randn(p.shape, generator=generator).to(p)
         before = loss(noisy, setting.batch)
-        after = _retrain(setting, noisy, options.noise_rate, draw)[-1][1]
-        yield results.Graded(
-            relative_to=relative_to, noise=noise, draw=draw, rate=options.noise_rate,
-            loss_perturbed=before, loss_after=after
-        )  # fmt: skip
+        after = _retrain(setting, noisy, rate, draw)[-1][1]
+        yield results.Graded(relative_to=relative_to, noise=noise, draw=draw, rate=rate,
+                             loss_perturbed=before, loss_after=after)  # fmt: skip
 
 
 def _retrain(
@@ -173,22 +163,20 @@ def _retrain(
     assert base is not None, "every recipe pre-trains"
     training = retraining(base, rate, options)
     seed = 1 + options.seed + number  # examples of its own, not those of training
-    batches = stream(setting.world, seed, options.batch_examples, threads=1)
-    ratio = options.steps ** (1 / max(1, CURVE_POINTS - 1))
-    points = {max(1, round(ratio**i)) for i in range(CURVE_POINTS)} | {options.steps}
-    return [
-        (step.step, loss(model, setting.batch))
-        for step in train(model, make_optimizer(model, training), training, batches)
-        if step.step in points
-    ]
+    batches = stream(setting.world, seed, options.batch_examples)
+    ratio = options.steps ** (1 / (CURVE_POINTS - 1))
+    points = {round(ratio**i) for i in range(CURVE_POINTS)} | {options.steps}
+    steps = train(model, make_optimizer(model, training), training, batches)
+    return [(s.step, loss(model, setting.batch)) for s in steps if s.step in points]
 
 
 def retraining(base: Training, rate: float, options: Robustness) -> Training:
     """Adam at a constant rate, without decay or clipping, as in WWZ24."""
-    constant = {"warmup_steps": 0, "decay_from": 1.0, "final_share": 1.0, "learning_rate": rate}
-    amount = {"batch_examples": options.batch_examples, "steps": options.steps}
-    plain = {"optimizer": "adam", "weight_decay": 0.0, "clip_norm": None}
-    return base.model_copy(update={**constant, **amount, **plain})
+    return base.model_copy(update={
+        "learning_rate": rate, "warmup_steps": 0, "decay_from": 1.0, "final_share": 1.0,
+        "batch_examples": options.batch_examples, "steps": options.steps, "optimizer": "adam",
+        "weight_decay": 0.0, "clip_norm": None
+    })  # fmt: skip
 
 
 def _recovered(rows: list[results.Perturbed], options: Robustness) -> list[results.Recovered]:
@@ -221,8 +209,7 @@ def _interpolate(setting: Setting, ends: list[Network]) -> Iterator[results.Inte
         trained = load_model(setting.run, network.name, setting.compute.device)
         for aligned in (False, True):
             end = align(setting.circuit, trained) if aligned else trained
-            models = (interpolate(setting.circuit, end, share) for share in SHARES)
-            points = [(s, loss(m, setting.batch)) for s, m in zip(SHARES, models, strict=True)]
-            yield results.Interpolation(
-                to=network.name, title=network.title, aligned=aligned, points=points
-            )
+            points = [(share, loss(interpolate(setting.circuit, end, share), setting.batch))
+                      for share in SHARES]  # fmt: skip
+            yield results.Interpolation(to=network.name, title=network.title, aligned=aligned,
+                                        points=points)  # fmt: skip

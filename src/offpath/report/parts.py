@@ -107,7 +107,7 @@ class Card(NamedTuple):
 class Section:
     """A heading of the table of contents and what stands under it; one without title is not shown.
 
-    `text` goes on after the text that `assets/captions.toml` has for the section.
+    `title` and `text` may stand in `assets/captions.toml`: `text` then goes on after that text.
     """
 
     figures: Sequence[Figure] = ()
@@ -184,7 +184,7 @@ class Story:
 
     def heading(self, section: str) -> tuple[str, str]:
         """Title and text of a section."""
-        texts = asset("captions")[section]
+        texts = asset("captions").get(section, {"title": section})
         return texts["title"], filled(texts.get("text", ""), self._words)
 
     def caption(self, place: str, **words: object) -> tuple[str, str, dict[str, str], str]:

@@ -30,6 +30,5 @@ def install_command(extra: str) -> str:
     root = Path(__file__).resolve().parents[3]
     pip = [sys.executable, "-m", "pip", "install"]
     if (root / "constraints.txt").exists() and (root / "pyproject.toml").exists():
-        pins = str(root / "constraints.txt")
-        return shlex.join([*pip, "-c", pins, "-e", f"{root}[{extra}]"])
+        return shlex.join([*pip, "-c", f"{root}/constraints.txt", "-e", f"{root}[{extra}]"])
     return shlex.join([*pip, f"offpath[{extra}]"])

@@ -1,7 +1,6 @@
 """Files that are there whole or as they were before, and JSON that carries its own checksum.
 
-In: content, or a path. Out: a file on disk, or what was written there and nothing else: whatever
-was cut short, changed or damaged since is an `InputError` of one line.
+Whatever was cut short, changed or damaged since it was written is an `InputError` of one line.
 """
 
 import json
@@ -41,22 +40,19 @@ def check_writable(path: Path) -> None:
     """Refuse a path that no file can be written to; asked before long work begins, too."""
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file in it")
-    if not path.parent.is_dir():
+    fault, folder = f"{path} cannot be written", path.parent
+    if not folder.is_dir():
+        raise InputError(f"{fault}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
         raise InputError(
-            f"{path} cannot be written: there is no folder {path.parent}; make it first"
-        )
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(
-            f"{path} cannot be written: {path.parent} is not open to writing; permit it, or "
-            "choose another folder"
+            f"{fault}: {folder} is not open to writing; permit it, or choose another folder"
         )
 
 
 def write_json(path: Path, record: Record, indent: int = 1) -> None:
     """Write a record with its SHA-256 as second field."""
     assert "sha256" not in record, "the place of the checksum is taken"
-    content = json.dumps(record, indent=indent, allow_nan=False)
-    record = json.loads(content)  # as it will be read: every key is text
+    record = json.loads(json.dumps(record, allow_nan=False))  # as it will be read: keys are text
     first = next(iter(record))
     signed = {first: record[first], "sha256": checksum(record), **record}
     write_file(path, json.dumps(signed, indent=indent).encode() + b"\n")

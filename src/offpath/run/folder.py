@@ -1,28 +1,28 @@
 """A run folder: configuration, provenance, metrics, weights, results. No torch in here.
 
-Every file is written to a temporary name, flushed to disk and renamed, so that a reader or a killed
-process sees the old file or the new one, never a half. `metrics.jsonl` alone grows by appending:
-one whole line per write, and a line that a kill cut short is dropped when the run resumes.
-All of them carry checksums, so that a damaged one is refused, never used.
-`docs/run-folder.md` lists every file and field.
+A reader or a killed process sees the old file or the new one, never a half; all of them carry
+checksums, so that a damaged one is refused. `docs/run-folder.md` lists every file and field.
 """
 
 import fcntl
 import json
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TextIO, TypeVar
 
 from offpath.configs import Configuration, InputError, configuration_from_json, differences
 from offpath.networks import Network
 from offpath.run.files import UNREADABLE, Record, canonical, reason, verified, write_json
-from offpath.run.provenance import Machine, maker, note_machine, note_session, read_sessions
+from offpath.run.provenance import maker, note_machine, note_session, read_sessions
 
-M = TypeVar("M", bound=Machine)
+if TYPE_CHECKING:
+    from offpath.compute import Compute  # loads torch
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -65,7 +65,7 @@ class Run:
 
 def create_run(configuration: Configuration, runs_folder: Path | str = "runs") -> Run:
     """The run folder of a configuration below `runs_folder`: a new one, or the one begun before."""
-    configuration = Configuration.model_validate(configuration.model_dump())  # checks it once more
+    configuration = configuration.model_copy(update=configuration.model_dump())  # checks it
     folder = Path(runs_folder) / configuration.run_name
     try:
         for part in ("checkpoints", "results"):
@@ -79,7 +79,8 @@ def create_run(configuration: Configuration, runs_folder: Path | str = "runs") -
         write_json(folder / "config.json", configuration.model_dump(mode="json"), indent=2)
     run = open_run(folder)
     if run.configuration != configuration:
-        where = ", ".join(map(str, differences(run.configuration, configuration)))
+        other = differences(run.configuration, configuration)
+        where = ", ".join(f"{name} {here}, not {there}" for name, here, there in other)
         raise InputError(
             f"{folder} was made by another configuration ({where}); "
             "move it away, or choose another --runs-folder"
@@ -134,19 +135,13 @@ def read_configuration(path: Path) -> Configuration:
     return configuration_from_json(text, str(path))
 
 
-class _Hold:
-    """The lock of a run folder, and how many hold it within this process."""
-
-    def __init__(self, lock: TextIO) -> None:
-        self.lock, self.holders = lock, 0
-
-
-_HELD: dict[Path, _Hold] = {}
+_LOCKS: dict[Path, TextIO] = {}
+_HOLDERS: Counter[Path] = Counter()
 """The folders that this process holds: like the kernel's locks, they belong to the process."""
 
 
 @contextmanager
-def working_on(run: Run, compute: Machine | None = None) -> Iterator[None]:
+def working_on(run: Run, compute: "Compute | None" = None) -> Iterator[None]:
     """Hold the run folder alone, and note in its provenance who works on it, and where.
 
     Within it, it may be entered again. The lock is the kernel's (flock): it is gone when the
@@ -156,28 +151,30 @@ def working_on(run: Run, compute: Machine | None = None) -> Iterator[None]:
         yield
         return
     place = run.folder.resolve()
-    hold = _HELD.get(place) or _take(run, place)
-    hold.holders += 1
+    if not _HOLDERS[place]:
+        _LOCKS[place] = _lock(run)
+    _HOLDERS[place] += 1
     try:
-        if hold.holders == 1:
+        if _HOLDERS[place] == 1:
             note_session(run.folder)
         if compute is not None:
             note_machine(run.folder, compute)
         yield
     finally:
-        hold.holders -= 1
-        if not hold.holders:
-            del _HELD[place]
-            hold.lock.close()
+        _HOLDERS[place] -= 1
+        if not _HOLDERS[place]:
+            _LOCKS.pop(place).close()
 
 
 def holds_run(
-    stage: Callable[Concatenate[Run, M, P], Iterator[T]],
-) -> Callable[Concatenate[Run | Path | str, M, P], Iterator[T]]:
+    stage: Callable[Concatenate[Run, "Compute", P], Iterator[T]],
+) -> Callable[Concatenate[Run | Path | str, "Compute", P], Iterator[T]]:
     """A stage that holds the run folder while it works; the run may be given as a path."""
 
     @wraps(stage)
-    def held(run: Run | Path | str, compute: M, *rest: P.args, **options: P.kwargs) -> Iterator[T]:
+    def held(
+        run: Run | Path | str, compute: "Compute", *rest: P.args, **options: P.kwargs
+    ) -> Iterator[T]:
         run = as_run(run)
         with working_on(run, compute):
             yield from stage(run, compute, *rest, **options)
@@ -185,7 +182,7 @@ def holds_run(
     return held
 
 
-def _take(run: Run, place: Path) -> _Hold:
+def _lock(run: Run) -> TextIO:
     """Lock a folder that this process does not hold, and clear away what a kill left in it."""
     for part in ("checkpoints", "results"):  # a copy without empty folders lacks them
         (run.folder / part).mkdir(exist_ok=True)
@@ -200,8 +197,7 @@ def _take(run: Run, place: Path) -> _Hold:
         ) from None
     for leftover in run.folder.rglob("*.partial"):  # of a write that was killed
         leftover.unlink()
-    _HELD[place] = _Hold(lock)
-    return _HELD[place]
+    return lock
 
 
 def discard_results(run: Run, network: Network) -> None:
@@ -209,12 +205,12 @@ def discard_results(run: Run, network: Network) -> None:
 
     The circuit depends on no training, what `robustness` and `llc` measure on none of fine-tuning.
     """
-    kept = {"robustness", "learning_coefficient"} if network.made_by == "finetune" else set()
-    stale = [
-        path for path in run.folder.glob("results/*.json") if path.stem not in kept | {"circuit"}
-    ]
-    for path in (run.done, *stale):
-        path.unlink(missing_ok=True)
+    kept = {"circuit"}
+    if network.made_by == "finetune":
+        kept |= {"robustness", "learning_coefficient"}
+    for path in (run.done, *run.folder.glob("results/*.json")):
+        if path.stem not in kept:
+            path.unlink(missing_ok=True)
 
 
 def sessions(run: Run) -> list[Record]:

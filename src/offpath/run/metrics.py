@@ -36,7 +36,7 @@ def flush_metrics(run: Run) -> None:
 
 def read_metrics(run: Run) -> list[Record]:
     """All whole lines of the metrics; a last line that was cut short is left out."""
-    return [record for _, record in _lines(run)]
+    return [record for _, record in _lines(run)[0]]
 
 
 def rewind_metrics(run: Run, name: str, step: int) -> str | None:
@@ -44,28 +44,26 @@ def rewind_metrics(run: Run, name: str, step: int) -> str | None:
 
     Training resumes from `step` and logs the same steps again.
     """
-    lines = _lines(run)
+    lines, cut = _lines(run)
     if step and not any(r["network"] == name and r["step"] == step for _, r in lines):
         raise InputError(
             f"{run.metrics} lacks lines of {name} up to step {step}, where its last checkpoint is; "
             f"restore it from a copy, or delete {run.checkpoint(f'{name}-resume')} to start again"
         )
     kept = [line for line, r in lines if r["network"] != name or r["step"] <= step]
-    text = run.metrics.read_bytes() if run.metrics.exists() else b""
-    cut = bool(text) and not text.endswith(b"\n")
-    if len(kept) == len(lines) and not cut:
-        return None
-    write_file(run.metrics, b"".join(line + b"\n" for line in kept))
     dropped = [f"{len(lines) - len(kept)} after step {step}"] if len(kept) < len(lines) else []
     dropped += ["1 that was cut short"] if cut else []
+    if not dropped:
+        return None
+    write_file(run.metrics, b"".join(line + b"\n" for line in kept))
     return f"lines of metrics to log again: {' and '.join(dropped)}"
 
 
-def _lines(run: Run) -> list[tuple[bytes, Record]]:
-    """The whole lines of the metrics as they were written, and the record in each."""
-    text = run.metrics.read_bytes() if run.metrics.exists() else b""
+def _lines(run: Run) -> tuple[list[tuple[bytes, Record]], bytes]:
+    """Each whole line of the metrics with the record in it, and what was cut short after them."""
+    *whole, cut = (run.metrics.read_bytes() if run.metrics.exists() else b"").split(b"\n")
     lines = []
-    for number, line in enumerate(text.split(b"\n")[:-1], start=1):
+    for number, line in enumerate(whole, start=1):
         try:
             record = json.loads(line)
             if record.pop("crc32") != _crc32(record):
@@ -77,22 +75,22 @@ def _lines(run: Run) -> list[tuple[bytes, Record]]:
                 "or the whole folder to start again"
             ) from error
     _check_ends(run, [record for _, record in lines])
-    return lines
+    return lines, cut
 
 
 def _check_ends(run: Run, records: list[Record]) -> None:
     """Refuse metrics that lack the last lines of a network whose training has ended."""
+    imported = run.configuration.imported is not None
     for network in networks(run.configuration):
-        if network.training is None or not run.checkpoint(network.name).exists():
-            continue
-        if network.made_by == "pretrain" and run.configuration.imported is not None:
+        path, training = run.checkpoint(network.name), network.training
+        if not training or not path.exists() or (imported and network.made_by == "pretrain"):
             continue
         last = max((r["step"] for r in records if r["network"] == network.name), default=0)
-        if last < network.training.steps:
+        if last < training.steps:
             raise InputError(
                 f"{run.metrics} lacks the last lines of {network.name}: it ends at step {last}, "
-                f"not {network.training.steps}; restore it from a copy, or delete "
-                f"{run.checkpoint(network.name)} to train that network again"
+                f"not {training.steps}; restore it from a copy, or delete {path} to train that "
+                "network again"
             )
 
 

@@ -10,39 +10,18 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import offpath
 from offpath.configs import InputError
 from offpath.run.files import Record, read_json, write_json
 
+if TYPE_CHECKING:
+    from offpath.compute import Compute  # loads torch
+
 PACKAGES = ("torch", "numpy", "numba", "safetensors", "pydantic")
-
-
-@runtime_checkable
-class Machine(Protocol):
-    """What provenance needs of `offpath.compute.Compute`, which loads torch."""
-
-    @property
-    def device(self) -> object:
-        """Of the tensors."""
-
-    @property
-    def threads(self) -> int:
-        """Of the CPU."""
-        ...
-
-    @property
-    def micro_batch(self) -> int | None:
-        """Examples held at a time in training."""
-
-    @property
-    def rank(self) -> int:
-        """Which of several processes this is."""
-        ...
 
 
 def note_session(folder: Path) -> None:
@@ -53,7 +32,7 @@ def note_session(folder: Path) -> None:
         "command": shlex.join(["offpath" if program == "__main__.py" else program, *sys.argv[1:]]),
         "commit": _commit(),
         "python": platform.python_version(),
-        "packages": {"offpath": offpath.__version__, **_versions(PACKAGES)},
+        "packages": {"offpath": offpath.__version__} | {name: _version(name) for name in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "processes": int(os.environ.get("WORLD_SIZE") or 1),
         "computed_on": [],
@@ -62,13 +41,10 @@ def note_session(folder: Path) -> None:
     write_json(folder / "provenance.json", {"sessions": [*read_sessions(folder), session]})
 
 
-def note_machine(folder: Path, machine: Machine) -> None:
+def note_machine(folder: Path, compute: "Compute") -> None:
     """Add to the last session where it computes: what changes results by rounding only."""
-    used = {
-        "device": str(machine.device),
-        "threads": machine.threads,
-        "micro_batch": machine.micro_batch,
-    }
+    used = {"device": str(compute.device)}
+    used |= {"threads": compute.threads, "micro_batch": compute.micro_batch}
     sessions = read_sessions(folder)
     if used not in sessions[-1].setdefault("computed_on", []):
         sessions[-1]["computed_on"].append(used)
@@ -100,15 +76,12 @@ def maker(folder: Path) -> str:
         return "an earlier version of offpath"
 
 
-def _versions(packages: Iterable[str]) -> dict[str, str | None]:
-    """The version of each package; None for one that is there without being installed."""
-    versions: dict[str, str | None] = {}
-    for name in packages:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = None
-    return versions
+def _version(package: str) -> str | None:
+    """The version of a package; None if it is there without being installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _commit() -> str | None:

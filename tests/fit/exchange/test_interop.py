@@ -437,8 +437,8 @@ def test_faults_bear_the_names_of_the_file(tmp_path: Path):
 def test_heads_must_be_given_unless_the_file_notes_them(tmp_path: Path):
     path = saved(tmp_path, study_model().state_dict())
     assert refused(path, heads=None) == (
-        f"--heads must be given, for no tensor of {path} tells the number of attention heads; the "
-        "study has --heads 2"
+        f"--heads must be given, for no tensor of {path} shows the number of attention heads; "
+        "WWZ24 has --heads 2"
     )
     for heads in (0, -2):
         assert f"--heads must divide the width, and is {heads}" in refused(path, heads=heads)
@@ -598,7 +598,7 @@ def test_networks_that_torchs_encoder_lacks_are_refused_with_a_way_out(run: Run,
             export_weights(run, "circuit", tmp_path / f"out{suffix}")
     with pytest.raises(InputError, match=r"vertex tokens cannot be written as ONNX"):
         export_weights(run, "circuit", tmp_path / "out.onnx")
-    with pytest.raises(InputError, match=r"network set by hand that is no ordinary encoder"):
+    with pytest.raises(InputError, match=r"handcrafted network that is no ordinary encoder"):
         taken(run.checkpoint("circuit"))
     a = run.configuration.model
     for change, lacks in (
@@ -746,7 +746,7 @@ def test_an_export_to_a_wrong_place_is_one_line(out, message, finetuned: Run, tm
 def test_a_checkpoint_that_is_not_there_is_told_with_those_that_are(finetuned: Run, tmp_path: Path):
     save_model(finetuned, "untrained", new_model(finetuned.configuration))
     finetuned.checkpoint("finetuned-resume").write_bytes(b"")
-    message = r"--checkpoint must be one that .* holds: finetuned, untrained; got 'best'"
+    message = "--checkpoint must be one of finetuned, untrained; got 'best'"
     with pytest.raises(InputError, match=message):
         export_weights(finetuned, "best", tmp_path / "out.pth")
 
@@ -757,10 +757,11 @@ def test_a_checkpoint_that_is_not_there_is_told_with_those_that_are(finetuned: R
 def test_a_missing_extra_is_told_with_the_command(
     out: str, extra: str, package: str, finetuned: Run, tmp_path: Path, monkeypatch
 ):
-    monkeypatch.setattr("offpath.fit.exchange.interop.find_spec", lambda name: None)
+    monkeypatch.setattr("offpath.run.extras.find_spec", lambda name: None)
     with pytest.raises(InputError) as error:
         export_weights(finetuned, "finetuned", tmp_path / out)
-    assert f"pip install -c constraints.txt -e '.[{extra}]'" in str(error.value)
+    assert f"needs the extra `{extra}`" in str(error.value)
+    assert "-m pip install " in str(error.value)
     assert package in str(error.value)
 
 
@@ -781,10 +782,10 @@ def test_an_imported_run_goes_through_all_verbs(tmp_path: Path, monkeypatch, cap
     assert said == (
         "4,521 parameters: width 16, layers 2, heads 2, feed-forward 32, norm post without a final "
         "one; graphs of 3 to 5 vertices\n"
-        "right answers on pre-training questions: 0.0%: are --heads and --norm right? No tensor "
-        "tells them; remove the folder to try others\n"
+        "accuracy on pre-training questions: 0.0%: are --heads and --norm right? No tensor "
+        "shows them; remove the folder to try others\n"
         "cast from float16 to float32\n"
-        f"imported; go on with `offpath finetune runs/{folder.name}`\n"
+        f"imported; next: `offpath finetune runs/{folder.name}`\n"
     )
     assert offpath("report", str(folder)) == 0
     assert offpath(*words) == 0
@@ -795,14 +796,14 @@ def test_an_imported_run_goes_through_all_verbs(tmp_path: Path, monkeypatch, cap
     assert offpath("evaluate", str(folder), *machine) == 0
     assert offpath("llc", str(folder), *little, "--batch-examples", "8", *machine) == 0
     assert offpath("compare", "study", str(folder)) == 0
-    assert "Weights imported (SHA-256" in capsys.readouterr().out
+    assert "weights are imported (SHA-256" in capsys.readouterr().out
     assert offpath("report", str(folder)) == 0
     assert offpath("export", str(folder), "--out", "tuned.safetensors") == 0
     assert "wrote tuned.safetensors: " in capsys.readouterr().out
     page = (folder / "report.html").read_text()
     imported = open_run(folder).configuration.imported
     assert imported is not None
-    sentence = f"imported, not trained here (SHA-256 {imported[:12]}…), so that there is no curve"
+    sentence = f"imported, not trained here (SHA-256 {imported[:12]}…), so there is no curve"
     assert sentence in " ".join(page.split())
     assert "offpath pretrain" not in page
     assert "Not there yet: pre-training" not in page

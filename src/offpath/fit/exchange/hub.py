@@ -7,10 +7,10 @@ extra `hub`.
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import ModelHubMixin, PyTorchModelHubMixin
 
 from offpath.configs import Architecture, InputError
 from offpath.fit.transformer import Transformer
@@ -20,12 +20,13 @@ CARD = """\
 ---
 {{ card_data }}
 ---
-A transformer that tells how far a vertex of a small graph is from vertex 1, made with offpath:
+A transformer that estimates how far a vertex of a small graph is from vertex 1, made with offpath:
 
     from offpath.fit.exchange.hub import HubTransformer
     from offpath.fit.transformer import predict
     model = HubTransformer.from_pretrained("this folder, or its name on the hub")
 """
+M = TypeVar("M", bound=ModelHubMixin)
 
 
 class HubTransformer(
@@ -35,42 +36,34 @@ class HubTransformer(
     tags=["shortest-paths"],
     model_card_template=CARD,
 ):
-    """The transformer, told by arguments that fit into JSON; `architecture` as a dictionary."""
+    """The transformer, with the mixin's `save_pretrained`, `from_pretrained` and `push_to_hub`."""
 
     def __init__(
         self, *, architecture: dict[str, Any], max_vertices: int, double: bool = False
     ) -> None:
+        """Random weights; arguments fit into JSON, so `architecture` is a dictionary."""
         super().__init__(Architecture.model_validate(architecture), max_vertices)
         if double:
             self.double()
 
     @classmethod
-    def _load_as_safetensor(
-        cls, model: Any, model_file: str, map_location: str, strict: bool
-    ) -> Any:
+    def _load_as_safetensor(cls, model: M, model_file: str, map_location: str, strict: bool) -> M:
         """Load all weights: by default, the mixin would leave missing ones at random."""
         return super()._load_as_safetensor(model, model_file, map_location, True)
-
-
-def hub_transformer(model: Transformer) -> HubTransformer:
-    """The same network with the mixin's `save_pretrained` and `push_to_hub`."""
-    twin = HubTransformer(
-        architecture=model.architecture.model_dump(),
-        max_vertices=model.max_vertices,
-        double=model.readout.weight.dtype == torch.float64,
-    )
-    twin.load_state_dict(model.state_dict())
-    return twin
 
 
 def write_hub_folder(model: Transformer, path: Path) -> None:
     """Write a folder so that it is there whole or not at all; one that holds files is refused."""
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError(f"--out {path} exists already; move it away, or choose another name")
+    double = model.readout.weight.dtype == torch.float64
+    architecture = model.architecture.model_dump()
+    twin = HubTransformer(architecture=architecture, max_vertices=model.max_vertices, double=double)
+    twin.load_state_dict(model.state_dict())
     path = path.resolve()
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        hub_transformer(model).save_pretrained(partial)
+        twin.save_pretrained(partial)
         for file in partial.iterdir():
             write_file(file, file.read_bytes())  # flushed, and not for its writer alone
         partial.rename(path)

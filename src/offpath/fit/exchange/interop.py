@@ -1,24 +1,22 @@
 """Weights from elsewhere as the pre-trained ones of a run, and weights of a run for elsewhere.
 
-In: a file of weights, or a checkpoint. Out: a run folder that goes on from it, or a file that other
+In: a file of weights, or a checkpoint. Out: a run folder that resumes from it, or a file that other
 tools load. `docs/weights.md` shows layout and formats.
 """
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 
 from offpath.configs import Architecture, Configuration
 from offpath.data.batches import frozen
 from offpath.data.worlds import world
 from offpath.errors import InputError, choice_fault
 from offpath.fit.checkpoints import (
-    Tensors,
+    Notes,
     checksum,
     load_model,
     new_model,
@@ -42,13 +40,9 @@ class Imported(NamedTuple):
 
     run: Run
     model: Transformer
-    cast_from: tuple[str, ...]
-    """Types other than float32 that the file held."""
-    known: bool
-    """Whether the folder held these very weights before."""
-    right: float
-    """Share of right answers on `TRIED_EXAMPLES` pre-training questions: little, where heads or
-    norm are not those of the weights."""
+    cast_from: tuple[str, ...]  # types other than float32 that the file held
+    known: bool  # whether the folder held these very weights before
+    right: float  # accuracy on pre-training questions: low where heads or norm are wrong
 
 
 def import_weights(
@@ -56,31 +50,26 @@ def import_weights(
 ) -> Imported:
     """A run of `base` that starts from the weights in the file; all sizes come from the file.
 
-    `heads` and `norm`, which no tensor tells, may be None where the notes of the file say them;
+    `heads` and `norm`, which no tensor shows, may be None where the notes of the file have them;
     `norm` is else that of `base`. `untrained`, where the control starts, is drawn anew.
     """
     found, notes = read_weights(path)
     heads, noted = _agreed(path, notes, heads, norm)
     weights = fitted(path, found, heads, noted or base.model.norm)
-    n, graphs = weights.max_vertices, base.graphs
-    changes = {
-        "graphs": graphs.model_copy(
-            update={
-                "max_vertices": n,
-                "finetune_vertices": min(graphs.finetune_vertices, n),
-                "balance_distance": min(graphs.balance_distance, n),
-            }
-        ),
-        "model": weights.architecture,
-        "imported": checksum(weights.tensors, {}),
-    }
+    n, sha256 = weights.max_vertices, checksum(weights.tensors, {})
+    limits = {name: min(limit, n) for name, limit in base.graphs} | {"max_vertices": n}
+    changes = {"graphs": limits, "model": weights.architecture, "imported": sha256}
     run = create_run(base.model_copy(update=changes), runs_folder)
     model = Transformer(weights.architecture, n)
     model.load_state_dict(weights.tensors)
     with working_on(run):
-        known = run.checkpoint("pretrained").exists()
-        if known:
-            _must_be_the_same(run, weights.tensors)
+        if known := run.checkpoint("pretrained").exists():
+            there = load_model(run, "pretrained", "cpu").state_dict()
+            if checksum(dict(there), {}) != sha256:
+                raise InputError(
+                    f"{run.checkpoint('pretrained')} holds other weights than those imported, and "
+                    "stays as it is; move the folder away, or choose another --runs-folder"
+                )
         else:
             save_model(run, "pretrained", model)
         if not run.checkpoint("untrained").exists():
@@ -91,7 +80,7 @@ def import_weights(
 
 
 def export_weights(run: Run, name: str, path: Path) -> str:
-    """Write a checkpoint as the suffix of `path` asks for, and say what was written."""
+    """Write a checkpoint as the suffix of `path` asks for, and describe what was written."""
     suffix = path.suffix.lower()
     if suffix and suffix not in SUFFIXES:
         raise InputError(
@@ -100,11 +89,11 @@ def export_weights(run: Run, name: str, path: Path) -> str:
         )
     if not path.parent.is_dir():
         raise InputError(f"--out {path}: there is no folder {path.parent}; make it first")
-    made = {file.stem for file in run.folder.glob("checkpoints/*.safetensors")}
-    made = sorted(stem for stem in made if not stem.endswith("-resume"))
+    stems = sorted(file.stem for file in run.folder.glob("checkpoints/*.safetensors"))
+    made = [stem for stem in stems if not stem.endswith("-resume")]
     if name not in made:
         raise InputError(choice_fault("--checkpoint", name, made or ["none yet"]))
-    model = load_model(run, name, torch.device("cpu")).eval()
+    model = load_model(run, name, "cpu").eval()
     about = {"run": run.configuration.run_name, "checkpoint": name}
     if suffix in (".pth", ".pt"):
         content = io.BytesIO()
@@ -133,53 +122,40 @@ def export_weights(run: Run, name: str, path: Path) -> str:
 
 
 def _agreed(
-    path: Path, notes: Mapping[str, str], heads: int | None, norm: Norm | None
+    path: Path, notes: Notes, heads: int | None, norm: Norm | None
 ) -> tuple[int, Norm | None]:
-    """Heads and norm, as given or as the notes of the file say; where both do, they must agree."""
-    noted = _noted(path, notes)
-    if heads is not None and noted is not None and heads != noted[0]:
-        raise InputError(_contradiction("heads", heads, path, noted[0]))
-    if norm is not None and noted is not None and norm != noted[1]:
-        raise InputError(_contradiction("norm", norm, path, noted[1]))
-    if noted is not None:
+    """Heads and norm, as given or as the notes of the file have them: both must agree."""
+    if noted := _noted(path, notes):
+        for name, given, there in zip(("heads", "norm"), (heads, norm), noted, strict=True):
+            if given not in (None, there):
+                raise InputError(
+                    f"--{name} {given} contradicts the notes of {path}, which have {there}; leave "
+                    "it out"
+                )
         return noted
     if heads is None:
         raise InputError(
-            f"--heads must be given, for no tensor of {path} tells the number of attention heads; "
-            "the study has --heads 2"
+            f"--heads must be given, for no tensor of {path} shows the number of attention heads; "
+            "WWZ24 has --heads 2"
         )
     return heads, norm
 
 
-def _noted(path: Path, notes: Mapping[str, str]) -> tuple[int, Norm] | None:
-    """Heads and norm of a file that offpath wrote, if its notes say them."""
-    if "architecture" not in notes and "heads" not in notes:
-        return None
+def _noted(path: Path, notes: Notes) -> tuple[int, Norm] | None:
+    """Heads and norm of a file that offpath wrote, if its notes have them."""
     try:
         if "architecture" in notes:
             a = Architecture.model_validate_json(notes["architecture"])
             heads, norm, odd = a.heads, a.norm, a.head_size is not None or a.tokens == "vertices"
-        else:
+        elif "heads" in notes:
             heads, norm, odd = int(notes["heads"]), notes["norm"], False
-    except (ValidationError, ValueError, TypeError, KeyError) as error:
+        else:
+            return None
+    except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} is damaged: its notes cannot be read; export it again") from error
     if odd or (norm != "pre" and norm != "post"):
         raise InputError(
-            f"{path} holds a network set by hand that is no ordinary encoder of edges; make it "
+            f"{path} holds a handcrafted network that is no ordinary encoder of edges; make it "
             "with `offpath circuit`"
         )
     return heads, norm
-
-
-def _contradiction(name: str, given: object, path: Path, noted: object) -> str:
-    return f"--{name} {given} contradicts the notes of {path}, which say {noted}; leave it out"
-
-
-def _must_be_the_same(run: Run, tensors: Tensors) -> None:
-    """Refuse a run folder whose pre-trained weights are others than those imported."""
-    there = load_model(run, "pretrained", torch.device("cpu")).state_dict()
-    if checksum(dict(there), {}) != checksum(tensors, {}):
-        raise InputError(
-            f"{run.checkpoint('pretrained')} holds other weights than those imported, and stays as "
-            "it is; move the folder away, or choose another --runs-folder"
-        )

@@ -24,15 +24,12 @@ TRACED = (3, 5)  # examples and tokens of the batch by which the graph is made
 TRIED = ((1, 1), (2, 9), (7, 4), (40, 23))
 
 
-class Rectangle(nn.Module):
-    """A transformer's answers to a plain batch: one group, padding masked, the question last."""
-
+class _Rectangle(nn.Module):
     def __init__(self, model: Transformer) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, tokens: Int64[Tensor, "example token 2"]) -> Float[Tensor, " example"]:
-        """One number an example, in the batch's order."""
         return self.model(*rectangle(tokens))
 
 
@@ -48,43 +45,32 @@ def onnx_graph(model: Transformer, about: Mapping[str, str]) -> tuple[bytes, flo
             "batch; give --out a path without suffix, for a hub folder"
         )
     axes = {0: torch.export.Dim("example"), 1: torch.export.Dim("token")}
+    names = {"input_names": ["tokens"], "output_names": ["distance"]}
+    options = {"dynamo": True, "verbose": False, "dynamic_shapes": {"tokens": axes}}
+    traced = (torch.ones(*TRACED, 2, dtype=torch.int64),)
     with _quiet():
-        program = torch.onnx.export(
-            Rectangle(model).eval(),
-            (torch.ones(*TRACED, 2, dtype=torch.int64),),
-            dynamo=True,
-            verbose=False,
-            input_names=["tokens"],
-            output_names=["distance"],
-            dynamic_shapes={"tokens": axes},
-        )
+        program = torch.onnx.export(_Rectangle(model).eval(), traced, **names, **options)
     assert program is not None  # as it is without dynamo
-    graph = program.model_proto
-    _forget_sources(graph)
-    onnx.helper.set_model_props(graph, dict(about))
-    content = graph.SerializeToString()
+    proto = program.model_proto
+    graph = proto.graph
+    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("metadata_props")  # stack traces, with folders of this machine
+    onnx.helper.set_model_props(proto, dict(about))
+    content = proto.SerializeToString()
     return content, _difference(content, model)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter from telling that torchvision is missing, and from what it deprecates."""
+    """Keep the exporter from warning that torchvision is missing, and of what it deprecates."""
     exporter = logging.getLogger("torch.onnx._internal.exporter")
     level = exporter.level
     exporter.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):
             yield
     finally:
         exporter.setLevel(level)
-
-
-def _forget_sources(graph: onnx.ModelProto) -> None:
-    """Drop the exporter's stack traces, which tell folders of the machine that wrote the file."""
-    parts = graph.graph
-    for part in (*parts.node, *parts.value_info, *parts.input, *parts.output, *parts.initializer):
-        part.ClearField("metadata_props")
 
 
 def _difference(content: bytes, model: Transformer) -> float:

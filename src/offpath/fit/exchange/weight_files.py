@@ -10,13 +10,12 @@ from pathlib import Path
 import torch
 
 from offpath.configs import InputError
-from offpath.fit.checkpoints import read_tensors
+from offpath.fit.checkpoints import Notes, check_readable, read_tensors
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-"""Names under which a state dict often lies inside a dictionary of a training script."""
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # where training scripts put a state dict
 
 
-def read_weights(path: Path) -> tuple[dict[str, object], dict[str, str]]:
+def read_weights(path: Path) -> tuple[dict[str, object], Notes]:
     """What a file holds, by name, and its notes; the names and values are still to be checked."""
     if path.is_dir():
         raise InputError(
@@ -31,19 +30,21 @@ def read_weights(path: Path) -> tuple[dict[str, object], dict[str, str]]:
     if path.suffix.lower() == ".safetensors":
         tensors, notes = read_tensors(path, signed=False)
         return dict(tensors), notes
-    return _state_dict(path, _read_torch(path)), {}
+    held = _read_torch(path)
+    if not isinstance(held, dict):
+        raise InputError(
+            f"{path} holds a {type(held).__name__}, not a dictionary of tensors; write it with "
+            "torch.save(model.state_dict(), ...)"
+        )
+    inner = (held[name] for name in WRAPPERS if isinstance(held.get(name), dict))
+    return {str(key): value for key, value in next(inner, held).items()}, {}
 
 
 def _read_torch(path: Path) -> object:
     """What torch.save wrote, as long as that is tensors and plain containers."""
+    check_readable(path)  # whatever fails after this is the content's fault
     try:
-        with open(path, "rb"):  # whatever fails after this is the content's fault
-            pass
-    except OSError as error:
-        raise InputError(f"{path} could not be read ({error.strerror}); permit it") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other pickle protocols: refused below, or fine
+        with warnings.catch_warnings(action="ignore"):  # of other pickle protocols
             return torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
@@ -58,16 +59,3 @@ def _read_torch(path: Path) -> object:
             f"{path} is no file of weights, or a damaged one; give a state dict that torch.save "
             "wrote, or a .safetensors"
         ) from error
-
-
-def _state_dict(path: Path, loaded: object) -> dict[str, object]:
-    """The dictionary of tensors itself, out of one that a training script put around it."""
-    if not isinstance(loaded, dict):
-        raise InputError(
-            f"{path} holds a {type(loaded).__name__}, not a dictionary of tensors; write it with "
-            "torch.save(model.state_dict(), ...)"
-        )
-    for name in WRAPPERS:
-        if isinstance(inner := loaded.get(name), dict):
-            return {str(key): value for key, value in inner.items()}
-    return {str(key): value for key, value in loaded.items()}

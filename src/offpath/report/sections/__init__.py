@@ -46,4 +46,4 @@ def section(story: Story, anchor: str) -> Section:
     if missing := story.missing(*kinds):
         return Section(missing=missing, anchor=anchor, title=title)
     made = write(story, *map(story.get, kinds))
-    return replace(made, anchor=anchor, title=title, text=paragraph(text, made.text))
+    return replace(made, anchor=anchor, title=made.title or title, text=paragraph(text, made.text))
