@@ -8,7 +8,7 @@ import pytest
 from offpath.generalize.study import PUBLISHED
 from offpath.recipes import laptop
 from offpath.report.sections import section
-from offpath.report.study_words import hidden_sentences, mixture_sentence, origin_sentences
+from offpath.report.sections.study import hidden_sentences, mixture_sentence, origin_sentences
 from offpath.results import Study
 from offpath.slices import OFF_PATH, ON_PATH, SEEN, TRAINED, UNSEEN, Slice
 from tests.report.stories import changed, figure, rows, story_of, study

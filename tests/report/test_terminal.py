@@ -8,7 +8,7 @@ from offpath.configs import InputError
 from offpath.recipes import smoke
 from offpath.report.parts import Entry, Story, Table, TableRow
 from offpath.report.sections.matrix import slice_table, world_table
-from offpath.report.study_words import mixture_sentence
+from offpath.report.sections.study import mixture_sentence
 from offpath.report.terminal import View, accuracy_entry, error_entry, fold, run_view, study_view
 from offpath.results import Matrix, Study
 from offpath.run.folder import Run, create_run, open_run

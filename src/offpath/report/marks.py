@@ -5,81 +5,43 @@ the title of its key. Out: Vega-Lite specifications. Colours are names of the pa
 (`var(--finetuned)`): the page turns from light to dark without drawing anything anew.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from offpath.report.parts import SHAPES, Key, Spec, colour
+from offpath.report.words import asset, filled
 
 Row = Mapping[str, Any]
 DASHES = {"line": [1, 0], "dashed": [5, 3], "dotted": [2, 3]}
-LOG_AXIS = {
-    "values": [10.0**power for power in range(-18, 19)],
-    "labelExpr": "datum.value < 0.001 || datum.value > 10000 "
-    "? '1e' + format(round(log(datum.value) / LN10), 'd') : format(datum.value, '~g')",
-}
-"""Grid lines at powers of ten alone, in few letters, so that a narrow axis has room for them."""
-IN_LINE = {"minExtent": 48, "maxExtent": 48}
-"""Charts above each other stand in line, for the axes of all are equally wide."""
-GREEDY = {"labelOverlap": "greedy"}
-GROUPS = {"paddingInner": 0.35, "paddingOuter": 0.15}  # air between groups of marks
-DISTANCES = {"labelAngle": 0, "labelOverlap": "parity", "ticks": False,
-             "labelExpr": "split(datum.label, ' ')"}  # fmt: skip
-"""An axis of true distances, "no path" on two lines."""
 
 
 class Frame(NamedTuple):
     """What a chart stands in."""
 
     name: str
-    """What is drawn, for those who do not see it."""
     height: int
     x: Spec
     y: Spec
-    words: Mapping[str, str] = {}
-    """What the pointer shows: a title, and a field with or without a format ("loss .3g")."""
-    level: tuple[float, Key] | None = None
-    """A line across, at this value of y."""
-    band: tuple[float, float] | None = None
-    """A shaded part of x."""
+    words: Mapping[str, str]
+    level: tuple[float, Key] | None = None  # a line across, at this value of y
+    band: tuple[float, float] | None = None  # a shaded part of x
 
 
-def axis(field: str, title: str | None = None, scale: Spec | None = None, **look: object) -> Spec:
-    """A field with numbers along x or y; scale and look are in Vega-Lite's words."""
-    kind = {"field": field, "type": "quantitative", "title": title}
-    return {**kind, "scale": scale or {}, "axis": look}
+def frame(chart: str, x: Spec | None = None, y: Spec | None = None, **words: object) -> Frame:
+    """The frame that `assets/charts.toml` has for a chart; x and y change its axes."""
+    own = asset("charts")[chart]
+    sides = (_axis(own["x"], x or {}), _axis(own["y"], y or {}))
+    return Frame(filled(own["name"], words), own.get("height", 300), *sides, own.get("words", {}))
 
 
-def name_axis(
-    field: str, title: str | None = None, scale: Spec | None = None, **look: object
-) -> Spec:
-    """A field with names along x or y, in the order of the rows."""
-    return axis(field, title, scale, **look) | {"type": "nominal", "sort": None}
-
-
-def share_axis(field: str, title: str | None = "accuracy", ticks: int = 6, **look: object) -> Spec:
-    """Shares from 0 to 1, in per cent."""
-    return axis(field, title, {"domain": [0, 1]}, format="~%", tickCount=ticks, **look)
-
-
-def loss_axis(within: Iterable[float] = (), title: str | None = "mean squared error") -> Spec:
-    """`loss` on a logarithmic axis, its ends the powers of ten around `within` if that is given."""
-    powers = [math.log10(value) for value in within if value > 0]
-    ends = [10.0 ** math.floor(min(powers)), 10.0 ** math.ceil(max(powers))] if powers else None
-    scale = {"type": "log", **({"domain": ends} if ends else {})}
-    return axis("loss", title, scale, **LOG_AXIS, **IN_LINE)
-
-
-def step_axis(ticks: int = 8) -> Spec:
-    """`step` from its first to its last."""
-    return axis("step", "step", {"nice": False}, tickCount=ticks)
-
-
-def log_step_axis(first: int, last: int) -> Spec:
-    """`step` from `first`, above 0, to `last` on a logarithmic axis that charts can share."""
-    ends = [first / 1.06, 1.06 * max(last, first + 1)]  # marks at the ends stay inside
-    scale = {"type": "log", "domain": ends, "nice": False}
-    return axis("step", "step", scale, tickCount=6, format="~d", **GREEDY)
+def _axis(name: str, change: Spec) -> Spec:
+    given = {"field": name, **asset("charts")["axes"][name]}
+    base = given.pop("like", "")
+    made = _axis(base, {}) if base else {"type": "quantitative", "title": None, "scale": {}}
+    for part, look in [*given.items(), *change.items()]:
+        made[part] = {**made.get(part, {}), **look} if isinstance(look, dict) else look or None
+    order = {"sort": None} if made["type"] == "nominal" else {}  # names in the order of the rows
+    return made | order
 
 
 def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
@@ -171,8 +133,7 @@ def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], fr
     A vertex has its name in `vertex`, written in the colour `ink`; one with a `role` has a ring and
     that word beside it. The axes of the frame are not shown.
     """
-    spans = {"x": [-0.12, 1.12], "y": [-0.24, 1.24]}  # with room for words beyond a vertex
-    x, y = (axis(f, None, {"domain": d, "nice": False}) | {"axis": None} for f, d in spans.items())
+    x, y = (side | {"axis": None} for side in (frame.x, frame.y))
     frame, bare = frame._replace(x=x, y=y), frame._replace(x=x, y=y, words={})
     ends, muted = {"x2": {"field": "x2"}, "y2": {"field": "y2"}}, {"color": colour("muted")}
     ink = {"text": {"field": "vertex"}, "color": {"field": "ink", "type": "nominal", "scale": None}}
@@ -189,27 +150,23 @@ def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], fr
 
 
 def thinned(points: Sequence[Any], most: int) -> list[Any]:
-    """At most `most` points evenly from all, the first and the last among them.
-
-    >>> thinned([0, 1, 2, 3, 4, 5, 6], 3)
-    [0, 3, 6]
-    """
-    if len(points) <= most:
-        return list(points)
-    return [points[round(i * (len(points) - 1) / (most - 1))] for i in range(most)]
+    """At most `most` points evenly from all, the first and the last among them."""
+    count, last = min(most, len(points)), len(points) - 1
+    return [points[round(i * last / max(1, count - 1))] for i in range(count)]
 
 
 def _layer(
     frame: Frame, mark: str, encoding: Spec, rows: Sequence[Row] | None = None, **look: object
 ) -> Spec:
-    """A mark on both axes, unless `encoding` has others; `rows` are its own, if it has some."""
+    """A mark on both axes, unless `encoding` has others or None; `rows` are its own, if any."""
     shown = []
     for title, text in frame.words.items():
         field, _, form = text.partition(" ")
         kind = {"type": "quantitative", "format": form} if form else {"type": "nominal"}
         shown.append({"field": field, "title": title, **kind})
-    places = {"x": frame.x, "y": frame.y, **({"tooltip": shown} if shown else {})}
-    layer = {"mark": {"type": mark, **look}, "encoding": {**places, **encoding}}
+    whole = {"x": frame.x, "y": frame.y, "tooltip": shown or None, **encoding}
+    given = {channel: field for channel, field in whole.items() if field is not None}
+    layer = {"mark": {"type": mark, **look}, "encoding": given}
     return layer if rows is None else {**layer, "data": {"values": rows}}
 
 
@@ -219,11 +176,11 @@ def _boxed(frame: Frame, rows: Sequence[Row], layers: list[Spec]) -> Spec:
     if frame.band:
         row, end = {frame.x["field"]: frame.band[0], "until": frame.band[1]}, {"field": "until"}
         shade = {"color": colour("estimate"), "opacity": 0.14, "aria": False}
-        beneath += [_layer(bare, "rect", {"y": {}, "x2": end}, [row], **shade)]
+        beneath += [_layer(bare, "rect", {"y": None, "x2": end}, [row], **shade)]
     if frame.level:
         row, key = {frame.y["field"]: frame.level[0]}, frame.level[1]
         look = {"color": key.colour, "strokeDash": DASHES[key.shape], "strokeWidth": 1.5}
-        beneath += [_layer(bare, "rule", {"x": {}}, [row], **look)]
+        beneath += [_layer(bare, "rule", {"x": None}, [row], **look)]
     box = {"description": frame.name, "width": "container", "height": frame.height}
     fit = {"autosize": {"type": "fit-x", "contains": "padding"}}
     return {**box, **fit, "data": {"values": rows}, "layer": [*beneath, *layers]}

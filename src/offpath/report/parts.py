@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from offpath.networks import Network, networks
 from offpath.report import words
-from offpath.report.captions import captions, filled
+from offpath.report.words import asset, filled
 from offpath.results import RESULTS, Cell, Matrix, Result, Scores, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
@@ -88,10 +88,10 @@ class Figure:
     title: str
     text: str
     facts: dict[str, str]  # model, data, metric, seeds and the command that makes the figure
+    layout: str  # stack, grid or wide
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()  # heat tables after the first are folded away
     legend: Sequence[Key] = ()
-    layout: str = "stack"  # or grid (small charts side by side), or wide (scrolls in its own box)
 
 
 class Card(NamedTuple):
@@ -184,16 +184,17 @@ class Story:
 
     def heading(self, section: str) -> tuple[str, str]:
         """Title and text of a section."""
-        texts = captions().get(section, {"title": section})
+        texts = asset("captions").get(section, {"title": section})
         return texts["title"], filled(texts.get("text", ""), self._words)
 
-    def caption(self, place: str, **words: object) -> tuple[str, str, dict[str, str]]:
-        """Title, text and facts of the figure SECTION.FIGURE."""
+    def caption(self, place: str, **words: object) -> tuple[str, str, dict[str, str], str]:
+        """Title, text, facts and layout of the figure SECTION.FIGURE."""
         section, figure = place.split(".")
-        texts = captions()["default"] | captions()[section] | captions()[section][figure]
+        whole = asset("captions")
+        texts = whole["default"] | whole[section] | whole[section][figure]
         known = self._words | words
         facts = {n: filled(text, known) for n, text in texts.items() if isinstance(text, str)}
-        return facts.pop("title"), facts.pop("text"), facts
+        return facts.pop("title"), facts.pop("text"), facts, facts.pop("layout")
 
     @property
     def _words(self) -> dict[str, object]:

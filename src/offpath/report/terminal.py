@@ -15,8 +15,9 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from offpath.report import study_words, words
+from offpath.report import words
 from offpath.report.parts import Entry, Table, TableRow
+from offpath.report.sections import study as study_section
 from offpath.report.sections.matrix import slice_table, world_table
 from offpath.results import Cell, Matrix, Scores, Study, read_result
 from offpath.run.folder import Run
@@ -46,7 +47,7 @@ def study_view(studies: Sequence[tuple[Run, Study]]) -> RenderableType:
         for name, (run, study) in zip(names, studies, strict=True)
     }
     head = Text("Mean squared errors; of the runs with 95 % intervals")
-    mixture = Sentence(study_words.mixture_sentence(studies[0][1]))
+    mixture = Sentence(study_section.mixture_sentence(studies[0][1]))
     return Group(head, View(_quantities(by_name)), mixture, *_each_run(by_name))
 
 
@@ -136,17 +137,13 @@ class _Wrapper(textwrap.TextWrapper):
 
 
 def fold(text: str, width: int) -> str:
-    """A text in lines of at most `width` letters, broken behind a space, -, _ or /.
-
-    >>> fold("laptop-a6e9c2c6-seed0", 10)
-    'laptop-\\na6e9c2c6-\\nseed0'
-    """
+    """A text in lines of at most `width` letters, broken behind a space, -, _ or /."""
     return "\n".join(_Wrapper(width).wrap(text))
 
 
 def error_entry(cell: Cell | None) -> Entry | None:
     """Accuracy, squared error and its interval."""
-    return cell and Entry([words.percent(cell.accuracy), *_error(cell).lines])
+    return cell and Entry([words.percent(cell.accuracy), *_error(cell)])
 
 
 def accuracy_entry(cell: Cell | None) -> Entry | None:
@@ -154,31 +151,29 @@ def accuracy_entry(cell: Cell | None) -> Entry | None:
     return cell and Entry([words.percent(cell.accuracy), words.accuracy_interval(cell)])
 
 
+def _error(scores: Scores) -> list[str]:
+    return [words.significant(scores.mse), words.error_interval(scores)]
+
+
 def _quantities(studies: dict[str, Study]) -> Table:
     """The published figures, what their weights score again, and those of all runs."""
-    first = next(iter(studies.values()))
     rows = []
-    for place, quantity in enumerate(first.quantities):
-        again = [f"{mse} {way}".strip() for way, mse in quantity.remeasured.items()]
-        pooled = [study.quantities[place].pooled for study in studies.values()]
-        runs = [scores and _error(scores) for scores in pooled]
-        rows.append(TableRow(quantity.title, [Entry([quantity.published]), Entry(again), *runs]))
+    for first, *more in zip(*(study.quantities for study in studies.values()), strict=True):
+        again = [f"{mse} {way}".strip() for way, mse in first.remeasured.items()]
+        runs = [one.pooled and Entry(_error(one.pooled)) for one in (first, *more)]
+        rows.append(TableRow(first.title, [Entry([first.published]), Entry(again), *runs]))
     heads = ["", "published", "re-measured on the published weights", *studies]
     return Table("WWZ24", heads, rows)
-
-
-def _error(scores: Scores) -> Entry:
-    return Entry([words.significant(scores.mse), words.error_interval(scores)])
 
 
 def _each_run(studies: dict[str, Study]) -> Iterator[RenderableType]:
     first_with: dict[tuple[str, ...], str] = {}
     for name, study in studies.items():
         yield Padding(Text(name, style="bold", overflow="fold"), (1, 0, 0, 0))
-        origin = tuple(study_words.origin_sentences(study, named=True))
+        origin = tuple(study_section.origin_sentences(study, named=True))
         first = first_with.setdefault(origin, name)
         origin = origin if first == name else (f"The same configuration as {first}.",)
-        for sentence in (*origin, *study_words.hidden_sentences(study)):
+        for sentence in (*origin, *study_section.hidden_sentences(study)):
             yield Padding(Sentence(sentence), (0, 0, 0, 2))
         yield Text("\nBy stratum: share of examples, share of squared error, scores")
         yield View(_strata(study))
@@ -188,21 +183,17 @@ def _strata(study: Study) -> Table:
     """Every quantity of a run, pooled and by stratum."""
     rows = []
     for quantity in study.quantities:
-        title = quantity.title
-        if quantity.pooled:
-            rows.append(TableRow(title, _scores(quantity.pooled, 1.0, 1.0), title))
+        one, title = quantity.pooled, quantity.title
+        rows += [TableRow(title, _scores(one, 1.0, 1.0), title)] if one else []
         for part in quantity.strata:
             entries = _scores(part, part.share_of_examples, part.share_of_error)
-            rows.append(TableRow(f"  {study_words.stratum(part).title}", entries, title))
+            rows.append(TableRow(f"  {study_section.stratum(part).title}", entries, title))
     return Table("By stratum", STRATA_HEADS, rows)
 
 
 def _scores(scores: Scores, examples: float, error: float | None) -> list[Entry]:
     """A row below `STRATA_HEADS`."""
-    texts = (
-        *(f"{100 * examples:.1f}", "–" if error is None else f"{100 * error:.1f}"),
-        *(words.significant(scores.mse), words.error_interval(scores)),
-        *(f"{100 * scores.accuracy:.1f}", words.accuracy_interval(scores)),
-        words.r_squared(scores.r2),
-    )
+    shares = [f"{100 * examples:.1f}", "–" if error is None else f"{100 * error:.1f}"]
+    accuracy = [f"{100 * scores.accuracy:.1f}", words.accuracy_interval(scores)]
+    texts = [*shares, *_error(scores), *accuracy, words.r_squared(scores.r2)]
     return [Entry([text]) for text in texts]

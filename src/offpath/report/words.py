@@ -1,10 +1,16 @@
-"""Numbers with as many digits as they deserve, and how scores compare in words.
+"""Numbers with as many digits as they deserve, scores compared, and templates filled in.
 
 One accuracy counts as above another where their 95 % intervals do not overlap; that is stricter
 than a test of the difference at 5 %.
 """
 
+import tomllib
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
 
 from offpath.results import Scores
 from offpath.slices import SPLIT_STRATA, Slice
@@ -120,3 +126,29 @@ def comparisons(
 
 WRITERS = (accuracy_interval, percent, sentence, significant, thousands)
 FILTERS = {write.__name__: write for write in WRITERS}  # what templates may call
+
+
+@cache
+def asset(name: str) -> dict[str, dict[str, Any]]:
+    """The tables of `assets/NAME.toml`."""
+    return tomllib.loads((Path(__file__).parent / "assets" / f"{name}.toml").read_text("utf-8"))
+
+
+def filled(text: str, words: Mapping[str, object]) -> str:
+    """A template with words filled in."""
+    return _templates().from_string(text).render(words)
+
+
+def sentences(name: str, words: Mapping[str, object]) -> list[str]:
+    """Sentences in order; one that is empty, where its condition does not hold, is left out."""
+    return [
+        text for text in (filled(text, words) for text in asset("captions")[name].values()) if text
+    ]
+
+
+@cache
+def _templates() -> Environment:
+    """Of plain text, which the page escapes."""
+    environment = Environment(undefined=StrictUndefined)
+    environment.filters |= FILTERS
+    return environment

@@ -21,7 +21,7 @@ from offpath.run.files import Record, read_json, write_json
 if TYPE_CHECKING:
     from offpath.compute import Compute  # loads torch
 
-PACKAGES = ("torch", "numpy", "numba", "safetensors", "pydantic", "altair")
+PACKAGES = ("torch", "numpy", "numba", "safetensors", "pydantic")
 
 
 def note_session(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The sections of the report, one module each, in the order in which they are read."""
+"""The sections of the report, in the order in which they are read."""
 
 from dataclasses import replace
 

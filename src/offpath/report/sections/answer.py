@@ -1,6 +1,6 @@
 """The first section: where the skill still holds, computed from the test matrix."""
 
-from offpath.report import captions, words
+from offpath.report import words
 from offpath.report.parts import Card, Figure, Section, Story, predictor_keys
 from offpath.report.sections.matrix import accuracy_rows, circuit_statement, compared, strata_chart
 from offpath.results import Matrix
@@ -24,7 +24,7 @@ def section(story: Story, matrix: Matrix) -> Section:
     answer_cards = cards(matrix, [name for name in keys if name != "finetuned"])
     gaps = () if answer_cards else story.untrained() or [story.gap(Matrix)]  # or measured before
     learned = {"cell": matrix.cell("pretrained", "pretraining")}
-    statement = words.paragraph(*captions.sentences("answer_warning", learned), headline(matrix))
+    statement = words.paragraph(*words.sentences("answer_warning", learned), headline(matrix))
     return Section(figures, "", gaps, answer_cards, statement)
 
 

@@ -1,6 +1,6 @@
 """The section on the handcrafted network: how it finds the distance, and how exact it is."""
 
-from offpath.report.marks import Frame, Row, axis, curves, graph, loss_axis
+from offpath.report.marks import Row, curves, frame, graph
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour, text_table
 from offpath.report.sections.matrix import circuit_statement
 from offpath.report.words import paragraph, percent, significant
@@ -34,7 +34,6 @@ def _states_figure(story: Story, circuit: CircuitResult) -> Figure:
         *story.caption("circuit.states", truth=truth),
         charts=[_layer_chart(circuit, state, rows) for state, rows in layers],
         legend=[key for key in STATES.values() if key.title in series],
-        layout="grid",
     )
 
 
@@ -62,10 +61,8 @@ def _layer_chart(circuit: CircuitResult, state: State, rows: list[Row]) -> Chart
         if (there := [row["vertex"] for row in rows if row[level] > REACHED])
     ]
     reached = f"Reached {'; '.join(parts)}." if parts else "Nothing is reached yet."
-    levels = {"activation: from 1": "from_source .4f", "from the target": "from_target .4f"}
-    words = {"vertex": "vertex", "state": "series", **levels}
-    name = f"Layer {state.layer} of the handcrafted network: {reached}"
-    chart = graph(rows, edges, list(STATES.values()), Frame(name, 230, axis("x"), axis("y"), words))
+    own = frame("layer", layer=state.layer, reached=reached)
+    chart = graph(rows, edges, list(STATES.values()), own)
     return Chart(chart, f"Layer {state.layer}", paragraph(state.text and f"{state.text}.", reached))
 
 
@@ -79,13 +76,9 @@ def _sizes_figure(story: Story, circuit: CircuitResult) -> Figure:
     constants = dict.fromkeys(size.constants for size in circuit.sizes)
     looks = zip(constants, ("circuit", "study"), ("circle", "square"), strict=False)
     keys = [Key(title, colour(name), shape) for title, name, shape in looks]
-    words = {"vertices": "vertices", "constants": "series", "MSE": "loss .2e"}
-    words |= {"largest error": "largest", "accuracy": "accuracy .1%"}
-    ticks = {"values": sorted({size.vertices for size in circuit.sizes}), "format": "d"}
-    x = axis("vertices", "vertices of the largest graph", {"zero": False}, **ticks)
-    title = "Error by number of vertices"
-    chart = curves(rows, keys, Frame(title, 260, x, loss_axis(), words), rows)
-    table = text_table(title, list(words), texts)
+    ticks = sorted({size.vertices for size in circuit.sizes})
+    own = frame("sizes", {"axis": {"values": ticks}})
+    chart, table = curves(rows, keys, own, rows), text_table(own.name, list(own.words), texts)
     caption = story.caption("circuit.sizes")
     return Figure(*caption, charts=[Chart(chart)], tables=[table], legend=keys)
 

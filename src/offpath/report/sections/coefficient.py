@@ -6,8 +6,7 @@ An estimate that is not finite has no place on an axis and is left out.
 from collections.abc import Sequence
 
 from offpath.networks import network
-from offpath.report import marks
-from offpath.report.marks import Frame, Row, axis, curves, intervals
+from offpath.report.marks import Frame, Row, curves, frame, intervals, thinned
 from offpath.report.parts import Chart, Figure, Key, Section, Spec, Story, colour, text_table
 from offpath.report.sections.training import distance_loss_chart, label_keys
 from offpath.report.words import sentence, setting, significant, thousands
@@ -34,12 +33,12 @@ def _path_figure(story: Story, path: Sequence[Point]) -> Figure:
     largest = story.run.configuration.graphs.max_vertices
     lines = [line for line in story.metrics if line.network == "pretrained"]
     steps = [*(line.step for line in lines), *(point.step or 0 for point in path)]
-    x, rows = marks.log_step_axis(min(steps), max(steps)), _rows(story, path)
+    ends = [min(steps) / 1.06, 1.06 * max(*steps, min(steps) + 1)]  # marks at the ends stay inside
+    x, rows = {"scale": {"domain": ends}}, _rows(story, path)
     span = _span(rows)
     beyond = sum(not span[0] <= row["estimate"] <= span[1] for row in rows) if span else 0
     caption = story.caption("coefficient.path", unseen=len(path) - len(rows), beyond=beyond)
-    chart = _chart("Learning coefficient over the steps of pre-training", 190, x, rows)
-    charts = [Chart(chart, "Learning coefficient")]
+    charts = [Chart(_chart(rows, frame("estimates", x)), "Learning coefficient")]
     if lines:
         charts.insert(0, Chart(distance_loss_chart(lines, largest, x), "Loss by true distance"))
     keys = [*(label_keys(largest) if lines else ()), *TRUST]
@@ -58,15 +57,13 @@ def _single_figure(story: Story, points: Sequence[Point]) -> Figure:
 
 
 def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
-    scale = {"type": "log", "nice": False, "padding": 10}
-    x, charts = axis("step_size", "step size of the sampler", scale, **marks.LOG_AXIS), []
+    charts = []
     for sweep in sweeps:
         if rows := _rows(story, sweep.points, "step_size"):
             title = _title(story, sweep.checkpoint)
-            name = f"Learning coefficient of {title} by step size"
-            chart = _chart(name, 170, x, rows, sweep.plateau)
-            charts.append(Chart(chart, title, sentence(sweep.verdict)))
-    return Figure(*story.caption("coefficient.sweep"), charts=charts, legend=TRUST, layout="grid")
+            own = frame("sweep", title=title)._replace(band=sweep.plateau)
+            charts.append(Chart(_chart(rows, own), title, sentence(sweep.verdict)))
+    return Figure(*story.caption("coefficient.sweep"), charts=charts, legend=TRUST)
 
 
 def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:
@@ -76,7 +73,7 @@ def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:
             groups.setdefault((trace.checkpoint, trace.step_size), []).append(trace)
     own = {(point.checkpoint, point.step_size) for point in result.points} & set(groups)
     charts = [_trace_chart(story, t) for place, t in groups.items() if place in own or not own]
-    return Figure(*story.caption("coefficient.chains"), charts=charts, layout="grid")
+    return Figure(*story.caption("coefficient.chains"), charts=charts)
 
 
 def _trace_chart(story: Story, traces: Sequence[Trace]) -> Chart:
@@ -85,15 +82,13 @@ def _trace_chart(story: Story, traces: Sequence[Trace]) -> Chart:
         {"series": TRUST[0].title, "line": str(trace.chain), "loss": loss}
         | {"place": i / max(1, len(trace.losses) - 1)}
         for trace in traces
-        for i, loss in marks.thinned(list(enumerate(trace.losses)), MOST_LOSSES)
+        for i, loss in thinned(list(enumerate(trace.losses)), MOST_LOSSES)
         if loss is not None
     ]
-    share = {"tickCount": 3, "format": "~%", "labelFlush": True}
-    x = axis("place", "share of the chain", {"nice": False}, **share)
-    y = axis("loss", None, {"zero": False}, tickCount=3, format=".3~g")
-    frame = Frame(f"Loss along {len(traces)} chains", 100, x, y, {"chain": "line"})
     title, size = _title(story, traces[0].checkpoint), setting(traces[0].step_size)
-    return Chart(curves(rows, TRUST[:1], frame), title, f"step size {size}")
+    return Chart(
+        curves(rows, TRUST[:1], frame("chains", count=len(traces))), title, f"step size {size}"
+    )
 
 
 def _rows(story: Story, points: Sequence[Point], by: str = "step") -> list[Row]:
@@ -121,14 +116,11 @@ def _span(rows: Sequence[Row]) -> Span:
     return (low, high) if any(not low <= row["estimate"] <= high for row in rows) else None
 
 
-def _chart(name: str, height: int, x: Spec, rows: Sequence[Row], band: Span = None) -> Spec:
+def _chart(rows: Sequence[Row], own: Frame) -> Spec:
     """Estimates with error bars: filled if trusted, hollow if not."""
     span = _span(rows)
     scale = {"domain": list(span), "clamp": True} if span else {"zero": False}
-    look = {"tickCount": 4, "format": ".4~r", **marks.IN_LINE}
-    y = axis("estimate", "learning coefficient", scale, **look)
-    words = {"network": "network", "estimate": "text", "trusted": "trust"}
-    return intervals(rows, TRUST[:1], Frame(name, height, x, y, words, band=band))
+    return intervals(rows, TRUST[:1], own._replace(y={**own.y, "scale": scale}))
 
 
 def _title(story: Story, checkpoint: str) -> str:

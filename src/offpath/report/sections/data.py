@@ -1,21 +1,19 @@
 """The section on the data: true distances of the evaluation sets, drawn and exact."""
 
-from offpath.report.marks import DISTANCES, Frame, axis, bars, name_axis
+from offpath.report.marks import bars, frame
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour
 from offpath.results import Labels, LabelWorld
 from offpath.slices import label_title
 
 DRAWN = Key("drawn", colour("bar"), "square")
 EXACT = Key("exact probability", colour("ink"))
-WORDS = {"true distance": "label", "drawn": "drawn", "share": "share .3%",
-         "exact probability": "exact .3%"}  # fmt: skip
 
 
 def section(story: Story, labels: Labels) -> Section:
     """How far the targets of every distribution lie from vertex 1."""
     charts = [_chart(world, labels.max_vertices) for world in labels.worlds]
     caption = story.caption("data.distances")
-    return Section([Figure(*caption, charts=charts, legend=[DRAWN, EXACT], layout="grid")])
+    return Section([Figure(*caption, charts=charts, legend=[DRAWN, EXACT])])
 
 
 def _chart(world: LabelWorld, max_vertices: int) -> Chart:
@@ -29,7 +27,5 @@ def _chart(world: LabelWorld, max_vertices: int) -> Chart:
         }
         for label in world.labels
     ]
-    name = f"Share of each true distance in {world.title}, with exact probabilities"
-    x, y = name_axis("label", **DISTANCES), axis("share", format="~%", tickCount=4)
-    chart = bars(rows, [DRAWN], Frame(name, 130, x, y, WORDS), tick="exact")
+    chart = bars(rows, [DRAWN], frame("labels", title=world.title), tick="exact")
     return Chart(chart, world.title, world.description)

@@ -3,17 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from offpath.report import parts
-from offpath.report.captions import sentences
-from offpath.report.marks import DISTANCES, GROUPS, Frame, Row, intervals, name_axis, share_axis
+from offpath.report.marks import Row, frame, intervals
 from offpath.report.parts import Chart, Entry, Figure, Key, Section, Story, Table, TableRow
-from offpath.report.words import accuracy_interval, thousands
+from offpath.report.words import accuracy_interval, sentences, thousands
 from offpath.results import Cell, Labels, Matrix, Predictor, Scores
 from offpath.slices import ANY_TARGET, ISOLATION, POOLED, SPLIT_STRATA, Slice
 
 KINDS = ("trained", "handcrafted", "rule")
 """The order in which every table shows the predictors."""
-ACCURACY_WORDS = {"predictor": "series", "examples of": "slice", "accuracy": "accuracy .1%",
-                  "95 % interval": "interval", "examples": "count"}  # fmt: skip
 Write = Callable[[Cell | None], Entry | None]
 
 
@@ -34,10 +31,7 @@ def strata_section(story: Story, matrix: Matrix) -> Section:
     )
     keys = parts.predictor_keys(matrix, [*compared(story), *["circuit"] * story.trains])
     rows, legend = accuracy_rows(matrix, distances, keys), list(keys.values())
-    x = name_axis("slice", "true distance", GROUPS, **DISTANCES)
-    name = f"Accuracy of {len(keys)} predictors on test e by true distance"
-    frame = Frame(name, 280, x, share_axis("accuracy"), ACCURACY_WORDS)
-    charts = [Chart(intervals(rows, legend, frame))]
+    charts = [Chart(intervals(rows, legend, frame("distances", series=len(keys))))]
     figures = [
         Figure(*story.caption("strata.tables"), tables=by_slice),
         Figure(*story.caption("strata.distance_chart"), charts=charts, legend=legend),
@@ -75,11 +69,9 @@ def accuracy_row(series: str, where: Slice, cell: Scores) -> Row:
 def strata_chart(rows: Sequence[Row], keys: Sequence[Key]) -> Chart:
     """Slices of test e down, accuracy across."""
     slices, series = ({row[field] for row in rows} for field in ("slice", "series"))
-    name = f"Accuracy of {len(series)} predictors on {len(slices)} strata of test e"
-    y = name_axis("slice", None, GROUPS, labelLimit=140, domain=False)
-    height = 18 * len(slices) * len(series)
-    frame = Frame(name, height, share_axis("accuracy"), y, ACCURACY_WORDS)
-    return Chart(intervals(rows, keys, frame))
+    made = frame("strata", slices=len(slices), series=len(series))
+    tall = made._replace(height=18 * len(slices) * len(series))
+    return Chart(intervals(rows, keys, tall))
 
 
 def circuit_statement(matrix: Matrix | None) -> str:

@@ -3,7 +3,7 @@
 import textwrap
 from collections import Counter
 
-from offpath.report.marks import Frame, Row, axis, density
+from offpath.report.marks import Frame, Row, density, frame
 from offpath.report.parts import Chart, Figure, Section, Story
 from offpath.report.sections.matrix import ordered
 from offpath.results import Matrix, PredictionCounts, Predictions
@@ -11,9 +11,6 @@ from offpath.slices import label_title
 
 LONGEST_LINE = 18  # letters beside a panel: no more than it is high
 FAINTEST = 0.002  # share of a true distance below which a bin cannot be seen
-PANEL = 124
-WORDS = {"true distance": "truth", "prediction from": "low", "to": "high",
-         "share of column": "share .1%", "examples": "count"}  # fmt: skip
 
 
 def section(story: Story, matrix: Matrix, predictions: Predictions) -> Section:
@@ -26,9 +23,9 @@ def section(story: Story, matrix: Matrix, predictions: Predictions) -> Section:
         if panel.predictor in titles
         for bin_ in _bins(panel, predictions, matrix.max_vertices)
     ]
-    frame = _frame(predictions, matrix.max_vertices)
-    chart = Chart(density(rows, list(titles.values()), list(worlds.values()), frame))
-    figure = Figure(*story.caption("predictions.panels"), charts=[chart], layout="wide")
+    own = _frame(predictions, matrix.max_vertices)
+    chart = Chart(density(rows, list(titles.values()), list(worlds.values()), own))
+    figure = Figure(*story.caption("predictions.panels"), charts=[chart])
     return Section([figure])
 
 
@@ -41,21 +38,15 @@ def _bins(panel: PredictionCounts, predictions: Predictions, max_vertices: int) 
     for label, place, count in panel.counts:
         low, share = predictions.lowest + place * predictions.bin_width, count / totals[label]
         ends = {"left": label - 0.5, "right": label + 0.5, "low": low}
-        row = {
-            "truth": label_title(label, max_vertices),
-            **ends,
-            "high": low + predictions.bin_width,
-        }
-        rows.append({**row, "share": round(share, 4), "count": count})
+        row = {"truth": label_title(label, max_vertices), "high": low + predictions.bin_width}
+        rows.append({**row, **ends, "share": round(share, 4), "count": count})
     return [row for row in rows if row["share"] >= FAINTEST]
 
 
 def _frame(predictions: Predictions, largest: int) -> Frame:
     step = 2 if largest < 10 else 4  # few labels, so that "no path" has room beside them
-    look = {"values": [*range(1, largest - step // 2, step), largest], "labelOverlap": False}
+    look = {"values": [*range(1, largest - step // 2, step), largest]}
     words = {"labelExpr": f"datum.value == {largest} ? ['no', 'path'] : datum.label"}
-    across = {"domain": [0.4, largest + 0.6], "nice": False}
-    up = {"domain": [predictions.lowest, predictions.highest], "nice": False}
-    x = axis("left", "true distance", across, **look, **words)
-    name = "Two-dimensional histograms of true distance by predicted value"
-    return Frame(name, PANEL, x, axis("low", "prediction", up, **look), WORDS)
+    x = {"scale": {"domain": [0.4, largest + 0.6]}, "axis": look | words}
+    y = {"scale": {"domain": [predictions.lowest, predictions.highest]}, "axis": look}
+    return frame("predictions", x, y)

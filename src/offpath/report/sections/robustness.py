@@ -5,14 +5,17 @@ Out: what fine-tuning, noise and retraining do to it, and what lies between the 
 
 from collections.abc import Sequence
 from itertools import product
-from math import inf
+from math import ceil, floor, inf, log10
 from statistics import median
 
-from offpath.report.marks import Frame, axis, curves, loss_axis, share_axis, step_axis, thinned
+from offpath.networks import network
+from offpath.report import parts, words
+from offpath.report.marks import Frame, curves, frame, intervals, thinned
 from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, colour, text_table
-from offpath.report.sections import retention
+from offpath.report.sections.matrix import accuracy_row, strata_chart
 from offpath.report.words import percent, percent_interval, setting
-from offpath.results import Graded, Robustness
+from offpath.results import Cell, Graded, Matrix, Retention, Robustness
+from offpath.slices import ANY_TARGET, SPLIT_STRATA, Slice
 
 NOT_FINITE = 1e30  # stands for a loss that is not finite
 LIMITS = (1e-3, 1e-1)  # losses below which a network counts as back, where the file has none
@@ -26,14 +29,21 @@ ALIGNED = {
     False: Key("without alignment", colour("muted"), "dashed"),
 }
 MOST_STEPS = 80  # points of one thin line
+CIRCUIT, STARTED, TRAINED = "circuit", "circuit-finetuned", "finetuned"
+"""The exact solution; the network that starts there; the one that is trained all the way."""
+START = Key("starts at the exact solution", colour(STARTED))
+TRAIN = Key("trained network, after its fine-tuning", colour(TRAINED), "dashed")
+CHANGED = {"below": "fell for", "above": "rose for", "level with": "did not change clearly for"}
+DATA = {"finetuning": "fine-tuning", "pretraining": "pre-training"}
+Cells = dict[Slice, Cell]
 
 
 def section(story: Story, result: Robustness) -> Section:
     """What becomes of the exact solution under fine-tuning, noise and retraining."""
     figures, text, statement = [], "", ""
     if result.retention:
-        figures += retention.figures(story, result.retention)
-        statement, text = retention.sentences(story, result.retention[0])
+        figures += _retention_figures(story, result.retention)
+        statement, text = _retention_sentences(story, result.retention[0])
     figures += [_perturbed_figure(story, result)] if result.perturbed else []
     figures += [_basin_figure(story, result)] if result.graded else []
     figures += [_interpolation_figure(story, result)] if result.interpolations else []
@@ -51,18 +61,17 @@ def _endings(result: Robustness) -> dict[float, Key]:
 
 def _perturbed_figure(story: Story, result: Robustness) -> Figure:
     endings, perturbed = _endings(result), result.perturbed
-    words = {
+    known = {
         "choices": len({one.choice for one in perturbed}),
         "harmless": len({one.choice for one in perturbed if one.loss_perturbed < min(endings)}),
         "back": setting(min(endings)),
         "diverged": sum(one.loss_after >= NOT_FINITE for one in perturbed),
     }
     return Figure(
-        *story.caption("robustness.perturbed", **words),
+        *story.caption("robustness.perturbed", **known),
         charts=[_perturbed_chart(result, r, endings) for r in sorted({p.rate for p in perturbed})],
         tables=[_recovered_table(result, list(endings)[:-1])] if result.recovered else (),
         legend=[key._replace(title=f"ends {key.title}") for key in endings.values()],
-        layout="grid",
     )
 
 
@@ -76,11 +85,10 @@ def _perturbed_chart(result: Robustness, rate: float, endings: dict[float, Key])
             end = next(key.title for limit, key in endings.items() if one.loss_after < limit)
             row = {"series": end, "line": one.choice, "matrix": one.matrix}
             rows += [{**row, **point} for point in thinned(curve, MOST_STEPS)]
-    title, words = f"learning rate {setting(rate)}", {"matrix": "matrix", "ends": "series"}
-    name = f"Loss while retraining at the {title}"
-    level = (result.exact_loss, EXACT) if result.exact_loss else None
-    frame = Frame(name, 230, step_axis(4), loss_axis(losses), words, level)
-    return Chart(curves(rows, list(endings.values()), frame), title)
+    powers = [log10(loss) for loss in losses if loss > 0]
+    y = {"scale": {"domain": [10.0 ** floor(min(powers)), 10.0 ** ceil(max(powers))]}}
+    own = _with_exact(frame("perturbed", y=y, rate=setting(rate)), result)
+    return Chart(curves(rows, list(endings.values()), own), f"learning rate {setting(rate)}")
 
 
 def _recovered_table(result: Robustness, limits: Sequence[float]) -> Table:
@@ -113,14 +121,9 @@ def _basin_chart(result: Robustness, graded: Sequence[Graded]) -> Chart:
         points = [{**at, "draw": draw, "loss": loss} for draw, loss in losses if _drawn(loss)]
         medians += [{**at, "loss": median(row["loss"] for row in points)}] if points else []
         rows += points
-    scale = {"type": "log", "nice": False, "padding": 12}
-    x = axis("noise", "relative noise on all weights", scale, values=noises, format="~g")
-    y = loss_axis([*(row["loss"] for row in rows), result.exact_loss])
-    words = {"when": "series", "noise": "noise ~g", "draw": "draw", "loss": "loss .3g"}
     whole = "each weight" if graded[0].relative_to == "weight" else "the whole tensor"
-    name = f"Loss before and after retraining by noise relative to {whole}"
-    level = (result.exact_loss, EXACT) if result.exact_loss else None
-    chart = curves(medians, [BEFORE, AFTER], Frame(name, 300, x, y, words, level), rows)
+    own = _with_exact(frame("basin", {"axis": {"values": noises}}, whole=whole), result)
+    chart = curves(medians, [BEFORE, AFTER], own, rows)
     return Chart(chart, f"relative to {whole}", f"learning rate {setting(graded[0].rate)}")
 
 
@@ -132,14 +135,91 @@ def _interpolation_figure(story: Story, result: Robustness) -> Figure:
         look = ALIGNED[one.aligned]
         row = {"series": f"to {one.title}", "dash": look.shape, "neurons": look.title}
         rows += [{**row, "share": s, "loss": loss} for s, loss in one.points if _drawn(loss)]
-    x = share_axis("share", "share of the way to the trained network", 5, labelFlush=True)
-    y = loss_axis([row["loss"] for row in rows])
-    words = {"network": "series", "neurons": "neurons", "share": "share .0%", "loss": "loss .3g"}
-    frame = Frame("Loss on the linear interpolation between networks", 280, x, y, words)
-    caption, chart = story.caption("robustness.interpolation"), Chart(curves(rows, keys, frame))
-    return Figure(*caption, charts=[chart], legend=[*keys, *ALIGNED.values()])
+    charts = [Chart(curves(rows, keys, frame("interpolation")))]
+    caption = story.caption("robustness.interpolation")
+    return Figure(*caption, charts=charts, legend=[*keys, *ALIGNED.values()])
+
+
+def _with_exact(own: Frame, result: Robustness) -> Frame:
+    return own._replace(level=(result.exact_loss, EXACT)) if result.exact_loss else own
 
 
 def _drawn(loss: float) -> bool:
     """Whether a loss has a place on a logarithmic axis."""
     return 0 < loss < NOT_FINITE
+
+
+def _retention_figures(story: Story, retentions: Sequence[Retention]) -> list[Figure]:
+    """Accuracy along fine-tuning, before and after it, and at other learning rates."""
+    own, trained = retentions[0], _trained_cells(story)
+    first = [_path_figure(story, own, trained), _ends_figure(story, own, trained)]
+    return [*first, _rates_figure(story, retentions)] if retentions[1:] else first
+
+
+def _retention_sentences(story: Story, retention: Retention) -> list[str]:
+    """What fine-tuning did to the exact solution, and where that ends beside the trained network.
+
+    Empty, where there is nothing to compare with.
+    """
+    last, beside = max(retention.steps), {level: f"{level} it for" for level in words.LEVELS}
+    start, end, trained = _cells(retention, 0), _cells(retention, last), _trained_cells(story)
+    known = {
+        "steps": words.thousands(last),
+        "change": "; ".join(words.comparisons(start, end, CHANGED, ("below", "above"))),
+        "beside": "; ".join(words.comparisons(trained, end, beside, ())),
+    }
+    names = ("retention_change", "retention_beside")
+    return [words.paragraph(*words.sentences(name, known)) for name in names]
+
+
+def _cells(retention: Retention, step: int) -> Cells:
+    """The strata of test e after so many steps."""
+    cells = {(c.by, c.slice): c for c in retention.cells if (c.world, c.step) == (ANY_TARGET, step)}
+    return {s: cells[s[:2]] for s in SPLIT_STRATA if s[:2] in cells}
+
+
+def _trained_cells(story: Story) -> Cells:
+    """The same of the network that was trained all the way."""
+    matrix = story.get(Matrix)
+    return {s: c for s in SPLIT_STRATA if matrix and (c := matrix.cell(TRAINED, ANY_TARGET, s))}
+
+
+def _path_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
+    ends = {"domain": [0, max(retention.steps)]}
+    steps = {"scale": ends, "axis": {"values": retention.steps}}
+    path, charts = {step: _cells(retention, step) for step in retention.steps}, []
+    for where, start in path[0].items():
+        rows = [{"step": s, **accuracy_row(START.title, where, c[where])} for s, c in path.items()]
+        level = (trained[where].accuracy, TRAIN) if where in trained else None
+        own = frame("retention", steps, title=where.title)._replace(level=level)
+        count = f"n {words.thousands(start.count)}"
+        charts.append(Chart(intervals(rows, [START], own), where.title, count))
+    losses = [{"series": START.title, "step": s, "loss": x} for s, x in retention.losses if x > 0]
+    if losses:
+        chart = curves(losses, [START], frame("retention_loss", steps))
+        charts.append(Chart(chart, "loss in fine-tuning", "on the training examples"))
+    keys = [START, TRAIN] if trained else [START]
+    return Figure(*story.caption("robustness.retention"), charts=charts, legend=keys)
+
+
+def _ends_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
+    ends = (_cells(retention, 0), _cells(retention, max(retention.steps)), trained)
+    keys, rows = [], []
+    for name, cells, shape in zip((CIRCUIT, STARTED, TRAINED), ends, parts.SHAPES, strict=False):
+        known = network(story.run.configuration, name)
+        if known and cells:
+            keys.append(Key(known.title, colour(name), shape))
+            rows += [accuracy_row(known.title, where, cell) for where, cell in cells.items()]
+    chart = strata_chart(rows, keys)
+    return Figure(*story.caption("robustness.ends"), charts=[chart], legend=keys)
+
+
+def _rates_figure(story: Story, retentions: Sequence[Retention]) -> Figure:
+    rows = []
+    for one in retentions:
+        cells = _cells(one, max(one.steps))
+        shares = [percent(cells[s].accuracy) if s in cells else "–" for s in SPLIT_STRATA]
+        rows.append([DATA.get(one.finetuned_on, one.finetuned_on), setting(one.rate), *shares])
+    heads = ["fine-tuned on", "learning rate", *(where.title for where in SPLIT_STRATA)]
+    table = text_table("Accuracy by stratum", heads, rows)
+    return Figure(*story.caption("robustness.rates"), tables=[table])

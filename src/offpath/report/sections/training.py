@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from offpath.networks import Network
-from offpath.report.marks import IN_LINE, Frame, axis, curves, loss_axis, step_axis
+from offpath.report.marks import curves, frame
 from offpath.report.parts import Chart, Figure, Key, Logged, Section, Spec, Story, colour
 from offpath.report.words import listed
 from offpath.slices import label_title
@@ -58,7 +58,7 @@ def label_keys(max_vertices: int) -> list[Key]:
 
 
 def distance_loss_chart(lines: Sequence[Logged], max_vertices: int, x: Spec | None = None) -> Spec:
-    """Training loss of each true distance, on a logarithmic axis."""
+    """Training loss of each true distance; `x` is what changes a logarithmic axis of steps."""
     points = pooled(lines)
     rows = [
         {"series": label_title(label, max_vertices), "step": step, "loss": loss}
@@ -66,9 +66,9 @@ def distance_loss_chart(lines: Sequence[Logged], max_vertices: int, x: Spec | No
         for step, loss in _steady(points, str(label))
         if loss > 0
     ]
-    name = f"training loss by true distance up to step {max(line.step for line in lines)}"
-    frame = Frame(name, 300, x or step_axis(), loss_axis())
-    return curves(rows, label_keys(max_vertices), frame)
+    last = max(line.step for line in lines)
+    made = frame("distance_loss_log" if x else "distance_loss", x, last=last)
+    return curves(rows, label_keys(max_vertices), made)
 
 
 def _loss_chart(lines: Sequence[Logged], networks: Sequence[Network]) -> tuple[Chart, list[Key]]:
@@ -79,14 +79,13 @@ def _loss_chart(lines: Sequence[Logged], networks: Sequence[Network]) -> tuple[C
         for point in pooled([line for line in lines if line.network == network.name])
         if point.loss > 0
     ]
-    return Chart(curves(rows, keys, Frame("training loss", 300, step_axis(), loss_axis()))), keys
+    return Chart(curves(rows, keys, frame("training_loss"))), keys
 
 
 def _rate_chart(lines: Sequence[Logged]) -> Chart:
     key = Key("learning rate", colour("muted"))
     rows = [{"series": key.title, "step": p.step, "rate": p.learning_rate} for p in pooled(lines)]
-    rate = axis("rate", key.title, None, tickCount=2, format="~g", **IN_LINE)
-    return Chart(curves(rows, [key], Frame(key.title, 90, step_axis(), rate)))
+    return Chart(curves(rows, [key], frame("learning_rate")))
 
 
 def pooled(lines: Sequence[Logged]) -> list[Logged]:
