@@ -27,7 +27,7 @@ def follow(
         tasks = {}
         for record in records:
             network, step = trained.get(record.get("network", "")), record["step"]
-            title = network.title if network else MEASURES.get(record["stage"], record["stage"])
+            title = network.title if network else MEASURES.get(record["stage"]) or record["stage"]
             training = network.training if network else None
             total = training.steps if training else record["of"]
             apart = training.log_every_steps if training else 1  # from record to record
