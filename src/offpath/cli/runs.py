@@ -43,6 +43,9 @@ def list_runs(folder: tyro.conf.Positional[Path] = RUNS, json: Switch = False) -
         print(f"no runs in {folder}; make one with `offpath run`")
         return
     show_table(HEADERS, [_texts(row) for row in rows], f"Runs in {folder}", LEGEND, folds="state")
+    for row in rows:
+        if row["fault"]:
+            print(row["fault"])
 
 
 def run_state(folder: Path) -> Record:
@@ -84,7 +87,7 @@ def _headlines(matrix: Matrix) -> Record:
 def _texts(row: Record) -> list[str]:
     """A run as one row of text."""
     if row["fault"]:
-        return [row["run"], row["fault"], "", *[""] * len(HEADLINES)]
+        return [row["run"], "unreadable", "", *[""] * len(HEADLINES)]
     measured = "measured" if "accuracy" in row else "to measure"
     state = "done" if row["done"] else measured
     for name, network in reversed(row["networks"].items()):
