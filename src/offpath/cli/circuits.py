@@ -47,7 +47,8 @@ def circuit(
         set_circuit(run)
     if circuit == "wide" and vertices > MOST_VERTICES_WIDE:
         print("cost grows with the fifth power of the vertices: evaluating this one takes hours")
-    print(f"handcrafted; next: `offpath evaluate {run.quoted}`")
+    verb = "finetune" if run.configuration.finetune else "evaluate"
+    print(f"handcrafted; next: `offpath {verb} {run.quoted}`")
 
 
 def verify(

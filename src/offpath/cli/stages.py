@@ -16,6 +16,7 @@ from offpath.cli.progress import follow
 from offpath.cli.tables import show_table
 from offpath.configs import Checked, Graphs, Seed, within
 from offpath.errors import InputError
+from offpath.networks import networks
 from offpath.recipes import VARIANTS, recipe
 from offpath.run.files import check_writable
 from offpath.run.folder import create_run, open_run
@@ -113,7 +114,9 @@ def finetune(
         variant: The fine-tuning of WWZ24, in a run folder beside, unless the run's is the same.
     """
     given, compute = session.resume(folder, machine, join=True)
-    session.check_trains(given.configuration)
+    trains = given.configuration.pretrain is not None
+    if variant is not None or given.configuration.finetune is None:
+        session.check_trains(given.configuration)
     from offpath.fit.checkpoints import require
     from offpath.fit.stages import copy_pretraining, finetuned_otherwise
     from offpath.fit.stages import finetune as stage
@@ -130,9 +133,11 @@ def finetune(
         if compute.rank == 0:
             if run != given:
                 copy_pretraining(given, run)
-            require(run, "pretrained")
+            if trains:
+                require(run, "pretrained")
             set_circuit(run)
-        if run.checkpoint("finetuned").exists() and run.checkpoint("scratch").exists():
+        ends = [n.name for n in networks(run.configuration) if n.made_by == "finetune"]
+        if all(run.checkpoint(name).exists() for name in ends):
             print("fine-tuned already: nothing is changed")
         follow(stage(run, compute), run.configuration)
     print(f"fine-tuned; next: `offpath evaluate {run.quoted}`")
