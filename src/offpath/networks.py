@@ -10,7 +10,7 @@ from offpath.configs import Configuration, Training
 
 Maker = Literal["new weights", "pretrain", "finetune", "handcraft"]
 Colour = tuple[str, str]
-"""In light and in dark; after Okabe and Ito, so that colour-blind readers tell them apart."""
+"""In light and in dark; after Okabe and Ito, for colour-blind readers."""
 
 
 class Network(NamedTuple):

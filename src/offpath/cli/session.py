@@ -26,7 +26,7 @@ WORTH_TIMING = 1e15  # operations: minutes on two cores
 
 
 def begin(base: RunOptions) -> tuple[Run, "Compute"]:
-    """The run that a recipe and options name, new or begun before, and where to compute.
+    """The run that a recipe and options name, new or started before, and where to compute.
 
     Prints the name of the folder, so that one can look into it meanwhile.
     """
@@ -35,8 +35,8 @@ def begin(base: RunOptions) -> tuple[Run, "Compute"]:
     run = Run(base.runs_folder / configuration.run_name, configuration)
     if compute.rank:
         return run, compute
-    begun = any(run.checkpoint(n).exists() for n in ("pretrained-resume", "pretrained"))
-    if not (base.yes or begun):
+    started = any(run.checkpoint(n).exists() for n in ("pretrained-resume", "pretrained"))
+    if not (base.yes or started):
         _stop_if_long(configuration, compute)
     run = create_run(configuration, base.runs_folder)
     together = f" ({compute.ranks} processes)" if compute.ranks > 1 else ""

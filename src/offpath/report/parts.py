@@ -107,7 +107,7 @@ class Card(NamedTuple):
 class Section:
     """A heading of the table of contents and what stands under it; one without title is not shown.
 
-    `title` and `text` may stand in `assets/captions.toml`: `text` then goes on after that text.
+    `title` and `text` may stand in `assets/captions.toml`: `text` then follows that text.
     """
 
     figures: Sequence[Figure] = ()
@@ -168,7 +168,7 @@ class Story:
         return Missing(kind.title, f"offpath {kind.verb} {self.run.quoted}")
 
     def untrained(self) -> list[Missing]:
-        """Networks whose training has not begun, and how to begin it."""
+        """Networks whose training has not started, and how to start it."""
         c, there = self.run.configuration, {line.network for line in self.metrics}
         there |= {"pretrained"} if c.imported else set()
         typed = [line for line in self.commands if line.startswith("offpath ")]

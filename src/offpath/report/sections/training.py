@@ -17,9 +17,9 @@ LEAST_EXAMPLES = 100  # behind a point of one true distance: fewer show noise, n
 def section(story: Story) -> Section:
     """Losses of every network whose training has begun, and which have not."""
     logged = {line.network for line in story.metrics}
-    begun = [network for network in story.networks if network.name in logged]
-    figures = [f for n in begun if n.made_by == "pretrain" for f in _pretraining(story, n)]
-    if finetuned := [network for network in begun if network.made_by == "finetune"]:
+    logging = [network for network in story.networks if network.name in logged]
+    figures = [f for n in logging if n.made_by == "pretrain" for f in _pretraining(story, n)]
+    if finetuned := [network for network in logging if network.made_by == "finetune"]:
         titles, controlled = listed([n.title for n in finetuned]), "scratch" in logged
         caption = story.caption("training.finetuning", networks=titles, controlled=controlled)
         chart, keys = _loss_chart(story.metrics, finetuned)
