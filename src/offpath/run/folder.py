@@ -64,7 +64,7 @@ class Run:
 
 
 def create_run(configuration: Configuration, runs_folder: Path | str = "runs") -> Run:
-    """The run folder of a configuration below `runs_folder`: a new one, or the one started before."""
+    """The run folder of a configuration below `runs_folder`: new or started before."""
     configuration = configuration.model_copy(update=configuration.model_dump())  # checks it
     folder = Path(runs_folder) / configuration.run_name
     try:
