@@ -16,7 +16,7 @@ from tests.trust.killing import LINES, MOMENTS
 
 ROOT = Path(__file__).parents[2]
 RUN = ("run", *SHORT)
-STEPS = {"pretrain": 12, "finetune": 4, "scratch": 4}
+STEPS = {"pretrained": 12, "finetuned": 4, "scratch": 4, "circuit-finetuned": 4}
 KILLED = -signal.SIGKILL
 
 
@@ -134,5 +134,6 @@ def test_pre_training_killed_at_every_write_ends_alike(server: Server, tmp_path:
         place = tmp_path / str(number)
         status, _ = server.ended(place, words, moment, number)
         assert_ends_alike(server, place, there, words)
-    # Lines of metrics, or files: those left, the provenance, and three to go on from.
-    assert number - 1 == (STEPS["pretrain"] if moment in LINES else len(there) - 1 + 1 + 3)
+    # Lines of metrics, or files: those left, three to resume from, and the provenance eight times,
+    # for the session, its machine, and each network or step that it made.
+    assert number - 1 == (STEPS["pretrained"] if moment in LINES else len(there) - 1 + 3 + 8)
