@@ -80,6 +80,8 @@ class Graphs(Section):
     """Vertices of the largest graph that fine-tuning shows, 3 to `max_vertices`."""
     balance_distance: Annotated[int, within(2, 64)]
     """k: pre-training keeps every distance >= k, and d < k with probability 1 / (2 (k - d))."""
+    held_out_share: Annotated[float, within(0, 0.5)] = 0.0
+    """Share of all graphs, chosen by their edges, that training never draws; 0 to 0.5."""
 
 
 class Architecture(Section):
@@ -164,6 +166,8 @@ class Configuration(Checked):
     """Where the options come from that are not given: smoke, laptop or paper."""
     seed: Seed = 0
     """Seed of the initial weights and of every training example."""
+    finetune_seed: Seed | None = None
+    """Seed of the examples of fine-tuning; None: the same as `seed`."""
     graphs: Graphs
     """The world: how large graphs get, and which of them fine-tuning may see."""
     model: Architecture

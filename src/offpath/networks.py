@@ -23,6 +23,7 @@ class Network(NamedTuple):
     starts_from: str | None = None  # the network whose weights training starts from
     world: str | None = None  # the distribution of its training examples
     training: Training | None = None  # None: its weights are new, imported or handcrafted
+    seed: int | None = None  # of its training examples; None: that of the run
 
 
 def networks(c: Configuration) -> list[Network]:
@@ -56,4 +57,6 @@ def network(c: Configuration, name: str) -> Network | None:
 
 def _finetuned(name: str, title: str, colour: Colour, start: str, c: Configuration) -> Network:
     """A network trained on the fine-tuning distribution: same examples, same steps, own start."""
-    return Network(name, title, colour, "finetune", start, "finetuning", c.finetune)
+    return Network(
+        name, title, colour, "finetune", start, "finetuning", c.finetune, c.finetune_seed
+    )

@@ -18,7 +18,7 @@ from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
 from offpath.slices import POOLED, Slice, distance_slice
 
-FORMAT = 2  # of the result files; the first had no number
+FORMAT = 3  # of the result files; the first had no number
 
 
 class Row(BaseModel):
@@ -52,13 +52,29 @@ class Scores(Row):
     mse_low: float | None  # lower end of its 95 % bootstrap interval; null below 30 examples
     mse_high: float | None  # upper end of that interval
     accuracy: float  # share of answers that round to the true distance
-    accuracy_low: float  # lower end of its 95 % interval (Wilson)
+    accuracy_low: float  # lower end of its 95 % interval, which clusters questions by target
     accuracy_high: float  # upper end of that interval
     r2: float | None  # against the best constant of the same slice; null for a single label
+    balanced: float | None = None  # accuracy in which every true distance has the same weight
+    rank_correlation: float | None = None  # of answers and true distances (Spearman)
+    recalibrated: float | None = None  # accuracy after the best monotone map of the answers
+    auroc: float | None = None  # of "no path" by the size of the answer
 
 
 class Cell(Scores, Place):
-    """One predictor on one slice of one distribution."""
+    """One predictor on one slice of one distribution; what is null is left out of the file."""
+
+    best_rule: str | None = None  # the trivial rule with the highest accuracy on the slice
+    above_rule: float | None = None  # accuracy less that of the best rule, paired by question
+    above_rule_low: float | None = None  # lower end of its 95 % interval, clustered by target
+    above_rule_high: float | None = None  # upper end of that interval
+    balanced_rule: str | None = None  # the trivial rule with the highest balanced accuracy
+    balanced_above_rule: float | None = None  # balanced accuracy less that of this rule
+    balanced_above_rule_low: float | None = None  # lower end of its 95 % interval
+    balanced_above_rule_high: float | None = None  # upper end of that interval
+    error_rule: str | None = None  # the rule that gives most often the same wrong answer
+    error_agreement: float | None = None  # share of the wrong answers that equal that rule's
+    error_chance: float | None = None  # the same if both answered independently of each other
 
 
 class Predictor(Row):
@@ -68,6 +84,7 @@ class Predictor(Row):
     title: str  # its name for readers
     kind: Literal["trained", "handcrafted", "rule"]  # where its answers come from
     colour: Colour  # in light and in dark
+    trivial: bool = False  # whether networks are compared with it: a rule that does not search
 
 
 class EvaluationSet(Row):
@@ -88,6 +105,7 @@ class Matrix(Result):
     max_vertices: int  # vertices of the largest graph; the label of "no path"
     finetune_vertices: int  # vertices of the largest graph that fine-tuning shows
     bootstrap_resamples: int  # behind each interval of a mean squared error
+    calibration_examples: int = 0  # other examples, on which recalibration and rules are fitted
     predictors: list[Predictor]  # its rows
     worlds: list[EvaluationSet]  # its columns
     cells: list[Cell]  # none for a slice without examples
@@ -135,6 +153,26 @@ class Labels(Result):
     max_vertices: int  # as in `matrix.json`
     finetune_vertices: int  # as in `matrix.json`
     worlds: list[LabelWorld]  # one for each distribution
+
+
+class OverlapRow(Row):
+    """Which share of an evaluation set a training set holds too."""
+
+    world: str  # name of the evaluation set's distribution
+    training_world: str  # name of the training set's distribution
+    training_examples: int  # drawn in training
+    distinct: int | None  # different questions among them; null if they are too many to count
+    graph: float  # share of examples whose set of edges occurs in the training set
+    question: float  # share whose edges, with repetitions, occur there with the same target
+    renamed: float | None  # the same up to vertex ids, of examples with at most 7 vertices in edges
+
+
+class Overlap(Result):
+    """The ledger of overlap: what the evaluation sets share with the training sets, exactly."""
+
+    file, title, verb = "overlap", "the ledger of overlap", "evaluate"
+    held_out_share: float  # of all graphs, those that training never draws
+    rows: list[OverlapRow]  # one for each evaluation set and training set
 
 
 class PredictionCounts(Row):
@@ -371,7 +409,7 @@ class LearningCoefficients(Result):
 
 
 RESULTS: tuple[type[Result], ...] = (
-    Labels, Matrix, Predictions, Study, CircuitResult, Robustness, LearningCoefficients,
+    Labels, Overlap, Matrix, Predictions, Study, CircuitResult, Robustness, LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
 R = TypeVar("R", bound=Result)
@@ -381,7 +419,8 @@ def write_result(run: Run, result: Result) -> None:
     """Write a result file, with the name of the run that it belongs to."""
     head = {"run": run.configuration.run_name, "format": FORMAT}
     with working_on(run):
-        write_json(run.result(result.file), {**head, **result.model_dump(mode="json")})
+        record = result.model_dump(mode="json", exclude_defaults=True)
+        write_json(run.result(result.file), {**head, **record})
         note_made(run.folder, f"results/{result.file}.json")
 
 

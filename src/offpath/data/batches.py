@@ -58,11 +58,12 @@ def draw(
     columns = (np.empty(count, kind) for kind in [np.uint8] * 4 + [np.bool_] * 2)
     batch = Batch(np.empty((count, graphs.max_vertices + 1, 2), np.uint8), *columns)
     stream = 2 * world.number + (purpose == "evaluation")
+    held_out = graphs.held_out_share if purpose == "training" else 0.0
     cuts = np.linspace(0, count, threads + 1).astype(int).tolist()
 
     def fill(first: int, end: int) -> None:
         out = tuple(array[first:end] for array in batch)
-        draw_examples(rules, acceptance(world), seed, stream, start + first, out)
+        draw_examples(rules, acceptance(world), held_out, seed, stream, start + first, out)
 
     if threads == 1:  # a pool takes .2 ms, as long as some hundred examples
         fill(0, count)

@@ -41,6 +41,7 @@ inlined = numba.njit(cache=True, nogil=True, inline="always")
 def draw_examples(
     rules: tuple[int, ...],
     acceptance: Float64[np.ndarray, "vertices label"],
+    held_out_share: float,
     seed: int,
     stream: int,
     start: int,
@@ -50,6 +51,7 @@ def draw_examples(
 
     `acceptance[n, label]`: the share of the graphs with n vertices at that distance 1-2 to keep. A
     rejected graph is redrawn with the same n: only ratios count, and the largest share may be 1.
+    `held_out_share`: of all graphs, the share that never occurs, see `held_out`.
     """
     fewest, most, largest_seen, no_path, edge_law, target_rule, largest_target = rules
     tokens, distance, distance_to_2, size, stratum, unseen_id, isolated = out
@@ -67,7 +69,7 @@ def draw_examples(
             else:
                 raise ValueError("edge_law must be a law of edges of data/graphs.py")
             d2 = frontier_layers(adjacency, 0, ONE << ONE, no_path, layers[0])
-            if threshold < acceptance[n, d2]:
+            if threshold < acceptance[n, d2] and not held_out(adjacency[:n], held_out_share):
                 target = draw_target(target_rule, largest_target, source, adjacency, layers[0], d2)
                 if target < largest_target:
                     break
@@ -157,6 +159,37 @@ def on_path_vertex(source: Source, adjacency: Masks, layers: Masks, distance: in
                 vertex = np.int64(trailing_zeros(nearer))
             nearer &= nearer - ONE
     return vertex
+
+
+@kernel
+@no_type_check
+def held_out(adjacency: Masks, share: float) -> bool:
+    """Whether a graph is among the `share` of all graphs that training never draws.
+
+    Its set of edges decides, whatever the seed, the number of vertices and repeated edges; a larger
+    share holds out the same graphs and more.
+    """
+    if share == 0.0:
+        return False
+    content = ZERO
+    for vertex in range(len(adjacency)):
+        neighbours = adjacency[vertex] & ~(ONE << np.uint64(vertex))
+        if neighbours != ZERO:
+            content += mixed(mixed(neighbours) + np.uint64(vertex))
+    return np.float64(mixed(content) >> np.uint64(11)) * 2.0**-53 < share
+
+
+@inlined
+@no_type_check
+def mixed(word: np.uint64) -> np.uint64:
+    """A word whose bits all depend on all bits of `word`: the finalizer of SplitMix64.
+
+    Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators".
+    """
+    word += KEY_STEPS[0]
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))
 
 
 @kernel

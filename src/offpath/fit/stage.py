@@ -58,7 +58,8 @@ def _train(
     assert network.world is not None, "training needs a distribution"
     shares = {"rank": compute.rank, "ranks": compute.ranks, "threads": compute.threads}
     examples = world(network.world, c.graphs)
-    batches = stream(examples, c.seed, training.batch_examples, first, **shares)
+    seed = c.seed if network.seed is None else network.seed
+    batches = stream(examples, seed, training.batch_examples, first, **shares)
     losses, began = LossByLabel(c.graphs.max_vertices + 1, compute), time.perf_counter()
     for seen in train(model, optimizer, training, batches, first, compute):
         losses.add(seen)

@@ -1,14 +1,15 @@
 """Answers and truth to scores, pooled and by slice of the examples, with 95 % intervals.
 
 A pooled score mixes strata and can mislead, so that scores are never given without their slices.
-Intervals: accuracy by Wilson (1927); mean squared error by the percentile bootstrap (Efron 1979)
-over whole examples. One set of resamples serves all predictors and slices: 8 ns per example and
+Accuracy is set beside trivial rules on the same examples (`baselines.py`), with intervals that
+cluster by target (`intervals.py`); mean squared error has the percentile bootstrap (Efron 1979)
+over whole examples. One set of resamples serves all networks and slices: 8 ns per example and
 resample.
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from math import sqrt
-from typing import no_type_check
+from typing import NamedTuple, no_type_check
 
 import numba
 import numpy as np
@@ -16,94 +17,236 @@ from jaxtyping import Bool, Float, Int64
 
 from offpath.configs import Configuration, Evaluation
 from offpath.data.batches import Batch
-from offpath.results import Cell, Scores
-from offpath.slices import STRATA
+from offpath.generalize.intervals import accuracy_interval, difference_interval, weighted_interval
+from offpath.generalize.scores import balancing_weights, best_monotone_map, rank_scores
+from offpath.results import Cell
+from offpath.slices import ANY_TARGET, STRATA
 
 LEAST_FOR_BOOTSTRAP = 30  # below, a 95 % interval holds the truth far less often than that
-Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
+Answers = Mapping[str, Float[np.ndarray, " example"]]
+Mask = Bool[np.ndarray, " example"]
+Members = dict[tuple[str, str], Bool[np.ndarray, " group"]]
+Numbers = dict[str, float | int | str | None]
+
+
+class Calibration(NamedTuple):
+    """Other examples of the same distribution, and the answers of the networks to them."""
+
+    batch: Batch
+    answers: Answers
+
+
+class Compared(NamedTuple):
+    """What the answers of networks are set beside."""
+
+    rules: Answers = {}
+    trivial: frozenset[str] = frozenset()  # rules that a network has to beat
+    calibration: Calibration | None = None
+    new: Mask | None = None  # which questions no training set holds
 
 
 def evaluate(
-    answers: dict[str, Float[np.ndarray, " example"]],
+    answers: Answers,
     batch: Batch,
     world: str,
     c: Configuration,
     threads: int = 1,
+    compared: Compared = Compared(),  # noqa: B008, it cannot change
 ) -> list[Cell]:
-    """The scores of each predictor, given its answers, on each slice that has examples."""
-    group_of, members = slices(batch, c.graphs.finetune_vertices)
-    labels = batch.distance.astype(float)
-    table = np.stack([values.astype(float) for values in answers.values()])  # (predictor, example)
-    errors = np.ascontiguousarray((table - labels).T ** 2)  # (example, predictor)
-    right = np.rint(table) == labels
+    """The scores of each network and then of each rule on each slice that has examples."""
+    group_of, members = slices(batch, c.graphs.finetune_vertices, world, compared.new)
+    sheet = _Sheet(answers, batch, compared, c.graphs.finetune_vertices, world)
+    errors = np.stack([(values - sheet.labels) ** 2 for values in answers.values()], axis=1)
     sums = _bootstrap_sums(errors, group_of, c.evaluate, threads)
     cells = []
-    for p, predictor in enumerate(answers):
-        for (by, part), groups in members.items():
-            chosen = groups[group_of]
-            drawn = sums[:, groups, -1].sum(1)  # (resample,)
-            means = sums[:, groups, p].sum(1)[drawn > 0] / drawn[drawn > 0]
-            scores = _scores(labels[chosen], errors[chosen, p], right[p, chosen], means)
-            place = {"predictor": predictor, "world": world, "by": by, "slice": part}
-            cells.append(Cell(**place, **dict(scores)))
+    for p, predictor in enumerate([*answers, *compared.rules]):
+        for place, groups in members.items():
+            numbers = sheet.numbers(predictor, place, groups[group_of])
+            if predictor in answers:
+                numbers |= _error_interval(sums[:, groups], p, numbers)
+            by, part = place
+            cells.append(Cell(predictor=predictor, world=world, by=by, slice=part, **numbers))
     return cells
 
 
-def _scores(
-    labels: Float[np.ndarray, " example"],
-    errors: Float[np.ndarray, " example"],
-    right: Bool[np.ndarray, " example"],
-    resampled_means: Float[np.ndarray, " resample"],
-) -> Scores:
-    """All scores of one predictor on one slice."""
-    count, hits, mse = len(errors), int(right.sum()), float(errors.mean())
-    enough = count >= LEAST_FOR_BOOTSTRAP
-    low, high = np.percentile(resampled_means, [2.5, 97.5]).tolist() if enough else (None, None)
-    accuracy_low, accuracy_high = wilson(hits, count)
-    variance = float(labels.var())
-    return Scores(count=count, mse=mse, mse_low=low, mse_high=high, accuracy=hits / count,
-                  accuracy_low=accuracy_low, accuracy_high=accuracy_high,
-                  r2=1 - mse / variance if variance else None)  # fmt: skip
+class _Sheet:
+    """Answers and truth of one distribution, from which the scores of slices are read."""
+
+    def __init__(
+        self, answers: Answers, batch: Batch, compared: Compared, small: int, world: str
+    ) -> None:
+        """Round every answer once."""
+        self.answers, self.compared = {**answers, **compared.rules}, compared
+        self.networks = set(answers)
+        self.labels, self.targets = batch.distance.astype(np.int64), _targets(batch)
+        self.no_path = batch.tokens.shape[1] - 1
+        self.rounded = {
+            name: np.rint(values).clip(-1, self.no_path + 1).astype(np.int8)
+            for name, values in self.answers.items()
+        }
+        self.right = {name: values == self.labels for name, values in self.rounded.items()}
+        if compared.calibration:
+            other = compared.calibration.batch
+            group_of, members = slices(other, small, world)
+            self.calibrated = {place: groups[group_of] for place, groups in members.items()}
+
+    def numbers(self, predictor: str, place: tuple[str, str], chosen: Mask) -> Numbers:
+        """All scores of one predictor on one slice, but for the interval of its squared error."""
+        labels, right = self.labels[chosen], self.right[predictor][chosen]
+        errors = (self.answers[predictor][chosen] - labels) ** 2
+        accuracy, low, high = accuracy_interval(right, self.targets[chosen])
+        mse, variance, weights = float(errors.mean()), float(labels.var()), None
+        numbers: Numbers = {"count": len(labels), "mse": mse, "mse_low": None, "mse_high": None}
+        numbers |= {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high}
+        numbers["r2"] = 1 - mse / variance if variance else None
+        if (weights := balancing_weights(labels)) is not None:
+            numbers["balanced"] = float((weights * right).sum())
+        if predictor in self.networks:
+            values = self.answers[predictor][chosen]
+            correlation, auroc = rank_scores(values, labels, self.no_path)
+            numbers |= {"rank_correlation": correlation, "auroc": auroc}
+            numbers["recalibrated"] = self._recalibrated(predictor, place, chosen)
+            numbers |= self._above_rule(predictor, chosen, weights)
+            numbers |= self._agreement(predictor, chosen & ~self.right[predictor])
+        return numbers
+
+    def _recalibrated(self, predictor: str, place: tuple[str, str], chosen: Mask) -> float | None:
+        """Accuracy after the best monotone map, fitted on the same slice of other examples."""
+        calibration = self.compared.calibration
+        where = None if calibration is None else self.calibrated.get(place)
+        if calibration is None or where is None or where.sum() < LEAST_FOR_BOOTSTRAP:
+            return None
+        labels = calibration.batch.distance[where].astype(np.int64)
+        if not np.ptp(labels):
+            return None
+        map_answers = best_monotone_map(calibration.answers[predictor][where].astype(float), labels)
+        found = map_answers(self.answers[predictor][chosen].astype(float))
+        return float((found == self.labels[chosen]).mean())
+
+    def _above_rule(self, predictor: str, chosen: Mask, weights: np.ndarray | None) -> Numbers:
+        """How far the accuracy is above the best trivial rule, pooled and balanced."""
+        trivial = [name for name in self.compared.rules if name in self.compared.trivial]
+        if not trivial:
+            return {}
+        right, targets = self.right[predictor][chosen], self.targets[chosen]
+        of_rules = {name: self.right[name][chosen] for name in trivial}
+        best = max(trivial, key=lambda name: of_rules[name].mean())
+        above, low, high = difference_interval(right, of_rules[best], targets)
+        numbers: Numbers = {"best_rule": best, "above_rule": above}
+        numbers |= {"above_rule_low": low, "above_rule_high": high}
+        if weights is not None:
+            best = max(trivial, key=lambda name: float((weights * of_rules[name]).sum()))
+            values = right.astype(float) - of_rules[best]
+            above, low, high = weighted_interval(values, weights, self.labels[chosen], targets)
+            numbers |= {"balanced_rule": best, "balanced_above_rule": above}
+            numbers |= {"balanced_above_rule_low": low, "balanced_above_rule_high": high}
+        return numbers
+
+    def _agreement(self, predictor: str, wrong: Mask) -> Numbers:
+        """The rule that gives the same wrong answers, more often than by chance."""
+        count = int(wrong.sum())
+        if not self.compared.rules or count < LEAST_FOR_BOOTSTRAP:
+            return {}
+        own = self.rounded[predictor][wrong]
+        shares = np.bincount(own + 1, minlength=self.no_path + 3) / count
+        excess = {}
+        for name in self.compared.rules:
+            other = self.rounded[name][wrong]
+            chance = float(shares @ np.bincount(other + 1, minlength=len(shares))) / count
+            excess[name] = float((own == other).mean()), chance
+        rule = max(excess, key=lambda name: excess[name][0] - excess[name][1])
+        agreement, chance = excess[rule]
+        return {"error_rule": rule, "error_agreement": agreement, "error_chance": chance}
+
+
+def _error_interval(sums: np.ndarray, p: int, numbers: Numbers) -> Numbers:
+    """The bootstrap interval of a mean squared error; none of fewer than 30 examples."""
+    if numbers["count"] < LEAST_FOR_BOOTSTRAP:  # pyright: ignore[reportOperatorIssue]
+        return {}
+    drawn = sums[:, :, -1].sum(1)  # (resample,)
+    means = sums[:, :, p].sum(1)[drawn > 0] / drawn[drawn > 0]
+    low, high = np.percentile(means, [2.5, 97.5]).tolist()
+    return {"mse_low": low, "mse_high": high}
 
 
 def slices(
-    batch: Batch, finetune_vertices: int
-) -> tuple[Int64[np.ndarray, " example"], dict[tuple[str, str], Bool[np.ndarray, " group"]]]:
+    batch: Batch, finetune_vertices: int, world: str = ANY_TARGET, new: Mask | None = None
+) -> tuple[Int64[np.ndarray, " example"], Members]:
     """A group for each example, and for each (by, slice) which groups belong to it.
 
-    Groups are the combinations of stratum, both flags, label and "larger than any graph of
-    fine-tuning" that occur: every slice is a union.
+    Groups are the combinations of what cuts slices: every slice is a union. Slices that look at
+    single targets, at equal distances and at new questions are cut from test e alone.
     """
-    larger = batch.vertices > finetune_vertices
-    features = (batch.stratum, batch.unseen_id, batch.isolated, batch.distance, larger)
-    table = np.stack(features, axis=1).astype(np.int64)
+    features = {
+        "stratum": batch.stratum,
+        "unseen": batch.unseen_id,
+        "isolated": batch.isolated,
+        "label": batch.distance,
+        "larger": batch.vertices > finetune_vertices,
+        "same": batch.distance == batch.distance_to_2,
+        "target": _targets(batch),
+        "new": np.zeros(len(batch.distance), bool) if new is None else new,
+    }
+    table = np.stack([column.astype(np.int64) for column in features.values()], axis=1)
     groups, group_of = np.unique(table, axis=0, return_inverse=True)
-    stratum, unseen, isolated, label, larger = groups.T
-    members = {("pooled", "all"): np.ones(len(groups), bool)}
-    for number, (_, name, *_) in enumerate(STRATA):
-        members["stratum", name] = stratum == number
-        for flag, words in enumerate(("seen", "unseen")):
-            asked = (stratum == number) & (unseen == flag)
-            members["vertex_id", f"{name}, {words}"] = asked
-            members["vertex_id_in_larger_graphs", f"{name}, {words}"] = asked & (larger == 1)
-    members["isolated", "isolated"] = isolated == 1
-    members["isolated", "connected"] = isolated == 0
-    for distance in np.unique(label):
-        members["label", str(distance)] = label == distance
+    of_group = dict(zip(features, groups.T, strict=True))
+    members = _members(of_group)
+    if world == ANY_TARGET:
+        members |= _members_of_any_target(of_group, with_new=new is not None)
     return group_of.reshape(-1), {key: mask for key, mask in members.items() if mask.any()}
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927).
+def _members(group: dict[str, Int64[np.ndarray, " group"]]) -> Members:
+    """The slices of every distribution."""
+    stratum, larger, label = group["stratum"], group["larger"] == 1, group["label"]
+    # t = 2 asks for d(1, 2) itself: the two distances can differ in the other strata only.
+    hard = (label >= 3) & ((group["same"] == 0) | (stratum == 0))
+    members = {
+        ("pooled", "all"): np.ones(len(stratum), bool),
+        ("pooled", "other targets"): stratum > 0,
+    }
+    for number, (_, name, *_) in enumerate(STRATA):
+        members["stratum", name] = stratum == number
+        if name != "on_path":
+            members["hard", name] = hard & (stratum == number)
+        for flag, words in enumerate(("seen", "unseen")):
+            asked = (stratum == number) & (group["unseen"] == flag)
+            members["vertex_id", f"{name}, {words}"] = asked
+            members["vertex_id_in_larger_graphs", f"{name}, {words}"] = asked & larger
+            if name == "on_path":
+                members["hard", f"{name}, {words}"] = hard & asked
+                members["hard_in_larger_graphs", f"{name}, {words}"] = hard & asked & larger
+    members["isolated", "isolated"] = group["isolated"] == 1
+    members["isolated", "connected"] = group["isolated"] == 0
+    for distance in np.unique(label):
+        members["label", str(distance)] = label == distance
+    return members
 
-    >>> wilson(0, 10)
-    (0.0, 0.2775327998628892)
-    """
-    share, z = hits / count, Z95
-    middle = share + z * z / (2 * count)
-    spread = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+def _members_of_any_target(
+    group: dict[str, Int64[np.ndarray, " group"]], *, with_new: bool
+) -> Members:
+    """The slices of test e alone: by target, by equal distances, and of new questions."""
+    members: Members = {}
+    for number, (_, name, *_) in enumerate(STRATA):
+        here = group["stratum"] == number
+        for target in np.unique(group["target"]) if name == "on_path" else ():
+            members["target", f"{name}, {target}"] = here & (group["target"] == target)
+        for flag, words in enumerate(("other distance", "same distance")):
+            if name == "off_path":
+                members["same_distance", f"{name}, {words}"] = here & (group["same"] == flag)
+        for flag, words in enumerate(("seen", "unseen")):
+            if with_new and name == "on_path":
+                members["new", f"{name}, {words}"] = (
+                    here & (group["new"] == 1) & (group["unseen"] == flag)
+                )
+        if with_new and name != "on_path":
+            members["new", name] = here & (group["new"] == 1)
+    return members
+
+
+def _targets(batch: Batch) -> Int64[np.ndarray, " example"]:
+    return batch.tokens[:, -1, 0].astype(np.int64)
 
 
 def _bootstrap_sums(

@@ -1,7 +1,8 @@
 """Every network and rule on every distribution: the test matrix, as result files.
 
-In: the checkpoints of a run. Out: `results/labels.json`, `matrix.json`, `predictions.json`, and for
-a run that trains `study.json`. Every predictor sees the same frozen examples.
+In: the checkpoints of a run. Out: `results/labels.json`, `overlap.json`, `matrix.json`,
+`predictions.json`, and for a run that trains `study.json`. Every predictor sees the same frozen
+examples; what has to be fitted is fitted on others.
 """
 
 from collections import Counter
@@ -13,13 +14,15 @@ from jaxtyping import Float
 from offpath import results
 from offpath.compute import Compute
 from offpath.configs import Configuration
-from offpath.data.batches import Batch, frozen
+from offpath.data.batches import Batch, draw, frozen
 from offpath.data.label_distribution import label_distribution
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import load_model
 from offpath.fit.transformer import Transformer, predict
-from offpath.generalize.baselines import RULES
-from offpath.generalize.evaluate import evaluate
+from offpath.generalize.baselines import Known, Rule, rules
+from offpath.generalize.evaluate import Calibration, Compared, evaluate
+from offpath.generalize.neighbours import finetuning_questions
+from offpath.generalize.overlap import overlap
 from offpath.generalize.study import study
 from offpath.networks import networks
 from offpath.results import write_result
@@ -27,6 +30,8 @@ from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
 from offpath.slices import STRATA
 
+CALIBRATION_LEAST = 1024  # examples; an eighth of the evaluation set where that is more
+DRAWN_RULES = ("constant", "distance_to_2")  # whose answers are drawn as histograms too
 LOWEST, BIN_WIDTH = -1.0, 0.25  # of the histograms of predictions; they end at `max_vertices` + 1
 
 
@@ -35,29 +40,38 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
     """Evaluate all, write the results, and yield a record each time a distribution is done."""
     c, threads = run.configuration, compute.threads
     models = {one.name: load_model(run, one.name, compute.device) for one in networks(c)}
+    known = worlds(c.graphs)
+    sets = {n: frozen(w, c.evaluate.seed, c.evaluate.examples, threads) for n, w in known.items()}
+    rows, new = overlap({name: batch for name, (batch, _) in sets.items()}, c, threads)
+    questions = finetuning_questions(c, threads)
+    table = rules(finetuned=questions is not None)
     cells, predictions, labels = [], [], []
-    known = worlds(c.graphs).values()
-    for number, world in enumerate(known, start=1):
-        batch, sha256 = frozen(world, c.evaluate.seed, c.evaluate.examples, threads)
-        answers = {name: predict(model, batch.tokens) for name, model in models.items()}
-        answers |= {name: rule.answers(batch) for name, rule in RULES.items()}
-        cells += evaluate(answers, batch, world.name, c, threads)
-        for name, values in answers.items():
-            counts = _prediction_counts(values, batch)
-            row = results.PredictionCounts(predictor=name, world=world.name, counts=counts)
+    for number, (name, world) in enumerate(known.items(), start=1):
+        batch, sha256 = sets[name]
+        answers = {one: predict(model, batch.tokens) for one, model in models.items()}
+        calibration = _calibration(world, models, c, threads)
+        ruled = Known(calibration.batch, questions)
+        of_rules = {one: rule.answers(batch, ruled) for one, rule in table.items()}
+        trivial = frozenset(one for one, rule in table.items() if rule.trivial)
+        compared = Compared(of_rules, trivial, calibration, new[name])
+        cells += evaluate(answers, batch, name, c, threads, compared)
+        for predictor in (*answers, *DRAWN_RULES):
+            counts = _prediction_counts({**answers, **of_rules}[predictor], batch)
+            row = results.PredictionCounts(predictor=predictor, world=name, counts=counts)
             predictions.append(row)
         labels.append(_label_world(world, batch, sha256, c))
-        yield {"stage": "evaluate", "step": number, "of": len(known), "world": world.name}
+        yield {"stage": "evaluate", "step": number, "of": len(known), "world": name}
 
-    largest = c.graphs.max_vertices
-    size = {"max_vertices": largest, "finetune_vertices": c.graphs.finetune_vertices}
+    size = {"max_vertices": c.graphs.max_vertices, "finetune_vertices": c.graphs.finetune_vertices}
     write_result(run, results.Labels(**size, worlds=labels))
-    bins = {"bin_width": BIN_WIDTH, "lowest": LOWEST, "highest": largest + 1.0}
+    write_result(run, results.Overlap(held_out_share=c.graphs.held_out_share, rows=rows))
+    bins = {"bin_width": BIN_WIDTH, "lowest": LOWEST, "highest": c.graphs.max_vertices + 1.0}
     write_result(run, results.Predictions(**bins, cells=predictions))
     matrix = results.Matrix(
         **{"recipe": c.recipe, "seed": c.seed, **size},
         bootstrap_resamples=c.evaluate.bootstrap_resamples,
-        predictors=_predictors(models, c),
+        calibration_examples=_calibration_examples(c),
+        predictors=_predictors(models, table, c),
         worlds=[*labels],
         cells=cells,
     )
@@ -66,18 +80,33 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
         write_result(run, study(c, matrix))
 
 
-def _predictors(models: dict[str, Transformer], c: Configuration) -> list[results.Predictor]:
+def _calibration(
+    world: World, models: dict[str, Transformer], c: Configuration, threads: int
+) -> Calibration:
+    """Examples behind the evaluation set in its stream, and the answers of the networks."""
+    e = c.evaluate
+    batch = draw(world, e.seed, e.examples, _calibration_examples(c), "evaluation", threads)
+    return Calibration(batch, {one: predict(m, batch.tokens) for one, m in models.items()})
+
+
+def _calibration_examples(c: Configuration) -> int:
+    return max(CALIBRATION_LEAST, c.evaluate.examples // 8)
+
+
+def _predictors(
+    models: dict[str, Transformer], table: dict[str, Rule], c: Configuration
+) -> list[results.Predictor]:
     rows = []
     for one in networks(c):
         a, title = models[one.name].architecture, one.title
         if a != c.model:  # the reader must know, wherever the row is shown
             title += f" ({a.layers} layers, {a.width} wide)"
         kind = "handcrafted" if one.made_by == "handcraft" else "trained"
-        rows.append((one.name, title, kind, one.colour))
-    rows += [(name, rule.title, "rule", rule.colour) for name, rule in RULES.items()]
+        rows.append((one.name, title, kind, one.colour, False))
+    rows += [(name, rule.title, "rule", rule.colour, rule.trivial) for name, rule in table.items()]
     return [
-        results.Predictor(predictor=name, title=title, kind=kind, colour=colour)
-        for name, title, kind, colour in rows
+        results.Predictor(predictor=name, title=title, kind=kind, colour=colour, trivial=trivial)
+        for name, title, kind, colour, trivial in rows
     ]
 
 

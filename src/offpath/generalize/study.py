@@ -110,5 +110,5 @@ def _stratum(part: Cell, whole: Cell) -> StudyStratum:
     return StudyStratum(
         share_of_examples=part.count / whole.count,
         share_of_error=part.count * part.mse / total if total else None,
-        **part.model_dump(exclude={"predictor", "world"}),
+        **part.model_dump(include={"by", "slice", *Scores.model_fields}),
     )
