@@ -49,12 +49,35 @@ UNSEEN = Slice("vertex_id", "on_path, unseen", "on path, unseen", "The target li
                "on-path targets with unseen vertex ids", ("#00855f", "#37c59d"))  # fmt: skip
 SPLIT_STRATA = (TRAINED, SEEN, UNSEEN, *OFF_PATH)
 """The strata, with vertex ids seen and unseen in fine-tuning apart on the path."""
+HARD = tuple(
+    where._replace(by="hard", title=f"{where.title}, hard", phrase=f"hard {where.phrase}")
+    for where in SPLIT_STRATA
+)
+"""The hard part of each: d(1,t) is at least 3, and unlike d(1,2) where the two can differ.
+
+No rule that looks two edges far, or copies d(1,2), answers such a question but by guessing.
+"""
 HEADLINE = (SEEN, UNSEEN, OFF_PATH[0], OFF_PATH[2])
 """The four slices that answer the question of the report, from nearest to farthest."""
+HARD_HEADLINE = (HARD[1], HARD[2], HARD[3], HARD[4])
+"""What is shown first: the hard questions with a path, on it and off it."""
+NEW = tuple(where._replace(by="new", title=f"{where.title}, new") for where in SPLIT_STRATA)
+"""The part of each whose questions, edges and target, no training set holds."""
+SAME_DISTANCE = tuple(
+    OFF_PATH[0]._replace(by="same_distance", slice=f"off_path, {words}", title=f"off path, {words}",
+                         meaning=f"Off the path, d(1,t) {meaning} d(1,2).", phrase="")
+    for words, meaning in (("other distance", "differs from"), ("same distance", "is equal to"))
+)  # fmt: skip
+OTHER_TARGETS = Slice("pooled", "other targets", "all but t = 2", "Every target but vertex 2.")
 ISOLATION = (
     Slice("isolated", "isolated", "isolated", "No edge touches the target."),
     Slice("isolated", "connected", "connected", "At least one edge touches the target."),
 )
+
+
+def target_slice(target: int) -> Slice:
+    """The on-path questions on one vertex id."""
+    return Slice("target", f"on_path, {target}", f"t = {target}", "", "", ON_PATH.colour)
 
 
 def distance_slice(label: int, max_vertices: int) -> Slice:

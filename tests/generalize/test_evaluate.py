@@ -4,8 +4,8 @@ from scipy import stats
 
 from offpath.data.batches import draw
 from offpath.data.worlds import worlds
-from offpath.generalize.baselines import RULES, constant, distance_to_2
-from offpath.generalize.evaluate import evaluate, wilson
+from offpath.generalize.baselines import Known, rules
+from offpath.generalize.evaluate import Calibration, Compared, evaluate
 from offpath.recipes import laptop
 from offpath.results import Cell
 from offpath.slices import STRATA
@@ -105,28 +105,90 @@ def test_results_do_not_depend_on_the_thread_count():
     assert [measured(BATCH.distance + noise) for noise in NOISE] == SCORES
 
 
-@pytest.mark.parametrize(("hits", "count"), [(0, 10), (10, 10), (3, 17), (500, 1000)])
-def test_wilson_agrees_with_scipy(hits: int, count: int):
-    theirs = stats.binomtest(hits, count).proportion_ci(method="wilson")
-    assert wilson(hits, count) == pytest.approx((theirs.low, theirs.high))
+WORLD = worlds(laptop().graphs)["test_e"]
+MANY, OTHER = draw(WORLD, 0, 0, 20_000), draw(WORLD, 0, 50_000, 5000)
+TABLE = rules(finetuned=False)
+RULED = Compared(
+    {name: rule.answers(MANY, Known(OTHER, None)) for name, rule in TABLE.items()},
+    frozenset(name for name, rule in TABLE.items() if rule.trivial),
+)
 
 
-def test_the_best_constant_explains_nothing_and_no_constant_beats_it():
-    best = ((constant(BATCH) - BATCH.distance) ** 2).mean()
-    grid = [((c - BATCH.distance.astype(float)) ** 2).mean() for c in np.linspace(0, 8, 161)]
-    assert best <= min(grid)
-    scores = measured(constant(BATCH), resamples=40)
-    assert cell(scores, "pooled", "all").r2 == pytest.approx(0)
+def beside_rules(answers: np.ndarray, calibrated: np.ndarray | None = None) -> list[Cell]:
+    """The cells of one network beside the rules."""
+    c = laptop().change({"evaluate.bootstrap_resamples": 40})
+    compared = RULED
+    if calibrated is not None:
+        compared = RULED._replace(calibration=Calibration(OTHER, {"it": calibrated}))
+    return evaluate({"it": answers}, MANY, "test_e", c, compared=compared)
 
 
-def test_answering_the_distance_to_2_is_right_exactly_where_the_distances_agree():
-    scores = measured(distance_to_2(BATCH), resamples=40)
-    assert cell(scores, "stratum", "trained").mse == 0
-    assert cell(scores, "stratum", "on_path").accuracy == 0
-    agree = BATCH.distance == BATCH.distance_to_2
-    assert cell(scores, "pooled", "all").accuracy == pytest.approx(agree.mean())
+@pytest.mark.parametrize("name", ["on_path, seen", "on_path, unseen", "off_path", "unreachable"])
+def test_hard_questions_are_those_that_no_near_rule_answers(name: str):
+    stratum, _, words = name.partition(", ")
+    far = (MANY.distance >= 3) & (MANY.distance != MANY.distance_to_2)
+    chosen = far & (MANY.stratum == NAMES.index(stratum))
+    if words:
+        chosen &= MANY.unseen_id == (words == "unseen")
+    assert cell(beside_rules(MANY.distance * 1.0), "hard", name).count == chosen.sum() > 0
 
 
-def test_every_rule_answers_every_example():
-    for rule in RULES.values():
-        assert rule.answers(BATCH).shape == (3000,)
+def test_a_coin_flip_network_is_above_no_rule():
+    rng = np.random.default_rng(5)
+    rows = [row for row in beside_rules(rng.integers(1, 9, 20_000) * 1.0) if row.predictor == "it"]
+    assert all(row.above_rule_low is None or row.above_rule_low <= 0 for row in rows)
+    assert all((row.balanced_above_rule_low or 0) <= 0 for row in rows)
+
+
+def test_an_exact_network_is_above_every_rule_where_questions_are_hard():
+    rows = beside_rules(MANY.distance * 1.0)
+    for name in ("trained", "on_path, seen", "off_path"):
+        found = cell(rows, "hard", name)
+        assert found.above_rule_low is not None
+        assert found.above_rule_low > 0
+        assert found.balanced == 1
+
+
+def test_the_best_rule_is_the_one_with_the_highest_accuracy():
+    rows = beside_rules(MANY.distance_to_2 * 1.0)
+    own = {(r.by, r.slice): r for r in rows if r.predictor == "it"}
+    for place, found in own.items():
+        of_rules = {
+            r.predictor: r.accuracy
+            for r in rows
+            if (r.by, r.slice) == place and r.predictor in RULED.trivial
+        }
+        assert found.best_rule is not None
+        assert of_rules[found.best_rule] == max(of_rules.values())
+        assert found.above_rule == pytest.approx(found.accuracy - max(of_rules.values()))
+
+
+def test_errors_copied_from_a_rule_are_recognized():
+    rng = np.random.default_rng(6)
+    answers = RULED.rules["both_1"].copy()
+    answers[rng.random(20_000) < 0.05] = 5
+    found = cell(beside_rules(answers), "stratum", "off_path")
+    assert found.error_rule in ("both_1", "hops_2")
+    assert found.error_agreement is not None
+    assert found.error_chance is not None
+    assert found.error_agreement > 0.6
+    assert found.error_agreement > found.error_chance + 0.2
+
+
+def test_an_offset_moves_the_accuracy_but_not_recalibration_or_ranks():
+    rng = np.random.default_rng(7)
+    near, other = MANY.distance + rng.normal(0, 0.2, 20_000), OTHER.distance * 1.0
+    plain, moved = (
+        cell(beside_rules(near + by, other + by), "hard", "on_path, seen") for by in (0, 0.4)
+    )
+    assert plain.accuracy > moved.accuracy + 0.2
+    assert plain.recalibrated == moved.recalibrated
+    assert plain.rank_correlation == moved.rank_correlation
+    assert cell(beside_rules(near), "pooled", "all").auroc == pytest.approx(1, abs=0.01)
+
+
+def test_unseen_ids_are_given_one_by_one():
+    rows = beside_rules(MANY.distance * 1.0)
+    for target in (6, 7, 8):
+        chosen = (MANY.tokens[:, -1, 0] == target) & (MANY.stratum == 1)
+        assert cell(rows, "target", f"on_path, {target}").count == chosen.sum()

@@ -10,10 +10,11 @@ from offpath.data.label_distribution import label_distribution
 from offpath.data.worlds import world, worlds
 from offpath.fit.checkpoints import load_model, new_model, save_model
 from offpath.fit.transformer import predict
+from offpath.generalize.baselines import rules
 from offpath.generalize.matrix import BIN_WIDTH, measure_matrix
 from offpath.networks import networks
 from offpath.recipes import smoke
-from offpath.results import Labels, Matrix, Predictions, Study, read_result
+from offpath.results import Labels, Matrix, Overlap, Predictions, Study, read_result
 from offpath.run.folder import Run, create_run
 
 CPU = Compute(torch.device("cpu"), 1)
@@ -70,5 +71,21 @@ def test_labels_are_counted_beside_their_exact_probabilities(measured: Run):
 
 def test_the_rows_are_the_networks_of_the_run_and_the_rules(measured: Run):
     rows = read_result(measured, Matrix).predictors
-    assert [row.predictor for row in rows] == [*CHECKPOINTS, "constant", "distance_to_2"]
+    assert [row.predictor for row in rows] == [*CHECKPOINTS, *rules(finetuned=True)]
     assert read_result(measured, Study).quantities
+
+
+def test_the_overlap_is_measured_for_each_evaluation_set_and_training_set(measured: Run):
+    rows = read_result(measured, Overlap).rows
+    known = worlds(measured.configuration.graphs)
+    assert {(r.world, r.training_world) for r in rows} == {
+        (name, trained) for name in known for trained in ("pretraining", "finetuning")
+    }
+
+
+def test_networks_are_set_beside_rules_and_recalibrated(measured: Run):
+    matrix = read_result(measured, Matrix)
+    found = matrix.cell("finetuned", "test_e")
+    assert found is not None
+    assert None not in (found.best_rule, found.recalibrated, found.balanced, found.auroc)
+    assert found.best_rule in [row.predictor for row in matrix.predictors if row.trivial]

@@ -9,7 +9,8 @@ resample.
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, no_type_check
+from types import MappingProxyType
+from typing import Any, NamedTuple, no_type_check
 
 import numba
 import numpy as np
@@ -26,7 +27,7 @@ LEAST_FOR_BOOTSTRAP = 30  # below, a 95 % interval holds the truth far less ofte
 Answers = Mapping[str, Float[np.ndarray, " example"]]
 Mask = Bool[np.ndarray, " example"]
 Members = dict[tuple[str, str], Bool[np.ndarray, " group"]]
-Numbers = dict[str, float | int | str | None]
+Numbers = dict[str, Any]  # some fields of a cell
 
 
 class Calibration(NamedTuple):
@@ -39,7 +40,7 @@ class Calibration(NamedTuple):
 class Compared(NamedTuple):
     """What the answers of networks are set beside."""
 
-    rules: Answers = {}
+    rules: Answers = MappingProxyType({})
     trivial: frozenset[str] = frozenset()  # rules that a network has to beat
     calibration: Calibration | None = None
     new: Mask | None = None  # which questions no training set holds
@@ -161,7 +162,7 @@ class _Sheet:
 
 def _error_interval(sums: np.ndarray, p: int, numbers: Numbers) -> Numbers:
     """The bootstrap interval of a mean squared error; none of fewer than 30 examples."""
-    if numbers["count"] < LEAST_FOR_BOOTSTRAP:  # pyright: ignore[reportOperatorIssue]
+    if numbers["count"] < LEAST_FOR_BOOTSTRAP:
         return {}
     drawn = sums[:, :, -1].sum(1)  # (resample,)
     means = sums[:, :, p].sum(1)[drawn > 0] / drawn[drawn > 0]

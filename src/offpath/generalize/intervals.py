@@ -1,4 +1,4 @@
-"""Intervals that know where chance enters: questions on one target vertex are no independent trials.
+"""Intervals that know where chance enters: questions on one target are no independent trials.
 
 A network treats all questions on one vertex id alike, so that ten thousand questions on three ids
 are hardly more than three observations. Each 95 % interval is therefore the wider of two: that of

@@ -44,8 +44,7 @@ def training_sets(c: Configuration) -> list[TrainingSet]:
         for one in networks(c)
         if one.training and one.world
     ]  # fmt: skip
-    known = [one for one in dict.fromkeys(sets) if not (c.imported and one.world == "pretraining")]
-    return known
+    return [one for one in dict.fromkeys(sets) if not (c.imported and one.world == "pretraining")]
 
 
 def overlap(

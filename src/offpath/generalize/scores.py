@@ -86,7 +86,7 @@ def best_monotone_map(answers: Values, labels: Labels) -> MonotoneMap:
     for origin in reversed(origins):
         place = origin[place]
         cuts.append(place)
-    edges = [_between(values, cut) for cut in cuts[::-1][1:]]
+    edges = [_between(values, int(cut)) for cut in cuts[::-1][1:]]
     return MonotoneMap(np.array(edges), known)
 
 

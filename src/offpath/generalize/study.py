@@ -12,7 +12,7 @@ from typing import Any
 
 from offpath.configs import Configuration, differences
 from offpath.recipes import VARIANTS, paper
-from offpath.results import Cell, Matrix, Study, StudyQuantity, StudyStratum
+from offpath.results import Cell, Matrix, Scores, Study, StudyQuantity, StudyStratum
 from offpath.slices import SEEN, SPLIT_STRATA, STRATA, UNSEEN
 
 SOURCE = (
