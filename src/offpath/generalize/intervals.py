@@ -57,7 +57,7 @@ def weighted_interval(
     mean = float((weights * values).sum())
     spread = Z95 * sqrt(float((residuals**2).sum()))
     margin = max(spread, cluster_margin(residuals, clusters))
-    return mean, mean - margin, mean + margin
+    return mean, max(-1.0, mean - margin), min(1.0, mean + margin)
 
 
 def cluster_margin(residuals: Values, clusters: Clusters) -> float:
