@@ -49,10 +49,7 @@ UNSEEN = Slice("vertex_id", "on_path, unseen", "on path, unseen", "The target li
                "on-path targets with unseen vertex ids", ("#00855f", "#37c59d"))  # fmt: skip
 SPLIT_STRATA = (TRAINED, SEEN, UNSEEN, *OFF_PATH)
 """The strata, with vertex ids seen and unseen in fine-tuning apart on the path."""
-HARD = tuple(
-    where._replace(by="hard", title=f"{where.title}, hard", phrase=f"hard {where.phrase}")
-    for where in SPLIT_STRATA
-)
+HARD = tuple(where._replace(by="hard", phrase=f"hard {where.phrase}") for where in SPLIT_STRATA)
 """The hard part of each: d(1,t) is at least 3, and unlike d(1,2) where the two can differ.
 
 No rule that looks two edges far, or copies d(1,2), answers such a question but by guessing.

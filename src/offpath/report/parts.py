@@ -100,7 +100,7 @@ class Card(NamedTuple):
     where: Slice
     cell: Cell
     others: Mapping[str, Cell]
-    verdict: str
+    rule: str  # title of the best trivial rule
 
 
 @dataclass(frozen=True)

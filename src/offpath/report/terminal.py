@@ -17,25 +17,41 @@ from rich.text import Text
 
 from offpath.report import words
 from offpath.report.parts import Entry, Table, TableRow
+from offpath.report.sections import answer
 from offpath.report.sections import study as study_section
 from offpath.report.sections.matrix import slice_table, world_table
 from offpath.results import Cell, Matrix, Scores, Study, read_result
 from offpath.run.folder import Run
-from offpath.slices import ANY_TARGET, SPLIT_STRATA
+from offpath.slices import ANY_TARGET, HARD, SPLIT_STRATA
 
 LONGEST_TITLE = {"heat": 13, "plain": 18}  # columns of a terminal, by the look of a table
 LONGEST_PIECE = 11  # of a column's head
+ONE_SEED = (
+    "One seed cannot show what the method does: `offpath sweep` runs others, and `offpath compare` "
+    "tests what they have in common."
+)
 STRATA_HEADS = ["", "share %", "error %", "MSE", "95 % interval", "acc. %", "95 % interval", "R²"]
 
 
 def run_view(run: Run) -> RenderableType:
-    """The test matrix of a run, pooled and by stratum."""
+    """The test matrix of a run: hard questions, strata, and pooled over each distribution."""
     matrix, name = read_result(run, Matrix), run.configuration.run_name
+    first = ANY_TARGET, SPLIT_STRATA
+    networks = [row for row in matrix.predictors if row.kind != "rule"]
+    alone = matrix.model_copy(update={"predictors": networks})
+    shown = [row for row in matrix.predictors if row.kind != "rule" or row.trivial]
+    beside = matrix.model_copy(update={"predictors": shown})
+    lines = answer.claims(matrix) if run.configuration.pretrain else []
     return Group(
-        Text(f"{name}: accuracy, MSE, its 95 % interval"),
-        View(world_table(matrix, error_entry)),
-        Text(f"\n{name}: accuracy on test e, its 95 % interval, by stratum"),
-        View(slice_table(matrix, ANY_TARGET, SPLIT_STRATA, accuracy_entry)),
+        Text(f"{name}: accuracy over all questions, MSE, its 95 % interval"),
+        View(world_table(alone, error_entry)),
+        Text(f"\n{name}: accuracy on test e by stratum, networks and trivial rules"),
+        View(slice_table(beside, *first, share_entry)),
+        Text(f"\n{name}: the same on hard questions (d at least 3, and not d(1,2))"),
+        Text("beneath: 95 % interval, and points above the best trivial rule"),
+        View(slice_table(alone, ANY_TARGET, HARD, hard_entry)),
+        *map(Sentence, lines),
+        Sentence(ONE_SEED) if lines else "",
     )
 
 
@@ -144,6 +160,19 @@ def fold(text: str, width: int) -> str:
 def error_entry(cell: Cell | None) -> Entry | None:
     """Accuracy, squared error and its interval."""
     return cell and Entry([words.percent(cell.accuracy), *_error(cell)])
+
+
+def share_entry(cell: Cell | None) -> Entry | None:
+    """Accuracy alone."""
+    return cell and Entry([words.percent(cell.accuracy)])
+
+
+def hard_entry(cell: Cell | None) -> Entry | None:
+    """Accuracy, its interval, and the difference from the best trivial rule."""
+    if cell is None:
+        return None
+    rule = "–" if cell.above_rule is None else words.points(cell.above_rule)
+    return Entry([words.percent(cell.accuracy), words.accuracy_interval(cell), rule])
 
 
 def accuracy_entry(cell: Cell | None) -> Entry | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from offpath.results import Scores
+from offpath.results import Cell, Scores
 from offpath.slices import SPLIT_STRATA, Slice
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -102,6 +102,37 @@ def relation(one: Scores, other: Scores) -> str:
     return "below" if one.accuracy_high < other.accuracy_low else "level with"
 
 
+def beside_rule(cell: Cell) -> str:
+    """Which of `LEVELS` an accuracy is to that of the best trivial rule on the same questions."""
+    if cell.above_rule_low is None or cell.above_rule_high is None:
+        return ""
+    if cell.above_rule_low > 0:
+        return "above"
+    return "below" if cell.above_rule_high < 0 else "level with"
+
+
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points, with its sign.
+
+    >>> points(-0.272), points(0.031)
+    ('−27.2', '+3.1')
+    """
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def above_rule(cell: Cell) -> str:
+    """How far an accuracy is above the best rule, and its interval: −27.2 (−60.6 to +6.1)."""
+    if cell.above_rule is None or cell.above_rule_low is None or cell.above_rule_high is None:
+        return "–"
+    ends = f"{points(cell.above_rule_low)} to {points(cell.above_rule_high)}"
+    return f"{points(cell.above_rule)} ({ends})"
+
+
+def share(value: float | None) -> str:
+    """A share in per cent; a dash where there is none."""
+    return "–" if value is None else percent(value)
+
+
 def comparisons(
     before: Mapping[Slice, Scores],
     after: Mapping[Slice, Scores],
@@ -124,7 +155,7 @@ def comparisons(
     return clauses
 
 
-WRITERS = (accuracy_interval, percent, sentence, significant, thousands)
+WRITERS = (above_rule, accuracy_interval, percent, sentence, share, significant, thousands)
 FILTERS = {write.__name__: write for write in WRITERS}  # what templates may call
 
 

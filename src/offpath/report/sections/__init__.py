@@ -9,6 +9,7 @@ from offpath.report.sections import (
     circuit,
     coefficient,
     data,
+    ledger,
     matrix,
     predictions,
     robustness,
@@ -19,6 +20,7 @@ from offpath.report.words import paragraph
 
 SECTIONS = {
     "answer": (answer.section, results.Matrix),
+    "ledger": (ledger.section, results.Matrix, results.Overlap),
     "matrix": (matrix.section, results.Matrix),
     "strata": (matrix.strata_section, results.Matrix),
     "data": (data.section, results.Labels),

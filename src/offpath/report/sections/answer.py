@@ -1,58 +1,81 @@
-"""The first section: where the skill still holds, computed from the test matrix."""
+"""The first section: where the skill still holds, beside the best rule that needs no skill."""
 
 from offpath.report import words
-from offpath.report.parts import Card, Figure, Section, Story, predictor_keys
-from offpath.report.sections.matrix import accuracy_rows, circuit_statement, compared, strata_chart
-from offpath.results import Matrix
-from offpath.slices import ANY_TARGET, HEADLINE, SPLIT_STRATA
+from offpath.report.parts import Card, Chart, Figure, Key, Section, Story, colour, predictor_keys
+from offpath.report.sections.matrix import accuracy_row, circuit_statement, compared, strata_chart
+from offpath.results import Cell, Matrix
+from offpath.slices import ANY_TARGET, HARD_HEADLINE, HEADLINE, Slice
 
-CHANGED = {
-    "above": "Fine-tuning raised the accuracy for",
-    "below": "Fine-tuning lowered it for",
-    "level with": "Fine-tuning made no clear difference for",
+NETWORK = "finetuned"
+SAID_OF = (*HARD_HEADLINE, *HEADLINE[:3])
+"""Slices that a sentence may speak of: hard questions first; not those with one label alone."""
+CLAIMS = {
+    "above": "It is above the best trivial rule for",
+    "below": "It is below the best trivial rule for",
+    "level with": "Neither is shown for",
 }
+RULE = Key("best trivial rule", colour("muted"), "cross")
 
 
 def section(story: Story, matrix: Matrix) -> Section:
     """The accuracy beyond what fine-tuning shows, beside what it must be compared with."""
     keys = predictor_keys(matrix, compared(story))
-    rows = accuracy_rows(matrix, HEADLINE if story.trains else SPLIT_STRATA, keys)
-    caption, legend = story.caption("answer.strata"), list(keys.values())
-    figures = [Figure(*caption, charts=[strata_chart(rows, legend)], legend=legend)]
+    caption, legend = story.caption("answer.strata"), [*keys.values(), RULE]
+    figures = [Figure(*caption, charts=[_chart(matrix, keys, legend)], legend=legend)]
     if not story.trains:
         return Section(figures, statement=circuit_statement(matrix))
-    answer_cards = cards(matrix, [name for name in keys if name != "finetuned"])
-    gaps = () if answer_cards else story.untrained() or [story.gap(Matrix)]  # or measured before
+    made = cards(matrix, [name for name in keys if name != NETWORK])
+    gaps = () if made else story.untrained() or [story.gap(Matrix)]  # or measured before
     learned = {"cell": matrix.cell("pretrained", "pretraining")}
-    statement = words.paragraph(*words.sentences("answer_warning", learned), headline(matrix))
-    return Section(figures, "", gaps, answer_cards, statement)
-
-
-def headline(matrix: Matrix) -> str:
-    """Where fine-tuning raised the accuracy, and where it lowered it, as sentences.
-
-    Empty without a fine-tuned and a pre-trained network.
-    """
-    before, after = (
-        {where: cell for where in HEADLINE if (cell := matrix.cell(name, ANY_TARGET, where))}
-        for name in ("pretrained", "finetuned")
+    known = {"claims": claims(matrix), "run": story.run}
+    statement = words.paragraph(
+        *words.sentences("answer_warning", learned), *words.sentences("answer_claims", known)
     )
-    return " ".join(f"{clause}." for clause in words.comparisons(before, after, CHANGED))
+    return Section(figures, "", gaps, made, statement)
+
+
+def claims(matrix: Matrix) -> list[str]:
+    """What may be said of the fine-tuned network of this run: a clause for each relation.
+
+    "Above" and "below" need an interval of the paired difference from the best rule, clustered by
+    target, that does not hold 0.
+    """
+    cells = {s: cell for s in SAID_OF if (cell := matrix.cell(NETWORK, ANY_TARGET, s))}
+    clauses = []
+    for level, verb in CLAIMS.items():
+        there = {s: c for s, c in cells.items() if words.beside_rule(c) == level}
+        parts = [f"{s.phrase} ({_numbers(c)})" for s, c in there.items()]
+        clauses += [f"{verb} {words.listed(parts)}."] if parts else []
+    return clauses
 
 
 def cards(matrix: Matrix, names: list[str]) -> list[Card]:
-    """The fine-tuned network on each slice of the headline, beside other predictors."""
+    """The fine-tuned network on the hard questions of each stratum, beside other predictors."""
     titles, made = {row.predictor: row.title for row in matrix.predictors}, []
-    for where in HEADLINE:
+    for where in HARD_HEADLINE:
         others = {titles[n]: c for n in names if (c := matrix.cell(n, ANY_TARGET, where))}
-        if cell := matrix.cell("finetuned", ANY_TARGET, where):
-            verdicts = []
-            for level in words.LEVELS:
-                group = [t for t, other in others.items() if words.relation(cell, other) == level]
-                every = len(group) == len(others) > 1
-                if group:
-                    verdicts.append(
-                        f"{level} {'every comparison' if every else words.listed(group)}"
-                    )
-            made.append(Card(where, cell, others, "; ".join(verdicts)))
+        if cell := matrix.cell(NETWORK, ANY_TARGET, where):
+            made.append(Card(where, cell, others, titles.get(cell.best_rule or "", "")))
     return made
+
+
+def _numbers(cell: Cell) -> str:
+    rule = cell.accuracy - (cell.above_rule or 0.0)
+    return f"{words.percent(cell.accuracy)} against {words.percent(rule)}"
+
+
+def _chart(matrix: Matrix, keys: dict[str, Key], legend: list[Key]) -> Chart:
+    rows = []
+    for where in HARD_HEADLINE:
+        cells = {name: matrix.cell(name, ANY_TARGET, where) for name in keys}
+        rows += [accuracy_row(keys[n].title, where, cell) for n, cell in cells.items() if cell]
+        if rule := best_rule(matrix, where):
+            rows.append(accuracy_row(RULE.title, where, rule))
+    return strata_chart(rows, legend)
+
+
+def best_rule(matrix: Matrix, where: Slice) -> Cell | None:
+    """The trivial rule with the highest accuracy on a slice of test e."""
+    trivial = [row.predictor for row in matrix.predictors if row.trivial]
+    cells = [cell for name in trivial if (cell := matrix.cell(name, ANY_TARGET, where))]
+    return max(cells, key=lambda cell: cell.accuracy, default=None)

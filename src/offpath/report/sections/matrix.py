@@ -29,7 +29,9 @@ def strata_section(story: Story, matrix: Matrix) -> Section:
     by_slice, by_distance = (
         [slice_table(matrix, world, cut) for world in worlds] for cut in (slices, distances)
     )
-    keys = parts.predictor_keys(matrix, [*compared(story), *["circuit"] * story.trains])
+    keys = parts.predictor_keys(
+        matrix, [*compared(story), *["circuit"] * story.trains, "distance_to_2"]
+    )
     rows, legend = accuracy_rows(matrix, distances, keys), list(keys.values())
     charts = [Chart(intervals(rows, legend, frame("distances", series=len(keys))))]
     figures = [
@@ -43,9 +45,9 @@ def strata_section(story: Story, matrix: Matrix) -> Section:
 def compared(story: Story) -> list[str]:
     """The fine-tuned network and what to compare it with; the circuit, if nothing was trained."""
     if not story.trains:
-        return ["circuit", "constant", "distance_to_2"]
+        return ["circuit"]
     own = [n.name for n in story.networks if n.training and n.starts_from != "circuit"]
-    return [*sorted(own, key=lambda name: name != "finetuned"), "distance_to_2"]
+    return sorted(own, key=lambda name: name != "finetuned")
 
 
 def accuracy_rows(matrix: Matrix, slices: Sequence[Slice], keys: Mapping[str, Key]) -> list[Row]:
