@@ -21,6 +21,8 @@ from offpath.results import (
     Labels,
     LabelWorld,
     Matrix,
+    Overlap,
+    OverlapRow,
     PredictionCounts,
     Predictions,
     Predictor,
@@ -31,7 +33,18 @@ from offpath.results import (
 from offpath.run.files import write_json
 from offpath.run.folder import Run, create_run
 from offpath.run.metrics import append_metrics
-from offpath.slices import ISOLATION, ON_PATH, POOLED, SPLIT_STRATA, Slice, distance_slice
+from offpath.slices import (
+    HARD,
+    ISOLATION,
+    NEW,
+    ON_PATH,
+    POOLED,
+    SAME_DISTANCE,
+    SPLIT_STRATA,
+    Slice,
+    distance_slice,
+    target_slice,
+)
 from tests.report.solutions import circuit, coefficient, robustness
 from tests.report.stories import changed
 
@@ -185,10 +198,22 @@ def _measured(c: Configuration) -> list[Result]:
         for network in networks(c)
     ]
     predictors += [
-        Predictor(predictor=name, title=title, kind="rule", colour=colour)
+        Predictor(predictor=name, title=title, kind="rule", colour=colour, trivial=True)
         for name, (title, colour) in RULES.items()
     ]
-    return [_labels(c), _matrix(c, predictors), _predictions(c, predictors)]
+    overlap = Overlap(held_out_share=0.0, rows=_overlap() if c.pretrain else [])
+    return [_labels(c), overlap, _matrix(c, predictors), _predictions(c, predictors)]
+
+
+def _overlap() -> list[OverlapRow]:
+    shares = {"graph": 0.85, "question": 0.6, "renamed": 0.93}
+    sets = [(world, shown) for world in WORLDS for shown in ("pretraining", "finetuning")]
+    return [
+        OverlapRow(
+            world=world, training_world=shown, training_examples=2560, distinct=900, **shares
+        )
+        for world, shown in sets
+    ]
 
 
 def _shares(c: Configuration) -> np.ndarray:
@@ -256,7 +281,14 @@ def _cells(name: str, world: str, examples: int, max_vertices: int) -> list[Cell
     ]
     pooled = float(np.average([s for _, s, _ in parts], weights=[n for *_, n in parts]))
     parts += [(ON_PATH, s, n) for where, s, n in parts if where == SPLIT_STRATA[1]]
-    parts += [(where, pooled, examples // 2) for where in ISOLATION if world == "test_e"]
+    if world == "test_e":
+        parts += [(where, pooled, examples // 2) for where in (*ISOLATION, *SAME_DISTANCE)]
+        parts += [
+            (where, s * 0.6, n // 3)
+            for of in (HARD, NEW)
+            for where, s, n in zip(of, skills, [n for *_, n in parts], strict=False)
+        ]
+        parts += [(target_slice(target), pooled, 40 + target) for target in range(3, 6)]
     parts += [(distance_slice(label, max_vertices), pooled * 0.97**label, examples // 7)
               for label in range(1, max_vertices + 1)]  # fmt: skip
     return [_cell(name, world, *part) for part in ((POOLED, pooled, examples), *parts)]
@@ -265,7 +297,13 @@ def _cells(name: str, world: str, examples: int, max_vertices: int) -> list[Cell
 def _cell(name: str, world: str, where: Slice, skill: float, count: int) -> Cell:
     mse = 12 * (1 - skill) ** 2 + (1.2e-9 if name == "circuit" else 0.002)
     reach = 2 * np.sqrt(max(skill * (1 - skill), 1e-4) / count)
+    beside = {} if name in RULES else {
+        "best_rule": "distance_to_2", "above_rule": skill - 0.5, "above_rule_low": skill - 0.6,
+        "above_rule_high": skill - 0.4, "error_rule": "constant", "error_agreement": 0.6,
+        "error_chance": 0.4, "rank_correlation": 0.7, "auroc": 0.6, "recalibrated": 0.5,
+    }  # fmt: skip
     return Cell(
+        **beside,
         predictor=name,
         world=world,
         by=where.by,

@@ -49,10 +49,11 @@ def rule_entry(cell: Cell | None) -> Entry | None:
             f"ρ {words.r_squared(cell.rank_correlation)}",
         ]
         lines += [f"AUROC {words.r_squared(cell.auroc)}"] if cell.auroc is not None else []
+    rule = cell.best_rule or "the best rule"
     hover = (
         f"accuracy {lines[0]} ({words.accuracy_interval(cell)}), each distance with the same "
-        f"weight {words.share(cell.balanced)}, after recalibration {words.share(cell.recalibrated)}, "
-        f"above {cell.best_rule or 'the best rule'} by {words.above_rule(cell)} points"
+        f"weight {words.share(cell.balanced)}, after recalibration "
+        f"{words.share(cell.recalibrated)}, above {rule} by {words.above_rule(cell)} points"
     )
     return Entry(lines, cell.accuracy, hover)
 
