@@ -52,6 +52,21 @@ def test_a_stage_stopped_anywhere_ends_bit_identical(undisturbed: Run, tmp_path,
     assert losses(run) == losses(undisturbed)
 
 
+def test_another_seed_of_fine_tuning_leaves_pre_training_as_it_was(undisturbed: Run, tmp_path):
+    run = create_run(undisturbed.configuration.change({"finetune_seed": 7}), tmp_path)
+    set_circuit(run)
+    for stage in (pretrain, finetune):
+        list(stage(run, CPU))
+    same = [mine == theirs for mine, theirs in zip(weights(run), weights(undisturbed), strict=True)]
+    assert dict(zip(WHOLE, same, strict=True)) == {
+        "untrained": True,
+        "pretrained": True,
+        "finetuned": False,
+        "scratch": False,
+        "circuit-finetuned": False,
+    }
+
+
 def test_a_stage_that_is_done_does_nothing(undisturbed: Run):
     before = weights(undisturbed)
     assert list(pretrain(undisturbed, CPU)) == []

@@ -139,7 +139,7 @@ def test_a_run_without_a_matrix_names_the_command_that_makes_it(tmp_path: Path):
 def test_the_tables_of_a_run_name_it_and_their_numbers(run: Run):
     text = printed(run_view(run))
     name = run.configuration.run_name
-    for title in ("accuracy over all questions", "accuracy on test e", "the same on hard questions"):
+    for title in ("accuracy over all", "accuracy on test e", "the same on hard questions"):
         assert f"{name}: {title}" in text
     assert "One seed cannot show what the method does" in text
 
