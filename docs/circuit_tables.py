@@ -113,20 +113,6 @@ def basin_table() -> str:
     return markdown(head, rows)
 
 
-def interpolations_table() -> str:
-    """The highest loss on the linear interpolation from the circuit to trained networks."""
-    rows = []
-    for line in result("laptop-seed0", Robustness).interpolations:
-        share, top = max(line.points, key=lambda point: point[1])
-        middle = line.points[len(line.points) // 2][1]
-        rows.append([line.title, "yes" if line.aligned else "no", f"{line.points[0][1]:.1e}",
-                     f"{middle:.3g}", f"{top:.3g} at {share:.2f}",
-                     f"{line.points[-1][1]:.3g}"])  # fmt: skip
-    head = ["to", "permutation alignment", "loss at the circuit", "half-way", "highest, and where",
-            "at the trained network"]  # fmt: skip
-    return markdown(head, rows)
-
-
 def retention_table() -> str:
     """Accuracy on test e after the exact solution was fine-tuned, by stratum."""
     rows = []
@@ -212,7 +198,6 @@ TABLES = {
     "sizes": sizes_table,
     "recovered": recovered_table,
     "basin": basin_table,
-    "interpolations": interpolations_table,
     "retention": retention_table,
     "retention sentence": retention_sentence,
     "coefficients": coefficient_table,

@@ -278,15 +278,6 @@ class Graded(Row):
     loss_after: float  # after retraining
 
 
-class Interpolation(Row):
-    """Losses on the linear interpolation from the circuit to a trained network."""
-
-    to: str  # name of the trained network
-    title: str  # its name for readers
-    aligned: bool  # whether its neurons are permuted first, to those of the circuit
-    points: list[tuple[float, float]]  # share of the way, and loss there
-
-
 class StepCell(Cell):
     """A cell of the test matrix after so many steps."""
 
@@ -314,7 +305,6 @@ class Robustness(Result):
     perturbed: list[Perturbed] = []  # one for each draw and learning rate
     recovered: list[Recovered] = []  # one for each learning rate and bound
     graded: list[Graded] = []  # one for each size of noise and draw
-    interpolations: list[Interpolation] = []  # none where the circuit's architecture is another
     retention: list[Retention] = []  # at the recipe's rate, other rates, on pre-training data
 
 

@@ -10,7 +10,6 @@ from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, new_model, save_model
 from offpath.fit.transformer import Transformer
 from offpath.handcraft.circuits import circuit_configuration, make
-from offpath.interpret.interpolation import align, interpolate
 from offpath.interpret.options import Robustness
 from offpath.interpret.retention import interventions
 from offpath.interpret.robustness import loss, matrices, measure_robustness
@@ -36,7 +35,7 @@ def measured(tmp_path_factory) -> Run:
     save_model(run, "circuit", make("edge", 5, c.model))
     save_model(run, "pretrained", new_model(c))
     records = list(measure_robustness(run, CPU, FEW))
-    counts = {"perturbed": 6, "graded": 4, "interpolations": 2, "retention": 3}
+    counts = {"perturbed": 6, "graded": 4, "retention": 3}
     assert records == [
         {"stage": "robustness", "part": part, "step": step, "of": count}
         for part, count in counts.items()
@@ -80,16 +79,6 @@ def test_more_noise_is_a_larger_loss(measured: Run):
         assert small < large
 
 
-def test_interpolation_leads_from_the_circuit_to_the_network_as_it_is_and_aligned(measured: Run):
-    plain, aligned = result(measured).interpolations
-    for row in (plain, aligned):
-        assert (row.to, row.title, row.aligned) == ("pretrained", "pre-trained", row is aligned)
-        assert row.points[0] == (0, result(measured).exact_loss)
-        assert len(row.points) == 21
-    assert plain.points[-1][1] == pytest.approx(aligned.points[-1][1], rel=1e-4)
-    assert plain.points[10][1] != pytest.approx(aligned.points[10][1], rel=1e-4)
-
-
 def test_fine_tuning_starts_at_the_exact_solution_at_every_rate(measured: Run):
     rows, rate = (
         result(measured).retention,
@@ -124,8 +113,8 @@ def test_a_part_that_is_there_is_not_measured_again(measured: Run):
     path = measured.result("robustness")
     before = path.read_bytes()
     assert list(measure_robustness(measured, CPU, FEW)) == []
-    write_result(measured, result(measured).model_copy(update={"interpolations": []}))
-    assert {r["part"] for r in measure_robustness(measured, CPU, FEW)} == {"interpolations"}
+    write_result(measured, result(measured).model_copy(update={"graded": []}))
+    assert {r["part"] for r in measure_robustness(measured, CPU, FEW)} == {"graded"}
     assert path.read_bytes() == before
 
 
@@ -136,28 +125,13 @@ def test_other_options_do_not_overwrite_what_was_measured(measured: Run):
     assert measured.result("robustness").read_bytes() == before
 
 
-def test_interpolations_are_measured_again_once_there_is_another_network(measured: Run, tmp_path):
-    run = Run(copytree(measured.folder, tmp_path / "copy"), measured.configuration)
-    save_model(run, "finetuned", load_model(run, "pretrained", CPU.device))
-    assert {r["part"] for r in measure_robustness(run, CPU, FEW)} == {"interpolations"}
-    ends = [row.to for row in result(run).interpolations]
-    assert ends == 2 * ["pretrained"] + 2 * ["finetuned"]
-
-
-def test_a_circuit_in_float64_is_interpolated_to_a_network_in_float32():
-    exact = make("edge", 26, smoke().model, double=True)
-    trained = Transformer(exact.architecture, 26)
-    middle = interpolate(exact, align(exact, trained), 0.5)
-    assert middle.readout.weight.dtype == torch.float64
-
-
 def test_a_circuit_without_training_is_not_fine_tuned(tmp_path):
     c = circuit_configuration("doubling", smoke(), 5)
     run = create_run(c, tmp_path)
     save_model(run, "circuit", make("doubling", 5, c.model))
     least = FEW.model_copy(update={"choices": 1, "rates": (1e-3,), "noises": (1.0,)})
     assert {r["part"] for r in measure_robustness(run, CPU, least)} == {"perturbed", "graded"}
-    assert result(run).retention == result(run).interpolations == []
+    assert result(run).retention == []
 
 
 def test_matrices_are_views_and_none_is_empty(measured: Run):

@@ -138,15 +138,7 @@ def test_the_basin_has_every_draw_and_its_median(result: Robustness):
     assert "1 losses are not finite, or 0" in found.text
 
 
-def test_interpolations_are_drawn_with_and_without_permutation_alignment(result: Robustness):
-    drawn = rows(figure(shown(result), "What lies between the solutions").charts[0].chart)
-    for one in result.interpolations:
-        dash = "line" if one.aligned else "dashed"
-        own = [r for r in drawn if (r["series"], r["dash"]) == (f"to {one.title}", dash)]
-        assert [(r["share"], r["loss"]) for r in own] == one.points
-
-
-def test_a_circuit_alone_has_neither_retention_nor_interpolations():
+def test_a_circuit_alone_has_no_retention():
     alone = section(story_of(robustness([], retention=False)), "robustness")
     assert [one.title for one in alone.figures] == [REPLACED, "How wide the basin is"]
     assert not alone.statement

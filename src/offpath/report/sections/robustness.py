@@ -1,6 +1,6 @@
 """The section on robustness: does a network keep the exact solution, and find it again?
 
-Out: what fine-tuning, noise and retraining do to it, and what lies between the solutions.
+Out: what fine-tuning, noise and retraining do to it.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,6 @@ ENDINGS = ("recovered", "partly", "lost")
 BEFORE = Key("before retraining", colour("lost"), "square")
 AFTER = Key("after retraining", colour("recovered"), "circle")
 EXACT = Key("before any noise", colour("circuit"), "dotted")
-ALIGNED = {
-    True: Key("after permutation alignment", colour("muted")),
-    False: Key("without alignment", colour("muted"), "dashed"),
-}
 MOST_STEPS = 80  # points of one thin line
 CIRCUIT, STARTED, TRAINED = "circuit", "circuit-finetuned", "finetuned"
 """The exact solution; the network that starts there; the one that is trained all the way."""
@@ -46,7 +42,6 @@ def section(story: Story, result: Robustness) -> Section:
         statement, text = _retention_sentences(story, result.retention[0])
     figures += [_perturbed_figure(story, result)] if result.perturbed else []
     figures += [_basin_figure(story, result)] if result.graded else []
-    figures += [_interpolation_figure(story, result)] if result.interpolations else []
     return Section(figures, text, statement=statement)
 
 
@@ -125,19 +120,6 @@ def _basin_chart(result: Robustness, graded: Sequence[Graded]) -> Chart:
     own = _with_exact(frame("basin", {"axis": {"values": noises}}, whole=whole), result)
     chart = curves(medians, [BEFORE, AFTER], own, rows)
     return Chart(chart, f"relative to {whole}", f"learning rate {setting(graded[0].rate)}")
-
-
-def _interpolation_figure(story: Story, result: Robustness) -> Figure:
-    titles = {one.to: one.title for one in result.interpolations}
-    keys = [Key(f"to {title}", colour(name)) for name, title in titles.items()]
-    rows = []
-    for one in result.interpolations:
-        look = ALIGNED[one.aligned]
-        row = {"series": f"to {one.title}", "dash": look.shape, "neurons": look.title}
-        rows += [{**row, "share": s, "loss": loss} for s, loss in one.points if _drawn(loss)]
-    charts = [Chart(curves(rows, keys, frame("interpolation")))]
-    caption = story.caption("robustness.interpolation")
-    return Figure(*caption, charts=charts, legend=[*keys, *ALIGNED.values()])
 
 
 def _with_exact(own: Frame, result: Robustness) -> Frame:
