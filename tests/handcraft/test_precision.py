@@ -114,7 +114,9 @@ def test_the_wide_circuit_in_float32_is_off_by_its_tolerance_and_n_epsilon_at_mo
 def test_a_circuit_in_float64_is_saved_loaded_evaluated_and_fine_tuned(tmp_path):
     c = circuit_configuration("edge", smoke(), 16)
     evaluate = c.evaluate.model_copy(update={"examples": 128, "bootstrap_resamples": 40})
-    training = c.training("finetune").model_copy(update={"steps": 2, "batch_examples": 8})
+    training = c.training("finetune").model_copy(
+        update={"steps": 2, "warmup_steps": 0, "batch_examples": 8}
+    )
     c = c.model_copy(update={"evaluate": evaluate, "finetune": training})
     run, here = create_run(c, tmp_path), Compute(torch.device("cpu"), 1)
     set_circuit(run)

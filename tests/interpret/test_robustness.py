@@ -1,5 +1,6 @@
 from shutil import copytree
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,7 +9,6 @@ from offpath.configs import InputError
 from offpath.data.batches import frozen
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, new_model, save_model
-from offpath.fit.transformer import Transformer
 from offpath.handcraft.circuits import circuit_configuration, make
 from offpath.interpret.options import Robustness
 from offpath.interpret.retention import interventions
@@ -17,10 +17,12 @@ from offpath.recipes import smoke
 from offpath.results import Robustness as Result
 from offpath.results import read_result, write_result
 from offpath.run.folder import Run, create_run
+from offpath.slices import STRATA
 
 CPU = Compute(torch.device("cpu"), 1)
 FEW = Robustness(choices=3, rates=(1e-6, 1e-3), steps=4, batch_examples=16, examples=64,
-                 noises=(0.01, 1.0), draws=1, retention_rates=(1e-5,))  # fmt: skip
+                 noises=(0.01, 1.0), draws=1, retention_rates=(1e-5,),
+                 retention_examples=50)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +92,8 @@ def test_fine_tuning_starts_at_the_exact_solution_at_every_rate(measured: Run):
         ("pretraining", rate),
     ]
     for row in rows:
-        assert row.steps == [0, 1, 3, 5]
+        assert row.steps == [0, 1, 2, 3, 4, 5]
+        assert row.examples == 50
         first = [cell for cell in row.cells if cell.step == 0]
         assert all(cell.accuracy == 1 for cell in first)
         assert {cell.world for cell in first} == {"test_e"}
@@ -98,6 +101,47 @@ def test_fine_tuning_starts_at_the_exact_solution_at_every_rate(measured: Run):
         worlds = {cell.world for cell in row.cells if cell.step == 5}
         assert len(worlds) == (7 if row is rows[0] else 1)
         assert row.cells[0].mse != row.cells[-1].mse
+        pooled = {c.step: c.count for c in row.cells if (c.by, c.world) == ("pooled", "test_e")}
+        assert pooled == {0: 50, 1: 50, 2: 50, 3: 50, 4: 50, 5: 200}
+
+
+def test_constant_answers_are_scored_on_the_strata_of_the_last_step(measured: Run):
+    row, c = result(measured).retention[0], measured.configuration
+    batch, _ = frozen(world("test_e", c.graphs), c.evaluate.seed, c.evaluate.examples)
+    of = dict(enumerate(stratum.slice for stratum in STRATA))
+    for one in row.constants:
+        chosen = np.array([of[s] == one.slice.split(",")[0] for s in batch.stratum.tolist()])
+        if one.by == "stratum":
+            hits = batch.distance[chosen]
+            best = max(np.bincount(hits)) / len(hits)
+            assert one.accuracy == pytest.approx(best)
+            assert one.accuracy == pytest.approx((hits == one.label).mean())
+            assert one.repeated == pytest.approx((hits == row.answer).mean())
+    assert len(row.constants) > 3
+    assert row.answer_share is not None
+    assert 0 < row.answer_share <= 1
+
+
+def test_retention_alone_is_measured_and_the_rest_may_follow(measured: Run, tmp_path):
+    run = Run(copytree(measured.folder, tmp_path / "copy"), measured.configuration)
+    run.result("robustness").unlink()
+    alone = Robustness(parts=("retention",), retention_rates=(1e-5,), retention_examples=50)
+    assert {r["part"] for r in measure_robustness(run, CPU, alone)} == {"retention"}
+    assert result(run).perturbed == result(run).graded == []
+    assert result(run).retention == result(measured).retention
+    assert {r["part"] for r in measure_robustness(run, CPU, FEW)} == {"perturbed", "graded"}
+    assert result(run) == result(measured)
+
+
+def test_options_without_effect_on_the_chosen_parts_are_refused():
+    with pytest.raises(InputError) as error:
+        Robustness(parts=("retention",), choices=3, steps=4)
+    assert str(error.value) == (
+        "choices has no effect without the part perturbed; "
+        "steps has no effect without the part perturbed or graded"
+    )
+    with pytest.raises(InputError, match="parts must be some of perturbed, graded, retention; got"):
+        Robustness(parts=())
 
 
 def test_a_learning_rate_given_twice_is_fine_tuned_at_once(measured: Run):

@@ -24,7 +24,7 @@ from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
 from offpath.generalize.evaluate import wilson
-from offpath.interpret.options import Robustness, check_same
+from offpath.interpret.options import USES, Part, Robustness, check_same
 from offpath.interpret.retention import bounded, interventions, measure_retention
 from offpath.recipes import recipe
 from offpath.run.files import Record
@@ -64,7 +64,7 @@ def measure_robustness(run: Run, compute: Compute, options: Robustness) -> Itera
     }
     result = _result(setting)
     for part, (count, rows) in counts_and_rows.items():
-        if getattr(result, part):
+        if part not in options.parts or getattr(result, part):
             continue
         measured = []
         for step, row in enumerate(rows, start=1):
@@ -83,14 +83,18 @@ def loss(model: Transformer, batch: Batch) -> float:
 
 def _result(setting: Setting) -> results.Robustness:
     """The parts that are there already, if they were measured with the same options."""
-    run, options = setting.run, setting.options.model_dump(mode="json")
+    run, options = setting.run, setting.options.model_dump(mode="json", exclude={"parts"})
     path = run.result(results.Robustness.file)
     if not path.exists():
         exact = loss(setting.circuit, setting.batch)
         return results.Robustness(options=options, world=setting.world.name, exact_loss=exact)
     result = results.read_result(run, results.Robustness)
-    check_same(path, result.options, options)
-    return result
+    there: list[Part] = [part for part in USES if getattr(result, part)]
+    used = setting.options.used(part for part in there if part in setting.options.parts)
+    check_same(path, result.options, {name: options[name] for name in sorted(used)})
+    others = setting.options.used(setting.options.parts) - setting.options.used(there)
+    options = {**result.options, **{name: options[name] for name in others}}
+    return result.model_copy(update={"options": options})
 
 
 def _perturb(setting: Setting) -> Iterator[results.Perturbed]:

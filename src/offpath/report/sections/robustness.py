@@ -31,6 +31,8 @@ START = Key("starts at the exact solution", colour(STARTED))
 TRAIN = Key("trained network, after its fine-tuning", colour(TRAINED), "dashed")
 CHANGED = {"below": "fell for", "above": "rose for", "level with": "did not change clearly for"}
 DATA = {"finetuning": "fine-tuning", "pretraining": "pre-training"}
+OVER_STEPS = {"minimum": "minimum", "area": "mean over the steps", "end": "end"}
+"""Fields of `results.OverSteps`, for readers."""
 Cells = dict[Slice, Cell]
 
 
@@ -135,7 +137,7 @@ def _retention_figures(story: Story, retentions: Sequence[Retention]) -> list[Fi
     """Accuracy along fine-tuning, before and after it, and at other learning rates."""
     own, trained = retentions[0], _trained_cells(story)
     first = [_path_figure(story, own, trained), _ends_figure(story, own, trained)]
-    return [*first, _rates_figure(story, retentions)] if retentions[1:] else first
+    return [*first, _rates_figure(story, retentions)]
 
 
 def _retention_sentences(story: Story, retention: Retention) -> list[str]:
@@ -197,11 +199,20 @@ def _ends_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
 
 
 def _rates_figure(story: Story, retentions: Sequence[Retention]) -> Figure:
-    rows = []
+    rows, same = [], []
     for one in retentions:
-        cells = _cells(one, max(one.steps))
-        shares = [percent(cells[s].accuracy) if s in cells else "–" for s in SPLIT_STRATA]
-        rows.append([DATA.get(one.finetuned_on, one.finetuned_on), setting(one.rate), *shares])
-    heads = ["fine-tuned on", "learning rate", *(where.title for where in SPLIT_STRATA)]
+        title = [DATA.get(one.finetuned_on, one.finetuned_on), setting(one.rate)]
+        over = [one.over_steps(where) for where in SPLIT_STRATA]
+        for score, name in OVER_STEPS.items():
+            shares = [percent(getattr(o, score)) if o else "–" for o in over]
+            rows.append([*title, name, *shares])
+        if one.answer_share is not None and one.repeats_itself(SPLIT_STRATA):
+            row = f"fine-tuned on {title[0]} at {title[1]} answers {one.answer} to "
+            same.append(f"{row}{percent(one.answer_share)} of the questions")
+    if retentions[0].constants:
+        constants = [retentions[0].constant(where) for where in SPLIT_STRATA]
+        shares = [f"{percent(c.accuracy)} (answer {c.label})" if c else "–" for c in constants]
+        rows.append(["none: a constant answer", "–", "the most frequent distance", *shares])
+    heads = ["fine-tuned on", "learning rate", "score", *(where.title for where in SPLIT_STRATA)]
     table = text_table("Accuracy by stratum", heads, rows)
-    return Figure(*story.caption("robustness.rates"), tables=[table])
+    return Figure(*story.caption("robustness.rates", same="; ".join(same)), tables=[table])
