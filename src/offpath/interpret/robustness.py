@@ -71,7 +71,7 @@ def measure_robustness(run: Run, compute: Compute, options: Robustness) -> Itera
             measured.append(row)
             yield {"stage": "robustness", "part": part, "step": step, "of": count}
         result = result.model_copy(update={part: measured})
-        recovered = _recovered(result.perturbed, options)
+        recovered = _recovered(result.perturbed, options) if result.perturbed else []
         results.write_result(run, result.model_copy(update={"recovered": recovered}))
 
 
