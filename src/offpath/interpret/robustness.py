@@ -94,6 +94,9 @@ def _result(setting: Setting) -> results.Robustness:
     check_same(path, result.options, {name: options[name] for name in sorted(used)})
     others = setting.options.used(setting.options.parts) - setting.options.used(there)
     options = {**result.options, **{name: options[name] for name in others}}
+    if there in ([], ["retention"]):  # nothing yet stands beside the loss, nor its examples
+        exact = loss(setting.circuit, setting.batch)
+        return result.model_copy(update={"options": options, "exact_loss": exact})
     return result.model_copy(update={"options": options})
 
 
