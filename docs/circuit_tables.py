@@ -2,11 +2,11 @@
 
 from statistics import median
 
-from docs.network_tables import matrices
-from docs.raw import accuracy, markdown, record, records, result
-from offpath.results import Cell, CircuitResult, LearningCoefficients, Matrix, Point, Robustness
+from docs.raw import RESULTS, markdown, record, records, result
+from offpath.report.sections.robustness import OVER_STEPS
+from offpath.results import CircuitResult, LearningCoefficients, Point, Retention, Robustness
 from offpath.run.files import Record
-from offpath.slices import ANY_TARGET, SPLIT_STRATA, distance_slice
+from offpath.slices import SPLIT_STRATA, distance_slice
 
 CIRCUITS = {
     "wide": "wide: the form of WWZ24",
@@ -113,58 +113,58 @@ def basin_table() -> str:
     return markdown(head, rows)
 
 
-def interpolations_table() -> str:
-    """The highest loss on the linear interpolation from the circuit to trained networks."""
-    rows = []
-    for line in result("laptop-seed0", Robustness).interpolations:
-        share, top = max(line.points, key=lambda point: point[1])
-        middle = line.points[len(line.points) // 2][1]
-        rows.append([line.title, "yes" if line.aligned else "no", f"{line.points[0][1]:.1e}",
-                     f"{middle:.3g}", f"{top:.3g} at {share:.2f}",
-                     f"{line.points[-1][1]:.3g}"])  # fmt: skip
-    head = ["to", "permutation alignment", "loss at the circuit", "half-way", "highest, and where",
-            "at the trained network"]  # fmt: skip
-    return markdown(head, rows)
-
-
 def retention_table() -> str:
-    """Accuracy on test e after the exact solution was fine-tuned, by stratum."""
+    """Accuracy on test e while the exact solution is fine-tuned: minimum, mean over steps, end."""
     rows = []
     for title, run in RETENTION.items():
-        for row in result(run, Robustness).retention:
-            last = max(row.steps)
-            cells = {
-                (c.by, c.slice): c for c in row.cells if c.step == last and c.world == "test_e"
-            }
+        retentions = result(run, Robustness).retention
+        for row in retentions:
             data = row.finetuned_on.replace("tuning", "-tuning").replace("training", "-training")
-            shares = [accuracy(cells.get((where.by, where.slice))) for where in SPLIT_STRATA]
-            rows.append([title, data, f"{row.rate:.0e}", str(last), *shares])
-    head = ["recipe", "fine-tuned on", "learning rate", "steps"]
+            over = [row.over_steps(where) for where in SPLIT_STRATA]
+            for score, name in OVER_STEPS.items():
+                shares = [f"{100 * getattr(o, score):.1f} %" if o else "–" for o in over]
+                rows.append([title, data, f"{row.rate:.0e}", str(max(row.steps)), name, *shares])
+        constants = [retentions[0].constant(where) for where in SPLIT_STRATA]
+        if any(constants):
+            shares = [f"{100 * c.accuracy:.1f} % (answer {c.label})" if c else "–"
+                      for c in constants]  # fmt: skip
+            rows.append([title, "none: a constant answer", "–", "–", "end", *shares])
+    head = ["recipe", "fine-tuned on", "learning rate", "steps", "score"]
     return markdown([*head, *(where.title for where in SPLIT_STRATA)], rows)
 
 
 def retention_sentence() -> str:
-    """What fine-tuning leaves of the exact solution, by true distance."""
-    same = [
-        [100 * c.accuracy for matrix in matrices() if (c := _by_distance(matrix, d))]
-        for d in range(1, 6)
-    ]
-    near = [f"{min(shares):.0f} to {max(shares):.0f} %" for shares in same[:2]]
-    far = max(max(shares) for shares in same[2:])
-    gentle = next(r for r in result("laptop-seed0", Robustness).retention if r.rate == 1e-5)
-    last = {c.slice: c for c in gentle.cells if c.step == max(gentle.steps) and c.by == "label"}
-    right = ", ".join(f"{100 * last[str(d)].accuracy:.0f} %" for d in range(1, 6))
+    """What fine-tuning leaves of the exact solution, by true distance, over all seeds measured."""
+    runs = sorted(path.parent.name for path in RESULTS.glob("laptop-seed*/robustness.json"))
+    seeds = [result(run, Robustness).retention for run in runs]
+    rates = {"the recipe's learning rate": 1e-3, "a hundredth of it": 1e-5}
+    parts = []
+    for words, rate in rates.items():
+        own = [next(r for r in s if (r.rate, r.finetuned_on) == (rate, "finetuning"))
+               for s in seeds]  # fmt: skip
+        parts.append(f"At {words}: {'; '.join(_kept(own, d) for d in (1, 2, 3, 4, 5, 8))}.")
+    count = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
     return (
-        f"After the same fine-tuning as the trained network, the accuracy of `edge` is {near[0]} "
-        f"for distance 1, {near[1]} for 2, and at most {far:.0f} % beyond and for no path (three "
-        "seeds). With a hundredth of the learning rate it is "
-        f"{right} for the distances 1 to 5, and 0 % for no path (one seed)."
+        "Fine-tuned as the trained network is, `edge` starts with an accuracy of 100 % on test e. "
+        f"Its lowest accuracy, the mean over the steps, and the one at the end ({count}), by true "
+        f"distance. {' '.join(parts)}"
     )
 
 
-def _by_distance(matrix: Matrix, distance: int) -> Cell | None:
-    where = distance_slice(distance, matrix.max_vertices)
-    return matrix.cell("circuit-finetuned", ANY_TARGET, where)
+def _kept(retentions: list[Retention], distance: int) -> str:
+    """What is left for one distance: "keeps" only where the scores of several seeds agree."""
+    where = distance_slice(distance, 8)
+    over = [o for one in retentions if (o := one.over_steps(where))]
+    least, mean, end = (_range([100 * values[i] for values in over]) for i in range(3))
+    name = where.title if where.title == "no path" else f"distance {where.title}"
+    if len(over) > 1 and all(o.agree for o in over):
+        return f"{name}, keeps {end}"
+    return f"{name}, {least}, {mean}, {end}"
+
+
+def _range(shares: list[float]) -> str:
+    low, high = f"{min(shares):.0f}", f"{max(shares):.0f}"
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def coefficient_table() -> str:
@@ -212,7 +212,6 @@ TABLES = {
     "sizes": sizes_table,
     "recovered": recovered_table,
     "basin": basin_table,
-    "interpolations": interpolations_table,
     "retention": retention_table,
     "retention sentence": retention_sentence,
     "coefficients": coefficient_table,

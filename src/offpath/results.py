@@ -6,8 +6,10 @@ may be missing or not finite is None: no reader has to guard against NaN. `docs/
 every field with the comment behind it.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeVar
+from itertools import pairwise
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +20,9 @@ from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
 from offpath.slices import POOLED, Slice, distance_slice
 
+AGREEMENT = 0.05
+"""How far minimum, mean over the steps and end of an accuracy may lie apart to be one number."""
+SAME_AS_CONSTANT = 0.02  # accuracies that lie no farther apart are those of a constant answer
 FORMAT = 3  # of the result files; the first had no number
 
 
@@ -316,19 +321,34 @@ class Graded(Row):
     loss_after: float  # after retraining
 
 
-class Interpolation(Row):
-    """Losses on the linear interpolation from the circuit to a trained network."""
-
-    to: str  # name of the trained network
-    title: str  # its name for readers
-    aligned: bool  # whether its neurons are permuted first, to those of the circuit
-    points: list[tuple[float, float]]  # share of the way, and loss there
-
-
 class StepCell(Cell):
     """A cell of the test matrix after so many steps."""
 
     step: int  # steps of fine-tuning done
+
+
+class ConstantAnswer(Row):
+    """What answers that ignore the question score on a stratum."""
+
+    by: str  # what cuts the distribution into slices
+    slice: str  # the stratum
+    label: int  # the most frequent true distance in it
+    accuracy: float  # of answering that always
+    repeated: float  # accuracy of always giving the network's most frequent answer after the end
+
+
+class OverSteps(NamedTuple):
+    """The accuracy on one stratum over all steps, in three numbers."""
+
+    minimum: float
+    area: float
+    """Mean over the steps: the area under the accuracies by step (trapezoid), by their length."""
+    end: float
+
+    @property
+    def agree(self) -> bool:
+        """Whether one number may stand for all: minimum, mean and end lie within `AGREEMENT`."""
+        return max(self) - min(self) <= AGREEMENT
 
 
 class Retention(Row):
@@ -340,6 +360,32 @@ class Retention(Row):
     steps: list[int]  # after which it is measured
     cells: list[StepCell]  # after the last step, the first has them on every distribution
     losses: list[tuple[int, float]]  # step and loss on the training examples
+    examples: int | None = None  # behind the scores along the way; null: those of the matrix
+    answer: int | None = None  # the network's most frequent answer after the last step
+    answer_share: float | None = None  # of the examples that get it
+    constants: list[ConstantAnswer] = []  # one for each stratum, on the examples of the last step
+
+    def over_steps(self, where: Slice) -> OverSteps | None:
+        """Minimum, mean over the steps and end of the accuracy, or None without such examples."""
+        place = (self.world, where.by, where.slice)
+        path = {c.step: c.accuracy for c in self.cells if (c.world, c.by, c.slice) == place}
+        if not path:
+            return None
+        steps = sorted(path)
+        area = sum((b - a) * (path[a] + path[b]) / 2 for a, b in pairwise(steps))
+        mean = area / (steps[-1] - steps[0]) if len(steps) > 1 else path[steps[0]]
+        return OverSteps(min(path.values()), mean, path[steps[-1]])
+
+    def constant(self, where: Slice) -> ConstantAnswer | None:
+        """What a constant answer scores on a stratum."""
+        place = (where.by, where.slice)
+        return next((one for one in self.constants if (one.by, one.slice) == place), None)
+
+    def repeats_itself(self, strata: Sequence[Slice]) -> bool:
+        """Whether the network ends as accurate as its most frequent answer, in every stratum."""
+        pairs = [(self.over_steps(where), self.constant(where)) for where in strata]
+        gaps = [abs(o.end - c.repeated) for o, c in pairs if o and c]
+        return bool(gaps) and max(gaps) <= SAME_AS_CONSTANT
 
 
 class Robustness(Result):
@@ -352,7 +398,6 @@ class Robustness(Result):
     perturbed: list[Perturbed] = []  # one for each draw and learning rate
     recovered: list[Recovered] = []  # one for each learning rate and bound
     graded: list[Graded] = []  # one for each size of noise and draw
-    interpolations: list[Interpolation] = []  # none where the circuit's architecture is another
     retention: list[Retention] = []  # at the recipe's rate, other rates, on pre-training data
 
 

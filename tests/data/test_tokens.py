@@ -36,10 +36,22 @@ def test_more_groups_than_examples_are_no_error():
     assert pack(np.zeros((1, 4, 2), np.uint8)).groups == ((1, 1),)
 
 
-@pytest.mark.parametrize(("edges", "target"), [([(1, 5)], 2), ([(1, 2)], 5), ([(0, 1)], 2)])
-def test_a_vertex_that_does_not_exist_is_named_in_the_error(edges, target):
+@pytest.mark.parametrize("edge", [(1, 5), (0, 1)])
+def test_a_vertex_that_does_not_exist_is_named_in_the_error(edge: tuple[int, int]):
     with pytest.raises(ValueError, match=r"a vertex must be 1 to 4; got [05]"):
-        encode(edges, target, max_vertices=4)
+        encode([edge], 2, max_vertices=4)
+
+
+@pytest.mark.parametrize("target", [0, 5])
+def test_a_target_outside_the_graph_is_named_in_the_error(target: int):
+    with pytest.raises(ValueError, match=rf"^target must be 2 to 4; got {target}$"):
+        encode([(1, 2)], target, max_vertices=4)
+
+
+def test_the_source_is_no_target():
+    line = "target must be 2 to 4; got 1: the distance from 1 to itself is 0, and no question"
+    with pytest.raises(ValueError, match=f"^{line}$"):
+        encode([(1, 2)], 1, max_vertices=4)
 
 
 def test_more_edges_than_fit_are_named_in_the_error():

@@ -3,11 +3,13 @@ import torch
 
 from offpath.compute import Compute
 from offpath.configs import Configuration, InputError
+from offpath.data.tokens import encode
 from offpath.fit.checkpoints import load_model
 from offpath.generalize.matrix import measure_matrix
 from offpath.handcraft import circuits
-from offpath.handcraft.circuits import circuit_configuration, set_circuit
+from offpath.handcraft.circuits import circuit_configuration, make, set_circuit
 from offpath.handcraft.study_circuit import error_by_size
+from offpath.handcraft.trace import trace
 from offpath.handcraft.trial_graphs import oracle_distances
 from offpath.pipeline import experiment, is_done
 from offpath.recipes import laptop, smoke
@@ -64,6 +66,14 @@ def test_states_are_those_of_the_search(circuit, tmp_path):
     assert len(graph.positions) == n
     assert (len(result.directions) > 0) == (circuit == "edge")
     assert (len(result.sizes) > 0) == (circuit == "wide")
+
+
+@pytest.mark.parametrize("circuit", ["wide", "doubling", "edge"])
+def test_a_question_for_the_source_is_not_traced(circuit):
+    tokens = encode([(1, 2)], 2, 6)
+    tokens[0, -1, 0] = 1
+    with pytest.raises(ValueError, match="target must be 2 to 6; got 1: the distance from 1 to "):
+        trace(make(circuit, 6, laptop().model), circuit, tokens)
 
 
 def test_a_recipe_gets_the_edge_circuit_in_its_own_architecture_if_it_fits(tmp_path):

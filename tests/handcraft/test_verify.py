@@ -10,6 +10,7 @@ from offpath.handcraft.edge_circuit import edge_circuit
 from offpath.handcraft.study_circuit import error_by_size
 from offpath.handcraft.verify import (
     as_line,
+    ask,
     check,
     every_graph,
     family_questions,
@@ -77,6 +78,13 @@ def test_questions_to_the_edge_circuit_reach_every_label():
     labels = np.concatenate([a.distances for a in asked])
     assert sorted(set(labels.tolist())) == list(range(1, 16))
     assert max(a.tokens.shape[1] for a in asked) <= 17
+
+
+@pytest.mark.parametrize(("source", "allowed"), [(1, "2 to 4"), (3, "1 to 4, but not 3")])
+def test_the_source_is_no_target(source: int, allowed: str):
+    line = f"target must be {allowed}; got {source}: the distance from {source} to itself is 0, and"
+    with pytest.raises(ValueError, match=line):
+        ask([(1, 3)], source, [2, source], 4)
 
 
 def test_all_sizes_are_tried_but_for_the_slow_circuit():

@@ -1,5 +1,6 @@
 from shutil import copytree
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,9 +9,7 @@ from offpath.configs import InputError
 from offpath.data.batches import frozen
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, new_model, save_model
-from offpath.fit.transformer import Transformer
 from offpath.handcraft.circuits import circuit_configuration, make
-from offpath.interpret.interpolation import align, interpolate
 from offpath.interpret.options import Robustness
 from offpath.interpret.retention import interventions
 from offpath.interpret.robustness import loss, matrices, measure_robustness
@@ -18,10 +17,12 @@ from offpath.recipes import smoke
 from offpath.results import Robustness as Result
 from offpath.results import read_result, write_result
 from offpath.run.folder import Run, create_run
+from offpath.slices import STRATA
 
 CPU = Compute(torch.device("cpu"), 1)
 FEW = Robustness(choices=3, rates=(1e-6, 1e-3), steps=4, batch_examples=16, examples=64,
-                 noises=(0.01, 1.0), draws=1, retention_rates=(1e-5,))  # fmt: skip
+                 noises=(0.01, 1.0), draws=1, retention_rates=(1e-5,),
+                 retention_examples=50)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def measured(tmp_path_factory) -> Run:
     save_model(run, "circuit", make("edge", 5, c.model))
     save_model(run, "pretrained", new_model(c))
     records = list(measure_robustness(run, CPU, FEW))
-    counts = {"perturbed": 6, "graded": 4, "interpolations": 2, "retention": 3}
+    counts = {"perturbed": 6, "graded": 4, "retention": 3}
     assert records == [
         {"stage": "robustness", "part": part, "step": step, "of": count}
         for part, count in counts.items()
@@ -80,16 +81,6 @@ def test_more_noise_is_a_larger_loss(measured: Run):
         assert small < large
 
 
-def test_interpolation_leads_from_the_circuit_to_the_network_as_it_is_and_aligned(measured: Run):
-    plain, aligned = result(measured).interpolations
-    for row in (plain, aligned):
-        assert (row.to, row.title, row.aligned) == ("pretrained", "pre-trained", row is aligned)
-        assert row.points[0] == (0, result(measured).exact_loss)
-        assert len(row.points) == 21
-    assert plain.points[-1][1] == pytest.approx(aligned.points[-1][1], rel=1e-4)
-    assert plain.points[10][1] != pytest.approx(aligned.points[10][1], rel=1e-4)
-
-
 def test_fine_tuning_starts_at_the_exact_solution_at_every_rate(measured: Run):
     rows, rate = (
         result(measured).retention,
@@ -101,7 +92,8 @@ def test_fine_tuning_starts_at_the_exact_solution_at_every_rate(measured: Run):
         ("pretraining", rate),
     ]
     for row in rows:
-        assert row.steps == [0, 1, 3, 5]
+        assert row.steps == [0, 1, 2, 3, 4, 5]
+        assert row.examples == 50
         first = [cell for cell in row.cells if cell.step == 0]
         assert all(cell.accuracy == 1 for cell in first)
         assert {cell.world for cell in first} == {"test_e"}
@@ -109,6 +101,47 @@ def test_fine_tuning_starts_at_the_exact_solution_at_every_rate(measured: Run):
         worlds = {cell.world for cell in row.cells if cell.step == 5}
         assert len(worlds) == (7 if row is rows[0] else 1)
         assert row.cells[0].mse != row.cells[-1].mse
+        pooled = {c.step: c.count for c in row.cells if (c.by, c.world) == ("pooled", "test_e")}
+        assert pooled == {0: 50, 1: 50, 2: 50, 3: 50, 4: 50, 5: 200}
+
+
+def test_constant_answers_are_scored_on_the_strata_of_the_last_step(measured: Run):
+    row, c = result(measured).retention[0], measured.configuration
+    batch, _ = frozen(world("test_e", c.graphs), c.evaluate.seed, c.evaluate.examples)
+    of = dict(enumerate(stratum.slice for stratum in STRATA))
+    for one in row.constants:
+        chosen = np.array([of[s] == one.slice.split(",")[0] for s in batch.stratum.tolist()])
+        if one.by == "stratum":
+            hits = batch.distance[chosen]
+            best = max(np.bincount(hits)) / len(hits)
+            assert one.accuracy == pytest.approx(best)
+            assert one.accuracy == pytest.approx((hits == one.label).mean())
+            assert one.repeated == pytest.approx((hits == row.answer).mean())
+    assert len(row.constants) > 3
+    assert row.answer_share is not None
+    assert 0 < row.answer_share <= 1
+
+
+def test_retention_alone_is_measured_and_the_rest_may_follow(measured: Run, tmp_path):
+    run = Run(copytree(measured.folder, tmp_path / "copy"), measured.configuration)
+    run.result("robustness").unlink()
+    alone = Robustness(parts=("retention",), retention_rates=(1e-5,), retention_examples=50)
+    assert {r["part"] for r in measure_robustness(run, CPU, alone)} == {"retention"}
+    assert result(run).perturbed == result(run).graded == []
+    assert result(run).retention == result(measured).retention
+    assert {r["part"] for r in measure_robustness(run, CPU, FEW)} == {"perturbed", "graded"}
+    assert result(run) == result(measured)
+
+
+def test_options_without_effect_on_the_chosen_parts_are_refused():
+    with pytest.raises(InputError) as error:
+        Robustness(parts=("retention",), choices=3, steps=4)
+    assert str(error.value) == (
+        "choices has no effect without the part perturbed; "
+        "steps has no effect without the part perturbed or graded"
+    )
+    with pytest.raises(InputError, match="parts must be some of perturbed, graded, retention; got"):
+        Robustness(parts=())
 
 
 def test_a_learning_rate_given_twice_is_fine_tuned_at_once(measured: Run):
@@ -124,8 +157,8 @@ def test_a_part_that_is_there_is_not_measured_again(measured: Run):
     path = measured.result("robustness")
     before = path.read_bytes()
     assert list(measure_robustness(measured, CPU, FEW)) == []
-    write_result(measured, result(measured).model_copy(update={"interpolations": []}))
-    assert {r["part"] for r in measure_robustness(measured, CPU, FEW)} == {"interpolations"}
+    write_result(measured, result(measured).model_copy(update={"graded": []}))
+    assert {r["part"] for r in measure_robustness(measured, CPU, FEW)} == {"graded"}
     assert path.read_bytes() == before
 
 
@@ -136,28 +169,13 @@ def test_other_options_do_not_overwrite_what_was_measured(measured: Run):
     assert measured.result("robustness").read_bytes() == before
 
 
-def test_interpolations_are_measured_again_once_there_is_another_network(measured: Run, tmp_path):
-    run = Run(copytree(measured.folder, tmp_path / "copy"), measured.configuration)
-    save_model(run, "finetuned", load_model(run, "pretrained", CPU.device))
-    assert {r["part"] for r in measure_robustness(run, CPU, FEW)} == {"interpolations"}
-    ends = [row.to for row in result(run).interpolations]
-    assert ends == 2 * ["pretrained"] + 2 * ["finetuned"]
-
-
-def test_a_circuit_in_float64_is_interpolated_to_a_network_in_float32():
-    exact = make("edge", 26, smoke().model, double=True)
-    trained = Transformer(exact.architecture, 26)
-    middle = interpolate(exact, align(exact, trained), 0.5)
-    assert middle.readout.weight.dtype == torch.float64
-
-
 def test_a_circuit_without_training_is_not_fine_tuned(tmp_path):
     c = circuit_configuration("doubling", smoke(), 5)
     run = create_run(c, tmp_path)
     save_model(run, "circuit", make("doubling", 5, c.model))
     least = FEW.model_copy(update={"choices": 1, "rates": (1e-3,), "noises": (1.0,)})
     assert {r["part"] for r in measure_robustness(run, CPU, least)} == {"perturbed", "graded"}
-    assert result(run).retention == result(run).interpolations == []
+    assert result(run).retention == []
 
 
 def test_matrices_are_views_and_none_is_empty(measured: Run):

@@ -7,7 +7,6 @@ from offpath.results import (
     Direction,
     DrawnGraph,
     Graded,
-    Interpolation,
     LearningCoefficients,
     Perturbed,
     Point,
@@ -122,12 +121,6 @@ def robustness(worlds: list[str], retention: bool = True) -> Robustness:
             for noise in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
             for draw in range(4)
         ],
-        interpolations=[
-            _interpolation(to, title, height, aligned)
-            for to, title, height in (("pretrained", "pre-trained", 9), ("finetuned", "tuned", 14))
-            for aligned in (False, True)
-            if retention
-        ],
         retention=[_retention(1e-3, worlds), _retention(1e-6, [])] if retention else [],
     )
 
@@ -153,12 +146,6 @@ def _recovered(perturbed: list[Perturbed], rate: float, below: float) -> Recover
     share = sum(end < below for end in ends) / len(ends)
     low, high = max(0.0, share - 0.17), min(1.0, share + 0.19)
     return Recovered(rate=rate, count=len(ends), below=below, share=share, low=low, high=high)
-
-
-def _interpolation(to: str, title: str, height: float, aligned: bool) -> Interpolation:
-    height = height * 1e-3 if aligned else height
-    points = [(s / 20, float(1e-9 + height * np.sin(np.pi * s / 21) ** 2)) for s in range(21)]
-    return Interpolation(to=to, title=title, aligned=aligned, points=points)
 
 
 def _retention(rate: float, worlds: list[str]) -> Retention:

@@ -5,12 +5,13 @@ import pytest
 from offpath.report.parts import Section
 from offpath.report.sections import section
 from offpath.report.words import setting
-from offpath.results import Robustness
-from offpath.slices import SPLIT_STRATA
+from offpath.results import ConstantAnswer, OverSteps, Robustness
+from offpath.slices import SPLIT_STRATA, distance_slice
 from tests.report.solutions import NOT_FINITE, RATES, robustness
 from tests.report.stories import changed, figure, matrix, rows, story_of
 
 RETENTION = "Does a network that starts at the exact solution keep it?"
+RATE_TITLE = "At which learning rate is the solution kept?"
 REPLACED = "One matrix replaced, then retrained"
 TRAINED = (0.98, 0.9, 0.5, 0.3, 0.2, 0.3, 0.2)
 
@@ -63,11 +64,54 @@ def test_without_a_matrix_the_trained_network_is_left_out(result: Robustness):
     assert "Compared with" not in alone.text
 
 
-def test_other_learning_rates_have_a_row_each(result: Robustness):
-    (table,) = figure(shown(result), "At which learning rate is the solution kept?").tables
-    assert [(row.title, row.entries[0].lines[0]) for row in table.rows if row.entries[0]] == [
-        ("fine-tuning", "0.001"),
-        ("fine-tuning", "1e−6"),
+def test_each_learning_rate_has_its_minimum_mean_and_end_beside_a_constant(result: Robustness):
+    one = changed(result.retention[0], constants=constants(), answer=1, answer_share=0.98)
+    shown_ = shown(changed(result, retention=[one, *result.retention[1:]]))
+    found = figure(shown_, RATE_TITLE)
+    (table,) = found.tables
+    texts = [[row.title, *(e.lines[0] for e in row.entries[:3] if e)] for row in table.rows]
+    assert [row[:3] for row in texts[:3]] == [
+        ["fine-tuning", "0.001", name] for name in ("minimum", "mean over the steps", "end")
+    ]
+    assert [row[3] for row in texts[:3]] == ["99.0\xa0%", "99.5\xa0%", "99.0\xa0%"]
+    assert texts[-1] == [
+        "none: a constant answer", "–", "the most frequent distance", "40.0\xa0% (answer 1)"
+    ]  # fmt: skip
+    assert "No better than a constant" not in found.text
+
+
+def test_a_row_that_is_a_constant_answer_says_so(result: Robustness):
+    own = result.retention[0]
+    same = [
+        changed(c, repeated=over.end)
+        for c, where in zip(constants(), SPLIT_STRATA, strict=True)
+        if (over := own.over_steps(where))
+    ]
+    one = changed(own, constants=same, answer=1, answer_share=0.98)
+    text = figure(shown(changed(result, retention=[one])), RATE_TITLE).text
+    assert "fine-tuned on fine-tuning at 0.001 answers 1 to 98.0\xa0% of the questions" in text
+
+
+def test_minimum_and_mean_over_the_steps_are_those_of_the_path(result: Robustness):
+    own, where = result.retention[0], SPLIT_STRATA[0]
+    path = dict(zip(own.steps, (1.0, 0.0, 0.5, 0.5, 0.9, 0.9), strict=True))
+    cells = [
+        changed(c, accuracy=path[c.step]) if (c.by, c.slice) == where[:2] else c for c in own.cells
+    ]
+    over = changed(own, cells=cells).over_steps(where)
+    assert over
+    by_hand = 10 * 0.5 + 20 * 0.25 + 70 * 0.5 + 200 * 0.7 + 300 * 0.9
+    assert over == pytest.approx((0.0, by_hand / 600, 0.9))
+    assert not over.agree
+    assert OverSteps(0.95, 0.97, 0.99).agree
+    assert own.over_steps(distance_slice(3, 5)) is None
+
+
+def constants() -> list[ConstantAnswer]:
+    """A constant answer with 40 % on every stratum."""
+    return [
+        ConstantAnswer(by=w.by, slice=w.slice, label=1, accuracy=0.4, repeated=0.4)
+        for w in SPLIT_STRATA
     ]
 
 
@@ -82,7 +126,9 @@ def test_the_sentence_on_retention_follows_the_cells(
     ends = {"accuracy_low": low, "accuracy": (low + high) / 2, "accuracy_high": high}
     cells = [changed(c, **ends) if c.step == 600 else c for c in own.cells]
     text = shown(changed(result, retention=[changed(own, cells=cells)])).statement
-    assert text.startswith("After 600 steps of fine-tuning, the accuracy of the network that")
+    assert text.startswith(
+        "After 600 steps of fine-tuning (one seed), the accuracy of the network that"
+    )
     assert words in text
     assert text.count(" to ") == (7 if low == 0 else 0)
 
@@ -138,15 +184,7 @@ def test_the_basin_has_every_draw_and_its_median(result: Robustness):
     assert "1 losses are not finite, or 0" in found.text
 
 
-def test_interpolations_are_drawn_with_and_without_permutation_alignment(result: Robustness):
-    drawn = rows(figure(shown(result), "What lies between the solutions").charts[0].chart)
-    for one in result.interpolations:
-        dash = "line" if one.aligned else "dashed"
-        own = [r for r in drawn if (r["series"], r["dash"]) == (f"to {one.title}", dash)]
-        assert [(r["share"], r["loss"]) for r in own] == one.points
-
-
-def test_a_circuit_alone_has_neither_retention_nor_interpolations():
+def test_a_circuit_alone_has_no_retention():
     alone = section(story_of(robustness([], retention=False)), "robustness")
     assert [one.title for one in alone.figures] == [REPLACED, "How wide the basin is"]
     assert not alone.statement

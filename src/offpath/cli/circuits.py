@@ -103,6 +103,9 @@ def robustness(
     run, compute = resume(folder, machine)
     if not run.configuration.finetune and options.retention_rates != Robustness().retention_rates:
         raise InputError("--retention-rates has no effect on a circuit that is not fine-tuned")
+    if not run.configuration.finetune and options.parts == ("retention",):
+        raise InputError("--parts retention needs a circuit that is fine-tuned: edge; this run has "
+                         f"{run.configuration.circuit}")  # fmt: skip
     from offpath.handcraft.circuits import set_circuit
     from offpath.interpret.robustness import measure_robustness
 

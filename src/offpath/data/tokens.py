@@ -47,6 +47,21 @@ def pack(tokens: UInt8[np.ndarray, "example token 2"], groups: int = 6) -> Packe
     return Packed(flat, flat[:, 1] == 0, tuple(shapes), order)
 
 
+def check_target(target: int, source: int, max_vertices: int) -> None:
+    """Refuse a target that is no vertex, or the source itself.
+
+    >>> check_target(1, source=1, max_vertices=8)
+    Traceback (most recent call last):
+    ValueError: target must be 2 to 8; got 1: the distance from 1 to itself is 0, and no question
+    """
+    allowed = f"2 to {max_vertices}" if source == 1 else f"1 to {max_vertices}, but not {source}"
+    if target == source:
+        raise ValueError(f"target must be {allowed}; got {target}: the distance from {source} to "
+                         "itself is 0, and no question")  # fmt: skip
+    if not 1 <= target <= max_vertices:
+        raise ValueError(f"target must be {allowed}; got {target}")
+
+
 def encode(
     edges: Sequence[tuple[int, int]], target: int, max_vertices: int
 ) -> UInt8[np.ndarray, "1 token 2"]:
@@ -55,9 +70,10 @@ def encode(
     >>> encode([(3, 1), (2, 3)], target=2, max_vertices=4)[0].tolist()
     [[1, 3], [2, 3], [0, 0], [0, 0], [2, 5]]
     """
-    for vertex in (*(v for edge in edges for v in edge), target):
+    for vertex in (v for edge in edges for v in edge):
         if not 1 <= vertex <= max_vertices:
             raise ValueError(f"a vertex must be 1 to {max_vertices}; got {vertex}")
+    check_target(target, 1, max_vertices)
     pairs = [(min(edge), max(edge)) for edge in edges if edge[0] != edge[1]]
     if len(pairs) > max_vertices:
         allowed = f"at most {max_vertices} edges fit, one for each vertex of the largest graph"

@@ -93,9 +93,12 @@ def _start(
     if compute.rank == 0:
         model = load_model(run, network.starts_from, compute.device)
         text_from_first(model.architecture.model_dump_json(), compute)
+        text_from_first(str(model.readout.weight.dtype).removeprefix("torch."), compute)
     else:
         architecture = Architecture.model_validate_json(text_from_first(" ", compute))
-        model = Transformer(architecture, run.configuration.graphs.max_vertices).to(compute.device)
+        dtype = getattr(torch, text_from_first(" ", compute))
+        model = Transformer(architecture, run.configuration.graphs.max_vertices)
+        model = model.to(compute.device, dtype)
     optimizer = make_optimizer(model, training)
     done = load_progress(run, network.name, model, optimizer) if compute.rank == 0 else 0
     if first := from_first(done, compute):

@@ -14,7 +14,7 @@ from offpath.data.tokens import encode
 from offpath.fit.checkpoints import save_model
 from offpath.fit.transformer import Transformer, predict
 from offpath.handcraft.doubling_circuit import doubling_architecture, doubling_circuit
-from offpath.handcraft.edge_circuit import MOST_IN_FLOAT32, directions, edge_circuit
+from offpath.handcraft.edge_circuit import SLACK, directions, edge_circuit, rounding
 from offpath.handcraft.edge_circuit import smallest_that_fits as edge_architecture
 from offpath.handcraft.study_circuit import error_by_size
 from offpath.handcraft.trace import trace
@@ -23,6 +23,8 @@ from offpath.handcraft.wide_circuit import wide_architecture, wide_circuit
 from offpath.results import CircuitResult, Direction, DrawnGraph, write_result
 from offpath.run.folder import Run
 
+TOLERANCE, TOLERANCE_IN_FLOAT64 = 1e-2, 1e-6
+"""How far layer norm may leave an answer of the edge circuit off."""
 GRAPHS_TRIED = 20  # for one in which the target is far away
 
 
@@ -46,13 +48,21 @@ def circuit_configuration(
 
 
 def make(
-    circuit: Circuit, max_vertices: int, architecture: Architecture, *, double: bool = False
+    circuit: Circuit, max_vertices: int, architecture: Architecture, *, double: bool | None = None
 ) -> Transformer:
-    """A circuit, in float32 or float64; the edge circuit in the given architecture if it fits."""
-    dtype, n = torch.float64 if double else torch.float32, max_vertices
+    """A circuit; the edge circuit in the given architecture if it fits.
+
+    In float64 if `double`, by default only where float32 would round bits away: the edge circuit
+    from 16 vertices on, or from fewer with many layers. The others hold in float32 at every size.
+    """
+    n, shape = max_vertices, architecture
     if circuit == "edge":
-        tolerance = 1e-6 if double else 1e-2
-        return edge_circuit(edge_architecture(architecture, n), n, tolerance, dtype)
+        shape = edge_architecture(architecture, n)
+        if double is None:
+            double = rounding(shape, n, TOLERANCE, torch.float32) > SLACK
+        tolerance = TOLERANCE_IN_FLOAT64 if double else TOLERANCE
+        return edge_circuit(shape, n, tolerance, torch.float64 if double else torch.float32)
+    dtype = torch.float64 if double else torch.float32
     return (wide_circuit if circuit == "wide" else doubling_circuit)(n, dtype=dtype)
 
 
@@ -62,7 +72,7 @@ def set_circuit(run: Run) -> None:
     if run.checkpoint("circuit").exists() and run.result(CircuitResult.file).exists():
         return
     circuit, n = c.circuit, c.graphs.max_vertices
-    model = make(circuit, n, c.model, double=circuit == "edge" and n > MOST_IN_FLOAT32)
+    model = make(circuit, n, c.model)
     save_model(run, "circuit", model)
     a, here = model.architecture, dict(c.model)
     larger = [f"{k} {v} instead of {here[k]}" for k, v in dict(a).items() if v != here[k]]

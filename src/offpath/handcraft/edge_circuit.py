@@ -45,9 +45,13 @@ alone, read of the question, how many k = 1, 2, ... have d <= k."""
 HIDDEN_UNITS = 26
 MET_SCALE = 0.5
 MOST_COUNT = 3.5  # what a count of N - 1 is written as
-MOST_IN_FLOAT32 = 24
-"""Vertices up to which rounding stays below the thresholds, which fall as 1 / T^2 (measured: at 32
-vertices some answers are off by 0.1 to 0.5, at 24 by 2e-4)."""
+ROUNDING = 4.0
+"""Bound on what rounding adds to a unit of the count, in units of epsilon C T^2, T = N + 1. Layer
+norm rounds every entry by some epsilon C, and these units multiply what they read by at most
+12 T^2. Measured at 3 to 48 vertices on a CPU: 0.01 to 2.1, as the test at every size repeats."""
+SLACK = 0.2
+"""What rounding may add: a bit bears 1/4, of which layer norm's scaling takes at most 0.04 where
+"met" is 0 or least (squared norm 170 beside the constants, times 4 / 8 C^2)."""
 MOST_ENERGY = 600.0
 """Bound on the squared norm of a token beside its constants, at 15 vertices. Ids are 1, raw r and
 s at most 3 (own bit, and an average of two ends), raw "met" at most 6, the count at most 3.5:
@@ -64,23 +68,19 @@ def edge_circuit(
 ) -> Transformer:
     """The circuit as a transformer: layer norm leaves no answer farther off than `tolerance`.
 
-    Rounding comes on top, and grows with the constant C, which is proportional to 1 /
-    sqrt(tolerance): float32 bears 1e-3 and fails at 1e-5, float64 bears 1e-7 (measured: LOG.md).
-    An `InputError` names what does not fit, and what would.
+    Rounding comes on top, and grows with the constant C. An `InputError` names what does not fit,
+    or that float32 would round bits away (`rounding`), and what would do.
     """
     a, n = architecture, max_vertices
-    if dtype != torch.float64 and n > MOST_IN_FLOAT32:
-        raise InputError(f"the edge circuit holds in float32 for at most {MOST_IN_FLOAT32} "
-                         f"vertices; got {n}; give it float64")  # fmt: skip
     if faults := misfits(a, n):
         raise InputError("the edge circuit does not fit: " + "; ".join(faults))
-
-    # Layer norm divides a token by its standard deviation; the gain multiplies it back by that
-    # of a token with nothing but its four constants. A squared norm e beside them leaves the
-    # factor sqrt(4 C^2 / (4 C^2 + e)), which differs from 1 by at most e / (8 C^2). The answer
-    # is a count of at most N - 1 under 2 L + 1 norms, so that this C keeps it to `tolerance`.
-    norms = 2 * a.layers + 1
-    constant = sqrt(n * norms * MOST_ENERGY / (8 * tolerance))
+    if (added := rounding(a, n, tolerance, dtype)) > SLACK:
+        raise InputError(
+            f"rounding in {str(dtype).removeprefix('torch.')} may add {added:.2f} to a count of "
+            f"the edge circuit of {n} vertices, more than the {SLACK} that leave it exact; give it "
+            "float64, or a larger tolerance"
+        )
+    constant = norm_constant(a, n, tolerance)
     gain = sqrt(4 * constant**2 / a.width + 1e-5)  # 1e-5: torch's epsilon
     model, block, count_scale = blank(a, n, dtype), blocks(a.width, n), MOST_COUNT / (n - 1)
     with torch.no_grad():
@@ -95,6 +95,31 @@ def edge_circuit(
         model.readout.weight[0, block["second", "count"]] = -1 / count_scale
         model.readout.bias.fill_(n)
     return model
+
+
+def norm_constant(architecture: Architecture, max_vertices: int, tolerance: float) -> float:
+    """C: so large that layer norm leaves no answer farther off than the tolerance.
+
+    Layer norm divides a token by its standard deviation; the gain multiplies it back by that of a
+    token with nothing but its four constants. A squared norm e beside them leaves the factor
+    sqrt(4 C^2 / (4 C^2 + e)), which differs from 1 by at most e / (8 C^2). The answer is a count of
+    at most N - 1 under 2 L + 1 norms, so that this C keeps it to the tolerance.
+    """
+    norms = 2 * architecture.layers + 1
+    return sqrt(max_vertices * norms * MOST_ENERGY / (8 * tolerance))
+
+
+def rounding(
+    architecture: Architecture, max_vertices: int, tolerance: float, dtype: torch.dtype
+) -> float:
+    """Bound on what rounding adds to a unit of the count, which bears `SLACK`.
+
+    >>> from offpath.recipes import paper
+    >>> round(rounding(paper().model, 15, 1e-2, torch.float32), 3)
+    0.196
+    """
+    constant = norm_constant(architecture, max_vertices, tolerance)
+    return ROUNDING * torch.finfo(dtype).eps * constant * (max_vertices + 1) ** 2
 
 
 def blocks(width: int, max_vertices: int) -> Blocks:

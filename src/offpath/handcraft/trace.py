@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from offpath.configs import Circuit
+from offpath.data.tokens import check_target
 from offpath.fit.transformer import Transformer, residual_streams
 from offpath.handcraft import doubling_circuit, edge_circuit, wide_circuit
 from offpath.results import State
@@ -22,7 +23,8 @@ Reading = tuple[Float[Tensor, "2 vertex"], str]
 def trace(
     model: Transformer, circuit: Circuit, tokens: UInt8[np.ndarray, "1 token 2"]
 ) -> list[State]:
-    """What is known before the first layer and after each."""
+    """What is known before the first layer and after each, of a question from vertex 1."""
+    check_target(int(tokens[0, -1, 0]), 1, model.max_vertices)
     tokens = tokens[:, tokens[0, :, 1] > 0]  # without padding
     read = {"edge": _edge, "wide": _wide, "doubling": _doubling}[circuit]
     ends = torch.from_numpy(tokens[0].astype(np.int64))

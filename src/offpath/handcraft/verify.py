@@ -15,6 +15,7 @@ from jaxtyping import Float, Int64, UInt8
 
 from offpath.compute import Compute
 from offpath.configs import Architecture, Circuit, InputError
+from offpath.data.tokens import check_target
 from offpath.fit.transformer import Transformer, predict
 from offpath.generalize.evaluate import wilson
 from offpath.handcraft.circuits import make
@@ -136,6 +137,8 @@ def ask(edges: Edges, source: int, targets: Sequence[int], max_vertices: int) ->
     >>> ask([(1, 3)], 3, [1], max_vertices=3).tokens.tolist()
     [[[1, 3], [0, 3], [1, 4]]]
     """
+    for target in targets:
+        check_target(target, source, max_vertices)
     distances = oracle_distances(edges, source, max_vertices, max_vertices)
     tokens = np.zeros((len(targets), len(edges) + 2, 2), np.uint8)
     tokens[:, : len(edges)] = np.array(edges, np.uint8).reshape(-1, 2)

@@ -1,18 +1,27 @@
 """Options of the measurements on networks: robustness and the learning coefficient."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from offpath.configs import Checked, InputError, Seed, outside, within
 
+Part = Literal["perturbed", "graded", "retention"]
+USES: dict[Part, tuple[str, ...]] = {
+    "perturbed": ("choices", "rates", "steps", "batch_examples", "examples", "seed"),
+    "graded": ("noises", "draws", "noise_rate", "steps", "batch_examples", "examples", "seed"),
+    "retention": ("retention_rates", "retention_examples"),
+}
+"""The options that each part depends on."""
 Rates = Annotated[tuple[float, ...], within(1e-12, 10)]
 
 
 class Robustness(Checked):
     """How far weights can be moved before the solution is lost."""
 
+    parts: tuple[Part, ...] = ("perturbed", "graded", "retention")
+    """What to measure: perturbed (one matrix), graded (noise on all weights), retention."""
     choices: Annotated[int, within(1, 10_000)] = 20
     """How many times one matrix, chosen at random, is replaced by noise."""
     rates: Rates = (1e-6, 1e-4, 1e-3)
@@ -31,8 +40,26 @@ class Robustness(Checked):
     """Learning rate of retraining after noise."""
     retention_rates: Rates = (1e-6, 1e-5, 1e-4)
     """Learning rates, beside the recipe's, at which the exact solution is fine-tuned."""
+    retention_examples: Annotated[int, within(30, 2**24)] = 4096
+    """Examples on which retention is measured along the way; the last step has all."""
     seed: Seed = 0
     """Seed of the choices, the noise and the training examples."""
+
+    def faults(self, section: str = "") -> Iterator[str]:
+        """Those of single options, no part at all, and options that no chosen part uses."""
+        yield from super().faults(section)
+        if not self.parts:
+            yield f"parts must be some of {', '.join(USES)}; got none"
+            return
+        for name in sorted(set(sum(USES.values(), ())) - self.used(self.parts)):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                needs = " or ".join(part for part, names in USES.items() if name in names)
+                yield f"{name} has no effect without the part {needs}"
+
+    @staticmethod
+    def used(parts: Iterable[Part]) -> set[str]:
+        """The options that these parts depend on."""
+        return {name for part in parts for name in USES[part]}
 
 
 class Sampling(Checked):

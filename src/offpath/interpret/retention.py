@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float
 
 from offpath.compute import Compute
 from offpath.configs import Configuration
@@ -17,15 +18,15 @@ from offpath.fit.checkpoints import load_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
-from offpath.generalize.evaluate import evaluate
+from offpath.generalize.evaluate import evaluate, slices
 from offpath.interpret.options import Robustness
 from offpath.networks import Network, network
-from offpath.results import Retention, StepCell
+from offpath.results import ConstantAnswer, Retention, StepCell
 from offpath.run.folder import Run
-from offpath.slices import ANY_TARGET
+from offpath.slices import ANY_TARGET, SPLIT_STRATA
 
-POINTS = (1, 3, 10, 30, 100, 300)
-"""Steps after which the scores are measured; 0 and the last one too."""
+POINTS = 20
+"""How often the scores are measured: steps from 1 to the last, evenly spaced in their logarithm."""
 LARGEST_ANSWER = 1e12  # stands for an answer that is not finite
 SLICED_BY = ("pooled", "stratum", "vertex_id", "label")
 
@@ -49,20 +50,23 @@ def interventions(c: Configuration, options: Robustness) -> list[Network]:
 def measure_retention(run: Run, compute: Compute, options: Robustness) -> Iterator[Retention]:
     """One record for each intervention; the first is measured on every distribution at its end."""
     for number, intervention in enumerate(interventions(run.configuration, options)):
-        yield _retention(run, compute, intervention, at_end_on_all=number == 0)
+        few = min(options.retention_examples, run.configuration.evaluate.examples)
+        yield _retention(run, compute, intervention, few, at_end_on_all=number == 0)
 
 
-def _retention(run: Run, compute: Compute, one: Network, *, at_end_on_all: bool) -> Retention:
+def _retention(
+    run: Run, compute: Compute, one: Network, few: int, *, at_end_on_all: bool
+) -> Retention:
     c, e, training = run.configuration, run.configuration.evaluate, one.training
     assert one.world is not None, "training needs a distribution"
     assert training is not None, "a network without training is not trained"
     model = load_model(run, "circuit", compute.device)
-    steps = sorted({0, *(p for p in POINTS if p < training.steps), training.steps})
+    steps = points(training.steps)
     known, threads = worlds(c.graphs), compute.threads
     batches = stream(known[one.world], c.seed, training.batch_examples, threads=threads)
     names = known if at_end_on_all else [ANY_TARGET]
     sets = {name: frozen(known[name], e.seed, e.examples, threads)[0] for name in names}
-    along = {ANY_TARGET: sets[ANY_TARGET]}
+    along = {ANY_TARGET: frozen(known[ANY_TARGET], e.seed, few, threads)[0]}
     cells, losses = _cells(run, compute, model, 0, along), []
     for step in train(model, make_optimizer(model, training), training, batches):
         if step.step in steps:
@@ -70,8 +74,38 @@ def _retention(run: Run, compute: Compute, one: Network, *, at_end_on_all: bool)
             losses.append((step.step, bounded(loss, LARGEST_ANSWER**2)))
             last = step.step == training.steps
             cells += _cells(run, compute, model, step.step, sets if last else along)
+    answer, share, constants = _constants(c, model, sets[ANY_TARGET])
     return Retention(rate=training.learning_rate, finetuned_on=one.world, world=ANY_TARGET,
-                     steps=steps, cells=cells, losses=losses)  # fmt: skip
+                     steps=steps, cells=cells, losses=losses, examples=few, answer=answer,
+                     answer_share=share, constants=constants)  # fmt: skip
+
+
+def points(last: int) -> list[int]:
+    """The steps after which the scores are measured: before training, and ever farther apart.
+
+    >>> points(600)[:6], points(600)[-3:], points(1)
+    ([0, 1, 2, 3, 4, 5], [306, 428, 600], [0, 1])
+    """
+    return sorted({0, *(round(last ** (i / (POINTS - 1))) for i in range(POINTS)), last})
+
+
+def _constants(
+    c: Configuration, model: Transformer, batch: Batch
+) -> tuple[int, float, list[ConstantAnswer]]:
+    """The model's most frequent answer, its share, and what constants score on each stratum."""
+    answers, counts = np.unique(np.rint(_answers(model, batch)), return_counts=True)
+    answer, share = int(answers[counts.argmax()]), float(counts.max() / counts.sum())
+    group_of, members = slices(batch, c.graphs.finetune_vertices)
+    rows = []
+    for where in SPLIT_STRATA:
+        if (groups := members.get(where[:2])) is None:
+            continue
+        shares = np.bincount(batch.distance[groups[group_of]]) / groups[group_of].sum()
+        label = int(shares.argmax())
+        repeated = float(shares[answer]) if 0 <= answer < len(shares) else 0.0
+        rows.append(ConstantAnswer(by=where.by, slice=where.slice, label=label,
+                                   accuracy=float(shares[label]), repeated=repeated))  # fmt: skip
+    return answer, share, rows
 
 
 def _cells(
@@ -80,11 +114,15 @@ def _cells(
     """Cells as those of the test matrix, with the step."""
     c, rows = run.configuration, []
     for name, batch in sets.items():
-        answers = np.nan_to_num(predict(model, batch.tokens).astype(float), nan=LARGEST_ANSWER)
-        circuit = {"circuit": answers.clip(-LARGEST_ANSWER, LARGEST_ANSWER)}
-        cells = evaluate(circuit, batch, name, c, compute.threads)
+        cells = evaluate({"circuit": _answers(model, batch)}, batch, name, c, compute.threads)
         rows += [StepCell(step=step, **dict(cell)) for cell in cells if cell.by in SLICED_BY]
     return rows
+
+
+def _answers(model: Transformer, batch: Batch) -> Float[np.ndarray, " example"]:
+    """A model's answers; a very large number stands for one that is none."""
+    answers = np.nan_to_num(predict(model, batch.tokens).astype(float), nan=LARGEST_ANSWER)
+    return answers.clip(-LARGEST_ANSWER, LARGEST_ANSWER)
 
 
 def bounded(value: float, largest: float) -> float:

@@ -1,9 +1,9 @@
 """How robust the exact solution is: perturb, measure, retrain, measure.
 
-In: a run with a handcrafted network, and perhaps trained ones. Out: `results/robustness.json`: one
-matrix replaced by noise, as WWZ24 do; noise of every size on all weights; linear interpolation to
-the trained networks; and what fine-tuning leaves of an exact solution (`retention.py`). Every part
-is written once it is measured, and a run that was stopped resumes with the next.
+In: a run with a handcrafted network. Out: `results/robustness.json`: one matrix replaced by noise,
+as WWZ24 do; noise of every size on all weights; and what fine-tuning leaves of an exact solution
+(`retention.py`). Every part is written once it is measured, and a run that was stopped resumes with
+the next.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ from copy import deepcopy
 from itertools import product
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,10 +24,8 @@ from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
 from offpath.generalize.evaluate import wilson
-from offpath.interpret.interpolation import align, interpolate
-from offpath.interpret.options import Robustness, check_same
+from offpath.interpret.options import USES, Part, Robustness, check_same
 from offpath.interpret.retention import bounded, interventions, measure_retention
-from offpath.networks import Network, networks
 from offpath.recipes import recipe
 from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
@@ -36,8 +33,6 @@ from offpath.run.folder import Run, holds_run
 BOUNDS = (1e-3, 1e-1)
 """A network has recovered if its loss is below."""
 CURVE_POINTS = 20
-SHARES = np.linspace(0, 1, 21).tolist()
-"""Points of a linear interpolation, as shares of the way."""
 LARGEST_LOSS = 1e30  # stands for a loss that is not finite
 RELATIVE_TO: tuple[Literal["weight", "tensor"], ...] = ("weight", "tensor")
 
@@ -62,23 +57,21 @@ def measure_robustness(run: Run, compute: Compute, options: Robustness) -> Itera
     batch, _ = frozen(where, c.evaluate.seed, options.examples, compute.threads)
     circuit = load_model(run, "circuit", compute.device)
     setting = Setting(run, compute, options, where, batch, circuit)
-    ends = _ends(run, circuit)
     counts_and_rows = {
         "perturbed": (options.choices * len(options.rates), _perturb(setting)),
         "graded": (2 * len(options.noises) * options.draws, _add_noise(setting)),
-        "interpolations": (2 * len(ends), _interpolate(setting, ends)),
         "retention": (len(interventions(c, options)), measure_retention(run, compute, options)),
     }
-    result = _result(setting, ends)
+    result = _result(setting)
     for part, (count, rows) in counts_and_rows.items():
-        if getattr(result, part):
+        if part not in options.parts or getattr(result, part):
             continue
         measured = []
         for step, row in enumerate(rows, start=1):
             measured.append(row)
             yield {"stage": "robustness", "part": part, "step": step, "of": count}
         result = result.model_copy(update={part: measured})
-        recovered = _recovered(result.perturbed, options)
+        recovered = _recovered(result.perturbed, options) if result.perturbed else []
         results.write_result(run, result.model_copy(update={"recovered": recovered}))
 
 
@@ -88,18 +81,23 @@ def loss(model: Transformer, batch: Batch) -> float:
     return bounded(float(errors.mean()), LARGEST_LOSS)
 
 
-def _result(setting: Setting, ends: list[Network]) -> results.Robustness:
+def _result(setting: Setting) -> results.Robustness:
     """The parts that are there already, if they were measured with the same options."""
-    run, options = setting.run, setting.options.model_dump(mode="json")
+    run, options = setting.run, setting.options.model_dump(mode="json", exclude={"parts"})
     path = run.result(results.Robustness.file)
     if not path.exists():
         exact = loss(setting.circuit, setting.batch)
         return results.Robustness(options=options, world=setting.world.name, exact_loss=exact)
     result = results.read_result(run, results.Robustness)
-    check_same(path, result.options, options)
-    if {row.to for row in result.interpolations} != {end.name for end in ends}:  # trained since
-        return result.model_copy(update={"interpolations": []})
-    return result
+    there: list[Part] = [part for part in USES if getattr(result, part)]
+    used = setting.options.used(part for part in there if part in setting.options.parts)
+    check_same(path, result.options, {name: options[name] for name in sorted(used)})
+    others = setting.options.used(setting.options.parts) - setting.options.used(there)
+    options = {**result.options, **{name: options[name] for name in others}}
+    if there in ([], ["retention"]):  # nothing yet stands beside the loss, nor its examples
+        exact = loss(setting.circuit, setting.batch)
+        return result.model_copy(update={"options": options, "exact_loss": exact})
+    return result.model_copy(update={"options": options})
 
 
 def _perturb(setting: Setting) -> Iterator[results.Perturbed]:
@@ -189,27 +187,3 @@ def _recovered(rows: list[results.Perturbed], options: Robustness) -> list[resul
         shares.append(results.Recovered(rate=rate, count=count, below=bound, share=hits / count,
                                         low=low, high=high))  # fmt: skip
     return shares
-
-
-def _ends(run: Run, circuit: Transformer) -> list[Network]:
-    """The trained networks that interpolation leads to: pre-trained, and what started from that.
-
-    None where the circuit has another architecture.
-    """
-    c = run.configuration
-    if circuit.architecture != c.model:
-        return []
-    trained = [n for n in networks(c) if "pretrained" in (n.name, n.starts_from)]
-    return [n for n in trained if run.checkpoint(n.name).exists()]
-
-
-def _interpolate(setting: Setting, ends: list[Network]) -> Iterator[results.Interpolation]:
-    """Losses between the circuit and each trained network, as it is and after alignment."""
-    for network in ends:
-        trained = load_model(setting.run, network.name, setting.compute.device)
-        for aligned in (False, True):
-            end = align(setting.circuit, trained) if aligned else trained
-            points = [(share, loss(interpolate(setting.circuit, end, share), setting.batch))
-                      for share in SHARES]  # fmt: skip
-            yield results.Interpolation(to=network.name, title=network.title, aligned=aligned,
-                                        points=points)  # fmt: skip

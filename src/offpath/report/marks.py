@@ -68,13 +68,11 @@ def curves(
 ) -> Spec:
     """A line for each series, and a thin one for each `line` of it where rows have one.
 
-    A row's `dash` is a shape of a key: line, dashed or dotted. `points` are drawn as marks.
+    `points` are drawn as marks.
     """
     look, width = {"color": _series(keys)}, 1.5
     if any("line" in row for row in rows):
         look["detail"], width = {"field": "line", "type": "nominal"}, 1.1
-    if any("dash" in row for row in rows):
-        look["strokeDash"] = _scaled("dash", DASHES)
     layers = [_layer(frame, "line", look, strokeWidth=width, strokeJoin="round", clip=True)]
     if points:
         marks = {"color": _series(keys), "shape": _series(keys, shapes=True)}

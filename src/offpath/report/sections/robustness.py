@@ -1,6 +1,6 @@
 """The section on robustness: does a network keep the exact solution, and find it again?
 
-Out: what fine-tuning, noise and retraining do to it, and what lies between the solutions.
+Out: what fine-tuning, noise and retraining do to it.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,6 @@ ENDINGS = ("recovered", "partly", "lost")
 BEFORE = Key("before retraining", colour("lost"), "square")
 AFTER = Key("after retraining", colour("recovered"), "circle")
 EXACT = Key("before any noise", colour("circuit"), "dotted")
-ALIGNED = {
-    True: Key("after permutation alignment", colour("muted")),
-    False: Key("without alignment", colour("muted"), "dashed"),
-}
 MOST_STEPS = 80  # points of one thin line
 CIRCUIT, STARTED, TRAINED = "circuit", "circuit-finetuned", "finetuned"
 """The exact solution; the network that starts there; the one that is trained all the way."""
@@ -35,6 +31,8 @@ START = Key("starts at the exact solution", colour(STARTED))
 TRAIN = Key("trained network, after its fine-tuning", colour(TRAINED), "dashed")
 CHANGED = {"below": "fell for", "above": "rose for", "level with": "did not change clearly for"}
 DATA = {"finetuning": "fine-tuning", "pretraining": "pre-training"}
+OVER_STEPS = {"minimum": "minimum", "area": "mean over the steps", "end": "end"}
+"""Fields of `results.OverSteps`, for readers."""
 Cells = dict[Slice, Cell]
 
 
@@ -46,7 +44,6 @@ def section(story: Story, result: Robustness) -> Section:
         statement, text = _retention_sentences(story, result.retention[0])
     figures += [_perturbed_figure(story, result)] if result.perturbed else []
     figures += [_basin_figure(story, result)] if result.graded else []
-    figures += [_interpolation_figure(story, result)] if result.interpolations else []
     return Section(figures, text, statement=statement)
 
 
@@ -127,19 +124,6 @@ def _basin_chart(result: Robustness, graded: Sequence[Graded]) -> Chart:
     return Chart(chart, f"relative to {whole}", f"learning rate {setting(graded[0].rate)}")
 
 
-def _interpolation_figure(story: Story, result: Robustness) -> Figure:
-    titles = {one.to: one.title for one in result.interpolations}
-    keys = [Key(f"to {title}", colour(name)) for name, title in titles.items()]
-    rows = []
-    for one in result.interpolations:
-        look = ALIGNED[one.aligned]
-        row = {"series": f"to {one.title}", "dash": look.shape, "neurons": look.title}
-        rows += [{**row, "share": s, "loss": loss} for s, loss in one.points if _drawn(loss)]
-    charts = [Chart(curves(rows, keys, frame("interpolation")))]
-    caption = story.caption("robustness.interpolation")
-    return Figure(*caption, charts=charts, legend=[*keys, *ALIGNED.values()])
-
-
 def _with_exact(own: Frame, result: Robustness) -> Frame:
     return own._replace(level=(result.exact_loss, EXACT)) if result.exact_loss else own
 
@@ -153,7 +137,7 @@ def _retention_figures(story: Story, retentions: Sequence[Retention]) -> list[Fi
     """Accuracy along fine-tuning, before and after it, and at other learning rates."""
     own, trained = retentions[0], _trained_cells(story)
     first = [_path_figure(story, own, trained), _ends_figure(story, own, trained)]
-    return [*first, _rates_figure(story, retentions)] if retentions[1:] else first
+    return [*first, _rates_figure(story, retentions)]
 
 
 def _retention_sentences(story: Story, retention: Retention) -> list[str]:
@@ -215,11 +199,20 @@ def _ends_figure(story: Story, retention: Retention, trained: Cells) -> Figure:
 
 
 def _rates_figure(story: Story, retentions: Sequence[Retention]) -> Figure:
-    rows = []
+    rows, same = [], []
     for one in retentions:
-        cells = _cells(one, max(one.steps))
-        shares = [percent(cells[s].accuracy) if s in cells else "–" for s in SPLIT_STRATA]
-        rows.append([DATA.get(one.finetuned_on, one.finetuned_on), setting(one.rate), *shares])
-    heads = ["fine-tuned on", "learning rate", *(where.title for where in SPLIT_STRATA)]
+        title = [DATA.get(one.finetuned_on, one.finetuned_on), setting(one.rate)]
+        over = [one.over_steps(where) for where in SPLIT_STRATA]
+        for score, name in OVER_STEPS.items():
+            shares = [percent(getattr(o, score)) if o else "–" for o in over]
+            rows.append([*title, name, *shares])
+        if one.answer_share is not None and one.repeats_itself(SPLIT_STRATA):
+            row = f"fine-tuned on {title[0]} at {title[1]} answers {one.answer} to "
+            same.append(f"{row}{percent(one.answer_share)} of the questions")
+    if retentions[0].constants:
+        constants = [retentions[0].constant(where) for where in SPLIT_STRATA]
+        shares = [f"{percent(c.accuracy)} (answer {c.label})" if c else "–" for c in constants]
+        rows.append(["none: a constant answer", "–", "the most frequent distance", *shares])
+    heads = ["fine-tuned on", "learning rate", "score", *(where.title for where in SPLIT_STRATA)]
     table = text_table("Accuracy by stratum", heads, rows)
-    return Figure(*story.caption("robustness.rates"), tables=[table])
+    return Figure(*story.caption("robustness.rates", same="; ".join(same)), tables=[table])
