@@ -117,6 +117,10 @@ def sweep(
         _stop_if_long(rest, swept.machine, plan)
     _make_folder(swept.runs_folder)
     settings = {"engine": swept.engine, "jobs": plan.jobs, "threads": plan.threads}
+    settings |= {
+        "device": swept.machine.device,
+        "runs": [run.configuration.run_name for run in runs],
+    }
     record, board = SweepRecord(swept.runs_folder, settings), Board(runs, done)
     if done:
         print(f"{len(done)} of {len(runs)} runs are done already", flush=True)

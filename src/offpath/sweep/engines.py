@@ -57,38 +57,45 @@ class Processes:
     def end(self) -> None:
         """Kill them all, which harms no run, and start no more."""
         with self._lock:
-            self._ended = True
-            for process in self._alive:
-                process.kill()
-        for process in self._alive:
+            self._ended, alive = True, [*self._alive]
+        for process in alive:
+            process.kill()
             process.wait()
 
     def _fault(self, run: Run, options: Sequence[str]) -> str | None:
-        words = ("run", "--config", str(run.folder), "--runs-folder", str(run.folder.parent))
         status = 0
         for _ in range(1 + RETRIES):
-            with tempfile.TemporaryFile() as errors:
-                with self._lock:
-                    if self._ended:
-                        return "interrupted"
-                    process = subprocess.Popen(
-                        [sys.executable, "-m", MODULE, *words, "--yes", *options],
-                        stdin=subprocess.PIPE,
-                        stdout=subprocess.DEVNULL,
-                        stderr=errors,
-                        start_new_session=True,  # Ctrl-C is for the sweep, which ends them
-                    )
-                    self._alive.add(process)
-                status = process.wait()
-                with self._lock:
-                    self._alive.discard(process)
-                if status >= 0:
-                    errors.seek(0)
-                    return _last_line(errors.read(), status) if status else None
+            status, errors = self._run(run, options)
+            if status >= 0:
+                return _last_line(errors, status) if status else None
+            if self._ended:
+                return "it was ended"
         return (
             f"its process was killed {1 + RETRIES} times, last by signal {-status}; is there "
             "enough memory for so many --jobs? The same command resumes the run"
         )
+
+    def _run(self, run: Run, options: Sequence[str]) -> tuple[int, bytes]:
+        """The status and the error stream of one process, once it has ended."""
+        words = ("run", "--config", str(run.folder), "--runs-folder", str(run.folder.parent))
+        with tempfile.TemporaryFile() as errors:
+            with self._lock:
+                if self._ended:
+                    return 130, b"it was ended"
+                process = subprocess.Popen(
+                    [sys.executable, "-m", MODULE, *words, "--yes", *options],
+                    stdin=subprocess.PIPE,  # held open: see `offpath.cli.worker`
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    start_new_session=True,  # Ctrl-C is for the sweep, which ends them
+                )
+                self._alive.add(process)
+            with process:
+                status = process.wait()
+            with self._lock:
+                self._alive.discard(process)
+            errors.seek(0)
+            return status, errors.read()
 
 
 def _last_line(errors: bytes, status: int) -> str:

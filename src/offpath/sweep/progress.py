@@ -68,7 +68,6 @@ class Row:
 
     run: Run
     state: Literal["waits", "runs", "done", "failed"] = "waits"
-    before: bool = False  # done by an earlier command
     touched: int = 0  # when its provenance was last written, in ns, as the sweep began
     since: float = 0.0
     seconds: float = 0.0
@@ -87,7 +86,7 @@ class Board:
         for row in self.rows.values():
             row.touched, row.at = _touched(row.run), progress(row.run)
             if row.run in done:
-                row.state, row.before = "done", True
+                row.state = "done"
         self._at_first = self._examples()
 
     def look(self) -> None:
@@ -124,12 +123,11 @@ class Board:
 
     def summary(self) -> str:
         """One line: how many are done, fail, run and wait, and the time left."""
-        counts = [
-            f"{self.count(state)} {state}" for state in ("done", "failed") if self.count(state)
-        ]
-        left = self.seconds_left() if self.count("waits") + self.count("runs") else None
-        time_left = [] if left is None else [f"about {span(left)} left"]
-        return ", ".join([*(counts or ["0 done"]), f"of {len(self.rows)}", *time_left])
+        failed, going = self.count("failed"), self.count("waits") + self.count("runs")
+        left = self.seconds_left() if going else None
+        parts = [f"{self.count('done')} of {len(self.rows)} done"]
+        parts += [f"{failed} failed"] if failed else []
+        return ", ".join([*parts, *([] if left is None else [f"about {span(left)} left"])])
 
     def table(self) -> Group:
         """What runs, row by row; what is done, failed and waits, one line each."""
@@ -148,16 +146,16 @@ class Board:
         return Group(table, *lines, Text(f"{self.summary()}; {passed} passed", style="dim"))
 
     def records(self) -> dict[str, Record]:
-        """Each run by name, for the record of the sweep; not those that another process has."""
+        """Each run by name, for the record of the sweep; none that waits or another process has."""
         return {
             name: {
                 "folder": str(row.run.folder),
-                "state": {"waits": "waiting", "runs": "unfinished"}.get(row.state, row.state),
+                "state": "unfinished" if row.state == "runs" else row.state,
                 "seconds": round(row.seconds, 1),
                 "fault": row.fault,
             }
             for name, row in self.rows.items()
-            if row.seconds or not row.fault
+            if row.state == "done" or row.seconds
         }
 
     def _examples(self) -> int:
