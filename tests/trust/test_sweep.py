@@ -170,12 +170,12 @@ def test_a_run_that_another_process_has_is_one_line_and_no_row(
     (tmp_path / "sweep.py").write_text(
         "from offpath.recipes import smoke\nconfigurations = [smoke()]\n"
     )
-    command = ("sweep", str(tmp_path / "sweep.py"), "--first-seed", "1", "--seeds", "2")
-    run = create_run(smoke().model_copy(update={"seed": 2}), tmp_path)
+    command = ("sweep", str(tmp_path / "sweep.py"), "--seeds", "2")
+    run = create_run(smoke().model_copy(update={"seed": 1}), tmp_path)
     with working_on(run):
         assert offpath(*command, "--runs-folder", str(tmp_path), *CPU)[0] == 2
     assert not (run.folder / "starts").exists()
-    assert [name[-1] for name in record(tmp_path)["runs"]] == ["1"]
+    assert [name[-1] for name in record(tmp_path)["runs"]] == ["0"]
     (outcome,) = engines.with_joblib([run], (), 1)
     assert outcome.fault is None
 
@@ -237,7 +237,7 @@ def test_a_cluster_that_loses_a_machine_makes_every_run_once(tmp_path: Path, mon
         command = [*words(4, 1, runs)]
         jobs = command.index("--jobs")
         del command[jobs : jobs + 2]
-        on_ray = ("--engine", "ray", "--address", cluster.address)
+        on_ray = ("--engine", "ray", "--address", str(cluster.address))
         with subprocess.Popen([sys.executable, "-m", "offpath", *command, *on_ray]) as sweep:
             wait_for(lambda: len(list(runs.glob("*/checkpoints/pretrained-resume*"))) == 2)
             cluster.remove_node(lost, allow_graceful=False)

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from offpath.errors import InputError
@@ -129,20 +130,19 @@ def with_ray(
     """
     need("cluster", "--engine ray")
     import ray
+    from ray.exceptions import RayError
 
     _connect(address or os.environ.get("RAY_ADDRESS"))
     remote = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=RETRIES)(_compute_there)
-    shared = {
-        run.configuration.run_name: Run(run.folder.resolve(), run.configuration) for run in runs
-    }
-    waiting = {remote.remote(run, options): name for name, run in shared.items()}
+    here = Path.cwd()
+    waiting = {remote.remote(run, options, here): run.configuration.run_name for run in runs}
     try:
         while waiting:
             (ended, *_), _ = ray.wait(list(waiting), num_returns=1)
             name = waiting.pop(ended)
             try:
                 yield ray.get(ended)
-            except ray.exceptions.RayError as error:
+            except RayError as error:
                 lines = str(error).strip().splitlines()
                 yield Outcome(name, 0.0, f"ray lost it: {lines[0] if lines else error!r}")
     finally:
@@ -166,6 +166,12 @@ def _connect(address: str | None) -> None:
         ) from error
 
 
-def _compute_there(run: Run, options: Sequence[str]) -> Outcome:
+def _compute_there(run: Run, options: Sequence[str], here: Path) -> Outcome:
     """One run, on the machine that ray chose; when ray kills this, the run's process ends too."""
+    if not run.folder.is_absolute():
+        try:
+            os.chdir(here)
+        except OSError as error:
+            fault = f"the machine that ray chose does not share {here} ({error.strerror})"
+            return Outcome(run.configuration.run_name, 0.0, f"{fault}; name a --runs-folder it has")
     return Processes().compute(run, options)

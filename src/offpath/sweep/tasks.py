@@ -45,7 +45,9 @@ def sweep_runs(
 def read_configurations(path: Path) -> list[Configuration]:
     """The configurations that a Python file defines; an `InputError` of one line otherwise."""
     if not path.is_file():
-        raise InputError(f"FILE.py must be a file of Python that defines `{NAME}`; no {path}")
+        raise InputError(
+            f"FILE.py must be a file of Python that defines `{NAME}`; there is no {path}"
+        )
     try:
         names = runpy.run_path(str(path))
         if NAME not in names:
@@ -56,25 +58,26 @@ def read_configurations(path: Path) -> list[Configuration]:
             made = made()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (Exception, SystemExit) as error:
+    except SystemExit as error:
+        raise InputError(f"{path}: {_place(error, path)}it ends the program; mend it") from error
+    except Exception as error:
         raise InputError(f"{path}: {_place(error, path)}{reason(error)}; mend the file") from error
-    _check(path, made)
-    return made
+    return _checked(path, made)
 
 
-def _check(path: Path, made: object) -> None:
+def _checked(path: Path, made: object) -> list[Configuration]:
     """Refuse what is no list of configurations, and seeds, which the sweep would replace."""
     if not isinstance(made, list) or not made:
-        what = "an empty list" if isinstance(made, list) else f"a {type(made).__name__}"
-        raise InputError(f"{path}: {WANTED}; got {what}")
+        raise InputError(f"{path}: {WANTED}; got {made!r}")
     for number, one in enumerate(made):
         if not isinstance(one, Configuration):
-            raise InputError(f"{path}: {WANTED}; got a {type(one).__name__} at [{number}]")
+            raise InputError(f"{path}: {WANTED}; got {one!r} at [{number}]")
         if one.seed:
             raise InputError(
                 f"{path}: {NAME}[{number}] has seed {one.seed}; leave it out: --seeds and "
                 "--first-seed set the seeds of a sweep"
             )
+    return made
 
 
 def _place(error: BaseException, path: Path) -> str:
