@@ -116,7 +116,9 @@ def with_joblib(runs: Sequence[Run], options: Sequence[str], jobs: int) -> Itera
     processes = Processes()
     parallel = Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")
     try:
-        yield from parallel(delayed(processes.compute)(run, options) for run in runs)
+        for outcome in parallel(delayed(processes.compute)(run, options) for run in runs):
+            assert outcome is not None, "each run has an outcome"
+            yield outcome
     finally:
         processes.end()
 
