@@ -48,5 +48,5 @@ clean:
 	@touch $@
 
 .venv/test-ready: .venv/run-ready
-	$(PIP) -e '.[browser,data,dev,hub,onnx,test]'
+	$(PIP) -e '.[browser,cluster,data,dev,hub,onnx,test]'
 	@touch $@

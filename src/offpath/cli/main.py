@@ -9,18 +9,19 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import offpath
-from offpath.cli import circuits, runs, stages, weights
+from offpath.cli import circuits, runs, stages, sweeps, weights
 from offpath.cli.parse import parse
 from offpath.cli.streams import open_streams
 from offpath.errors import InputError, choice_fault
 
-GROUPS = (stages.VERBS, runs.VERBS, weights.VERBS, circuits.VERBS)
+GROUPS = (stages.VERBS, sweeps.VERBS, runs.VERBS, weights.VERBS, circuits.VERBS)
 VERBS = {verb.__name__.split("_")[0]: verb for group in GROUPS for verb in group}
 EXAMPLES = """\
 examples
   offpath run                            the whole experiment, recipe laptop: minutes on 2 cores
   offpath run --seed 1 --model.layers 6  another seed, and a deeper transformer
   offpath run --recipe smoke             every stage in seconds, to see that things work
+  offpath sweep laptop --seeds 10        ten seeds, as many at a time as there are cores
   offpath forecast --recipe paper        the cost of the size of WWZ24 on this machine
   offpath pretrain                       the stages one by one, then with the folder it names:
                                          finetune RUN, evaluate RUN, report RUN

@@ -15,7 +15,7 @@ import tyro
 
 from offpath.configs import Configuration
 from offpath.errors import InputError, choice_fault, nearest
-from offpath.recipes import recipe
+from offpath.recipes import RECIPES, recipe
 from offpath.run.folder import read_configuration
 
 Verb = Callable[..., None]
@@ -68,6 +68,8 @@ def _defaults(verb: Verb, words: Sequence[str]) -> dict[str, Any]:
     kinds = get_type_hints(verb)
     if "base" in kinds:
         return {"base": kinds["base"](configuration=_configuration(words))}
+    if "swept" in kinds:
+        return {"swept": kinds["swept"](configuration=dict(_swept(words)))}
     return {"graphs": _configuration(words).graphs} if "graphs" in kinds else {}
 
 
@@ -85,6 +87,29 @@ def _configuration(words: Sequence[str]) -> Configuration:
         return recipe(given.recipe or "laptop")
     path = Path(given.config)
     return read_configuration(path / "config.json" if path.is_dir() else path)
+
+
+def _swept(words: Sequence[str]) -> Configuration:
+    """The configuration of the preset that words begin with; a file has all options in it."""
+    source = words[0] if words else ""
+    if "--help" in words or "-h" in words:
+        return recipe("laptop")
+    if not source or source.startswith("-"):
+        raise InputError(
+            "PRESET or FILE.py must come first, as in `offpath sweep laptop --seeds 10`"
+        )
+    if not source.endswith(".py"):
+        if source not in RECIPES:
+            presets = ", ".join(RECIPES)
+            raise InputError(
+                f"PRESET must be one of {presets}, or a file that ends in .py; got {source!r}"
+                f"{nearest(source, RECIPES)}"
+            )
+        return recipe(source)
+    for option in (word.split("=")[0] for word in words if word.startswith("--")):
+        if option[2:].split(".")[0].replace("-", "_") in Configuration.model_fields:
+            raise InputError(f"{option} goes with a PRESET; {source} has all options: set it there")
+    return recipe("laptop")  # unused
 
 
 def _fault(name: str, words: Sequence[str], box: str, help_text: str) -> str:

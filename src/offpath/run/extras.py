@@ -9,6 +9,7 @@ from offpath.configs import InputError
 
 EXTRAS = {
     "browser": ("playwright",),
+    "cluster": ("ray",),
     "data": ("duckdb", "pyarrow"),
     "hub": ("huggingface_hub",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),

@@ -7,6 +7,7 @@ checksums, so that a damaged one is refused. `docs/run-folder.md` lists every fi
 import fcntl
 import json
 import shlex
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -198,6 +199,18 @@ def _lock(run: Run) -> TextIO:
     for leftover in run.folder.rglob("*.partial"):  # of a write that was killed
         leftover.unlink()
     return lock
+
+
+def wait_until_free(run: Run, patience_seconds: float) -> None:
+    """Wait for a process that works on the run; after `patience_seconds`, its `InputError`."""
+    end = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return _lock(run).close()
+        except InputError:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(0.1)
 
 
 def discard_results(run: Run, network: Network) -> None:

@@ -13,6 +13,8 @@ from offpath.networks import networks
 from offpath.run.files import UNREADABLE, Record, canonical, reason, write_file
 from offpath.run.folder import Run
 
+LONGEST_LINE = 16_384  # bytes; with 64 distances a line has 5,000
+
 
 def append_metrics(run: Run, record: Record) -> None:
     """Add one line to the metrics, with its CRC-32."""
@@ -37,6 +39,16 @@ def flush_metrics(run: Run) -> None:
 def read_metrics(run: Run) -> list[Record]:
     """All whole lines of the metrics; a last line that was cut short is left out."""
     return [record for _, record in _lines(run)[0]]
+
+
+def last_logged(run: Run) -> Record | None:
+    """The last whole line of the metrics, read without those before it; None if there is none."""
+    try:
+        with open(run.metrics, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_LINE))
+            return json.loads(file.read().split(b"\n")[-2])
+    except (OSError, LookupError, ValueError):
+        return None
 
 
 def rewind_metrics(run: Run, name: str, step: int) -> str | None:

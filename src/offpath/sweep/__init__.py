@@ -1,0 +1,1 @@
+"""Many whole experiments: configurations times seeds, several at a time."""
