@@ -55,6 +55,17 @@ class Scores(Row):
     accuracy_low: float  # lower end of its 95 % interval (Wilson)
     accuracy_high: float  # upper end of that interval
     r2: float | None  # against the best constant of the same slice; null for a single label
+    balanced: float | None = None  # accuracy averaged over true distances
+    rank_correlation: float | None = None  # of answers and true distances
+    recalibrated: float | None = None  # accuracy once answers are mapped monotonically
+    auroc: float | None = None  # of telling "no path" from the rest
+    best_rule: str | None = None  # of networks: the rule with the highest accuracy
+    above_rule: float | None = None  # accuracy minus that of this rule
+    above_rule_low: float | None = None  # lower end of its 95 % interval
+    above_rule_high: float | None = None  # upper end of that interval
+    error_rule: str | None = None  # the rule that explains the wrong answers best
+    error_agreement: float | None = None  # share of wrong answers that are that rule's
+    error_chance: float | None = None  # the same share by chance
 
 
 class Cell(Scores, Place):

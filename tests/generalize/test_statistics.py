@@ -42,9 +42,12 @@ def test_the_sign_flip_test_counts_every_pattern(pairs: int):
 def test_the_sign_flip_test_is_that_of_scipy():
     differences = RANDOM.normal(0.3, 1.0, 12)
     oracle = stats.permutation_test(
-        (differences, np.zeros(12)), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples",
-        n_resamples=np.inf, vectorized=True,
-    )  # fmt: skip
+        (differences, np.zeros(12)),
+        lambda x, y, axis: (x - y).mean(axis),
+        permutation_type="samples",
+        n_resamples=2**12,  # all of them
+        vectorized=True,
+    )
     assert sign_flip_p(differences) == pytest.approx(oracle.pvalue)
 
 
@@ -54,12 +57,26 @@ def test_zeros_leave_p_as_it_is_and_zeros_alone_show_nothing():
     assert sign_flip_p(np.zeros(9)) == 1.0
 
 
-def test_many_pairs_are_still_counted_one_by_one_and_more_are_refused():
-    ones = np.ones(40)
-    ones[:7] = -1  # |33 - 7| or farther: 7 or fewer of one sign
-    assert sign_flip_p(ones) == pytest.approx(2 * stats.binom.cdf(7, 40, 0.5), rel=1e-12)
-    for pairs in (0, 41):
-        with pytest.raises(InputError, match=f"1 to 40 pairs of runs; got {pairs}"):
+@pytest.mark.parametrize(("pairs", "few"), [(40, 7), (41, 7), (60, 14), (200, 70)])
+def test_many_pairs_are_still_counted_exactly(pairs: int, few: int):
+    ones = np.ones(pairs)
+    ones[:few] = -1  # as far or farther: `few` or fewer of one sign
+    exact = 2 * stats.binom.cdf(few, pairs, 0.5)
+    assert sign_flip_p(ones) == pytest.approx(exact, rel=1e-9)
+
+
+def test_rounded_sums_give_an_upper_bound_close_to_the_exact_p(monkeypatch):
+    for pairs in (18, 24, 40):
+        differences = RANDOM.normal(0.25, 1.0, pairs)
+        monkeypatch.setattr("offpath.generalize.statistics.MOST_COUNTED", 40)
+        exact = sign_flip_p(differences)
+        monkeypatch.setattr("offpath.generalize.statistics.MOST_COUNTED", 0)
+        assert exact <= sign_flip_p(differences) < exact * 1.001 + 2 / 2**pairs
+
+
+def test_no_pairs_and_too_many_are_refused():
+    for pairs in (0, 201):
+        with pytest.raises(InputError, match=f"1 to 200 pairs of runs; got {pairs}"):
             sign_flip_p(np.ones(pairs))
 
 
@@ -84,7 +101,7 @@ def test_the_interval_holds_the_shifts_that_the_signed_rank_test_does_not_refuse
     assert low < estimate < high
 
     def p(shift: float) -> float:
-        return stats.wilcoxon(differences - shift, method="exact").pvalue
+        return tuple(stats.wilcoxon(differences - shift, method="exact"))[1]
 
     for end, way in ((low, 1), (high, -1)):
         assert p(end + way * 1e-9) > 0.05 >= p(end - way * 1e-9)
