@@ -14,6 +14,7 @@ Score = Literal[
 """What can be compared between runs."""
 Against = Literal["pretrained", "scratch", "best_rule", "circuit-finetuned", "groups"]
 """What the network that a run ends with is compared with: others of its group, or other groups."""
+ALPHA = 0.01  # a difference is called one below this adjusted p alone
 BEST_RULE = "best_rule"  # a row of the tables: on each slice the rule with the best score
 ONE_SEED = (
     "one seed shows no spread: nothing is said about the method; `offpath sweep` makes more"

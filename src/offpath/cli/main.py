@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import offpath
-from offpath.cli import circuits, runs, stages, weights
+from offpath.cli import circuits, reports, runs, stages, weights
 from offpath.cli.parse import parse
 from offpath.cli.streams import open_streams
 from offpath.errors import InputError, choice_fault
 
-GROUPS = (stages.VERBS, runs.VERBS, weights.VERBS, circuits.VERBS)
+GROUPS = (stages.VERBS, reports.VERBS, runs.VERBS, weights.VERBS, circuits.VERBS)
 VERBS = {verb.__name__.split("_")[0]: verb for group in GROUPS for verb in group}
 EXAMPLES = """\
 examples

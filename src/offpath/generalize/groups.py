@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from offpath.comparison import ComparedRun
 from offpath.configs import differences, dotted
-from offpath.errors import InputError, choice_fault
+from offpath.errors import InputError, choice_fault, nearest
 from offpath.results import Matrix, Scores, read_result
 from offpath.run.extras import need
 from offpath.run.files import check_writable, write_file
@@ -46,9 +46,13 @@ class Measured(NamedTuple):
 def measured(runs: Sequence[Run], by: str | None = None) -> list[Measured]:
     """Runs with their groups; an `InputError` where they differ in more than seed and `by`."""
     first = runs[0].configuration
-    if by is not None and (by == "seed" or by not in dotted(first)):
-        choices = [name for name in dotted(first) if name != "seed"]
-        raise InputError(choice_fault("--by", by, choices))
+    if by == "seed":
+        raise InputError("--by must not be seed, for runs are paired by it; leave --by out")
+    if by is not None and by not in dotted(first):
+        raise InputError(
+            f"--by must be an option of a run; got {by!r}{nearest(by, dotted(first))}; `offpath "
+            "run --help` lists them all"
+        )
     pairs = [differences(first, one.configuration) for one in runs]
     others = {name for pair in pairs for name, *_ in pair} - {"seed", "recipe", by}
     if others:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from offpath.comparison import (
+    ALPHA,
     BEST_RULE,
     ONE_SEED,
     Against,
@@ -144,7 +145,7 @@ def _differences(
     adjusted = statistics.holm(np.array([test.p for test in tests], dtype=float))
     made = []
     for test, p in zip(tests, adjusted.tolist(), strict=True):
-        shown = p < statistics.ALPHA
+        shown = p < ALPHA
         verdict = "higher" if test.estimate > 0 else "lower"
         change = {
             "adjusted_p": p,
@@ -224,7 +225,7 @@ def _out_of_reach(made: Sequence[Difference]) -> Iterator[str]:
         least = min(1.0, len(made) * 2 / 2**most)
         yield (
             f"no verdict is possible: with {len(made)} comparisons and {most} seeds no adjusted p "
-            f"is below {least:.2g}, and a verdict needs one below {statistics.ALPHA}; {needed} "
+            f"is below {least:.2g}, and a verdict needs one below {ALPHA}; {needed} "
             "seeds make it possible, or fewer comparisons (--against)"
         )
 

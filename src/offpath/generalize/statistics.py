@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from offpath.comparison import ALPHA
 from offpath.errors import InputError
 from offpath.generalize.evaluate import wilson
 
-ALPHA = 0.01  # a difference is called one below this adjusted p alone
 MOST_COUNTED = 40  # pairs: 2^20 sums for each half of them, about a second
 MOST_PAIRS = 200  # as long, with sums in whole units of
 UNIT = 2.0**-14  # of the largest difference
