@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,15 +12,26 @@ from offpath.results import Cell, EvaluationSet, Matrix, Predictor, write_result
 from offpath.run.folder import Run, create_run
 from offpath.slices import ANY_TARGET, HEADLINE
 
-PREDICTORS = {  # title, kind, colour, and accuracy on each slice of the headline
-    "pretrained": ("pre-trained", "trained", ("#0072b2", "#5fb3ee"), (0.07, 0.09, 0.21, 0.81)),
-    "finetuned": ("fine-tuned", "trained", ("#cf4f00", "#ff9152"), (0.95, 0.51, 0.29, 0.34)),
-    "scratch": ("from scratch", "trained", ("#00795f", "#3ccaa2"), (0.87, 0.53, 0.31, 0.12)),
-    "circuit": ("handcrafted", "handcrafted", ("#2a2f36", "#e6e3dc"), (1.0, 1.0, 1.0, 1.0)),
-    "circuit-finetuned": ("handcrafted, fine-tuned", "trained", ("#5648cf", "#aaa3ff"),
-                          (0.97, 0.72, 0.41, 0.22)),
-    "constant": ("best constant", "rule", ("#94783c", "#cdb582"), (0.22, 0.22, 0.24, 0.3)),
-    "distance_to_2": ("answer d(1,2)", "rule", ("#9a4a95", "#dd9ddb"), (0.05, 0.07, 0.26, 0.55)),
+
+class Skill(NamedTuple):
+    """A predictor, and its accuracy on each slice of the headline."""
+
+    title: str
+    kind: Literal["trained", "handcrafted", "rule"]
+    colour: tuple[str, str]
+    accuracies: tuple[float, ...]
+
+
+PREDICTORS = {
+    "pretrained": Skill("pre-trained", "trained", ("#0072b2", "#5fb3ee"), (0.07, 0.09, 0.21, 0.81)),
+    "finetuned": Skill("fine-tuned", "trained", ("#cf4f00", "#ff9152"), (0.95, 0.51, 0.29, 0.34)),
+    "scratch": Skill("from scratch", "trained", ("#00795f", "#3ccaa2"), (0.87, 0.53, 0.31, 0.12)),
+    "circuit": Skill("handcrafted", "handcrafted", ("#2a2f36", "#e6e3dc"), (1.0, 1.0, 1.0, 1.0)),
+    "circuit-finetuned": Skill("handcrafted, fine-tuned", "trained", ("#5648cf", "#aaa3ff"),
+                               (0.97, 0.72, 0.41, 0.22)),
+    "constant": Skill("best constant", "rule", ("#94783c", "#cdb582"), (0.22, 0.22, 0.24, 0.3)),
+    "distance_to_2": Skill("answer d(1,2)", "rule", ("#9a4a95", "#dd9ddb"),
+                           (0.05, 0.07, 0.26, 0.55)),
 }  # fmt: skip
 COUNTS = (3133, 884, 12010, 12056)
 

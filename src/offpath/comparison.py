@@ -57,7 +57,8 @@ class Difference(Row):
     slice: str  # which of these slices
     first: tuple[str, str]  # group and predictor
     second: tuple[str, str]  # group and predictor, taken from the first
-    title: str  # of the comparison, for readers
+    first_title: str  # of the first, for readers
+    second_title: str  # of the second, for readers
     seeds: list[int]  # that both have
     differences: list[float]  # first minus second, one for each seed
     estimate: float  # typical difference (Hodges, Lehmann)

@@ -158,7 +158,7 @@ def _differences(
 
 def _pairs(
     scores: Sequence[SeedScores], groups: Sequence[str], where: Slice, against: Against | None
-) -> Iterator[tuple[SeedScores, SeedScores, str]]:
+) -> Iterator[tuple[SeedScores, SeedScores, tuple[str, str]]]:
     """What is compared on a slice: with others of its group, then with the first group."""
     ends = []
     for group in groups:
@@ -170,17 +170,17 @@ def _pairs(
         ends.append(end)
         for name in AGAINST:
             if name in rows and rows[name] != end and against in (None, name):
-                yield end, rows[name], f"{end.title} against {rows[name].title}"
+                yield end, rows[name], (end.title, rows[name].title)
     for end in ends[1:]:
         if against in (None, "groups"):
-            yield end, ends[0], f"{end.title}, {end.group} against {ends[0].group}"
+            yield end, ends[0], (f"{end.title}, {end.group}", ends[0].group)
 
 
 def _common(one: SeedScores, other: SeedScores) -> list[int]:
     return [seed for seed in one.seeds if seed in other.seeds]
 
 
-def _test(one: SeedScores, other: SeedScores, title: str) -> Difference:
+def _test(one: SeedScores, other: SeedScores, titles: tuple[str, str]) -> Difference:
     """A difference with its own p; adjusted p and verdict follow from the family."""
     seeds = _common(one, other)
     here, there = (dict(zip(row.seeds, row.values, strict=True)) for row in (one, other))
@@ -191,7 +191,8 @@ def _test(one: SeedScores, other: SeedScores, title: str) -> Difference:
         slice=one.slice,
         first=(one.group, one.predictor),
         second=(other.group, other.predictor),
-        title=title,
+        first_title=titles[0],
+        second_title=titles[1],
         seeds=seeds,
         differences=by_seed.tolist(),
         **shift._asdict(),

@@ -71,7 +71,7 @@ class Table(NamedTuple):
     title: str
     columns: Sequence[str]  # heads, with a second line or without
     rows: Sequence[TableRow]
-    look: str = "plain"  # or narrow (words wrap on a small screen), or heat (coloured by share)
+    look: str = "plain"  # narrow (words wrap on a small screen), unbroken, heat (coloured by share)
 
 
 class Missing(NamedTuple):
@@ -88,7 +88,7 @@ class Figure:
     title: str
     text: str
     facts: dict[str, str]  # model, data, metric, seeds and the command that makes the figure
-    layout: str  # stack, grid or wide
+    layout: str  # stack, grid, pairs or wide
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()  # heat tables after the first are folded away
     legend: Sequence[Key] = ()

@@ -71,13 +71,19 @@ def statement(comparison: Comparison) -> str:
     """Every difference that is shown, slice by slice, and how many are not, as sentences."""
     clauses = []
     for where in known_slices(comparison):
-        shown = [d for d in _on(comparison, where) if not d.verdict.startswith("no ")]
-        parts = [f"{d.title.replace(' against ', f' is {d.verdict} than ')}" for d in shown]
-        clauses += [f"For {where.phrase}, {words.listed(parts)}."] if parts else []
-    rest = sum(one.verdict.startswith("no ") for one in comparison.differences)
+        found = [one for one in _on(comparison, where) if one.verdict in ("higher", "lower")]
+        for first in dict.fromkeys(one.first_title for one in found):
+            parts = [
+                f"{verdict} than {words.listed(names)}"
+                for verdict in ("higher", "lower")
+                if (names := [one.second_title for one in found
+                              if (one.first_title, one.verdict) == (first, verdict)])
+            ]  # fmt: skip
+            clauses.append(f"For {where.phrase}, {first} is {' and '.join(parts)}.")
+    rest = sum(one.verdict not in ("higher", "lower") for one in comparison.differences)
     if rest:
-        every = "the other " if clauses else ""
-        clauses.append(f"No difference is shown in {every}{rest} comparisons.")
+        many = f"{rest} of {len(comparison.differences)} comparisons"
+        clauses.append(f"No difference is shown in {many}.")
     return " ".join(clauses)
 
 
@@ -92,7 +98,7 @@ def score_tables(
             seeds = sorted({seed for row in rows for seed in row.seeds})
             seeds = seeds if most_seeds is None or len(seeds) <= most_seeds else []
             heads = [
-                "",
+                _title(comparison, where, group),
                 "mean",
                 "min",
                 "median",
@@ -150,16 +156,17 @@ def _difference_table(
     points = "points" if comparison.score in PERCENT else "difference"
     level = found[0].level
     interval = "interval" if level is None else f"{100 * level:.1f} % interval"
-    heads = ["against", points, interval, "p", "adjusted p", "verdict"]
+    what = f"{found[0].first_title} against" if group else "between groups"
+    title = f"{_title(comparison, where, group)}: {what}"
+    heads = [title, points, interval, "p", "Holm p", "verdict"]
     rows = []
     for one in found:
         ends = [number(comparison, end) for end in (one.low, one.high) if end is not None]
-        texts = [number(comparison, one.estimate, signed=True), "–".join(ends) or "–",
+        texts = [number(comparison, one.estimate, signed=True), " to ".join(ends) or "–",
                  f"{one.p:.2g}", f"{one.adjusted_p:.2g}", one.verdict]  # fmt: skip
-        name = one.title.split(" against ")[1] if group else one.title
+        name = one.second_title if group else f"{one.first_title} against {one.second_title}"
         rows.append(TableRow(name, [Entry([text]) for text in texts]))
-    first = found[0].title.split(" against ")[0] if group else "groups"
-    return Table(f"{_title(comparison, where, group)}: {first} against", heads, rows, "narrow")
+    return Table(title, heads, rows, "unbroken")
 
 
 def _title(comparison: Comparison, where: Slice, group: str) -> str:
@@ -216,4 +223,8 @@ def _axis(comparison: Comparison) -> Spec:
     title: Spec = {"title": score_name(comparison)}
     if comparison.score not in PERCENT:
         return title
-    return {**title, "scale": {"domain": [0, 1]}, "axis": {"format": "~%", "labelFlush": True}}
+    return {
+        **title,
+        "scale": {"domain": [0, 1]},
+        "axis": {"format": "~%", "tickCount": 5, "labelFlush": True},
+    }
