@@ -19,7 +19,7 @@ MOST_PAIRS = 200  # as long, with sums in whole units of
 UNIT = 2.0**-14  # of the largest difference
 LEAST_FOR_HUMPS = 8  # seeds, below which no test of two humps has any power
 SIMULATIONS = 4000  # of the null distribution of `two_humped_p`
-RESAMPLES = 400  # of the differences, behind a power
+RESAMPLES = 200  # of the differences, behind a power
 MOST_FOR_POWER = 24  # pairs, up to which `seeds_for_power` looks
 ROUNDING = 1e-9  # relative: sums that differ less are equal
 
