@@ -150,9 +150,13 @@ def test_groups_without_common_seeds_are_not_compared(tmp_path: Path):
 def test_runs_that_differ_in_other_options_are_refused_with_their_names(tmp_path: Path):
     options = {"finetune.steps": 9, "model.layers": 3}
     runs = seed_runs(tmp_path, [0, 1]) + seed_runs(tmp_path, [0], options)
-    with pytest.raises(InputError, match=r"differ in finetune\.steps, model\.layers too; .*--by"):
+    with pytest.raises(
+        InputError, match=r"in finetune\.steps, model\.layers besides the seed; .*--by"
+    ):
         measured(runs)
-    with pytest.raises(InputError, match=r"differ in model\.layers too; leave some runs out"):
+    with pytest.raises(
+        InputError, match=r"in model\.layers besides the seed and finetune\.steps; leave some"
+    ):
         measured(runs, "finetune.steps")
 
 

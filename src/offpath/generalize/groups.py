@@ -56,8 +56,11 @@ def measured(runs: Sequence[Run], by: str | None = None) -> list[Measured]:
     pairs = [differences(first, one.configuration) for one in runs]
     others = {name for pair in pairs for name, *_ in pair} - {"seed", "recipe", by}
     if others:
-        hint = "leave some runs out" if by else "leave some out, or give one of them as --by"
-        raise InputError(f"these runs differ in {', '.join(sorted(others))} too; {hint}")
+        known = f"the seed and {by}" if by else "the seed"
+        hint = "leave some runs out" if by else "leave some out, or give one of these as --by"
+        raise InputError(
+            f"these runs differ in {', '.join(sorted(others))} besides {known}; {hint}"
+        )
     made = [Measured(_group(one, by), one, read_result(one, Matrix)) for one in runs]
     for (group, seed), times in Counter((one.group, one.seed) for one in made).items():
         if times > 1:
