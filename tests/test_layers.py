@@ -9,7 +9,17 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "offpath"
 # Root modules that every stage may import.
-LEAVES = ["compute", "configs", "errors", "networks", "recipes", "results", "run", "slices"]
+LEAVES = [
+    "comparison",
+    "compute",
+    "configs",
+    "errors",
+    "networks",
+    "recipes",
+    "results",
+    "run",
+    "slices",
+]
 STAGES = ["data", "fit", "generalize", "handcraft", "interpret", "report"]  # = alphabetical
 MAY_NOT_SEE = {"interpret": {"handcraft"}, "report": {*STAGES[:-1], "compute"}}
 

@@ -197,7 +197,7 @@ class Configuration(Checked):
         >>> recipe("laptop").change({"pretrain.steps": 100, "seed": 1}).pretrain.steps
         100
         """
-        record, known = self.model_dump(), [*_dotted(self), *dict(self)]
+        record, known = self.model_dump(), [*dotted(self), *dict(self)]
         for name, value in options.items():
             if name not in known:
                 raise InputError(
@@ -247,13 +247,13 @@ def configuration_from_json(text: str | bytes, source: str) -> Configuration:
 
 def differences(one: Configuration, other: Configuration) -> list[tuple[str, Any, Any]]:
     """Every option that two configurations do not share, as in `pretrain.steps`, and its values."""
-    here, there = _dotted(one), _dotted(other)
+    here, there = dotted(one), dotted(other)
     pairs = [(name, here.get(name), there.get(name)) for name in {**here, **there}]
     return [(name, mine, yours) for name, mine, yours in pairs if mine != yours]
 
 
-def _dotted(configuration: Configuration) -> dict[str, Any]:
-    """Every option by its full name."""
+def dotted(configuration: Configuration) -> dict[str, Any]:
+    """Every option by its full name, as in `pretrain.steps`."""
     return {
         f"{name}.{inner}" if inner else name: one
         for name, value in configuration.model_dump().items()

@@ -47,7 +47,7 @@ WRONG = {
     "no folder to list": (["list", "nowhere"], "FOLDER must be .*there is no folder nowhere"),
     "output to a folder": (["verify", "edge", "--out", "."], r"\. is a folder; name a file in it"),
     "output to the root": (["verify", "edge", "--out", "/"], "/ is a folder; name a file in it"),
-    "comparison to a folder": (["compare", "study", ".", "--out", "/"], "/ is a folder"),
+    "comparison to a folder": (["compare", "--study", ".", "--out", "/"], "/ is a folder"),
     "export to a folder": (["export", ".", "--out", "/"], "RUN must be a run folder"),
     "examples to a folder": (["sample", "--out", "/"], "--out must end in .npz or .parquet; got /"),
     "examples to nowhere": (
@@ -125,16 +125,30 @@ WRONG = {
         "steps must be 1 to 10000000; got 0",
     ),
     "coefficient without chains": (["llc", "RUN", "--chains", "0"], "chains must be 1 to 4096"),
-    "compared with nothing known": (
-        ["compare", "essay", "RUN"],
-        "standard must be one of study; got 'essay'.*offpath compare --help",
+    "compared as it was called before": (
+        ["compare", "study", "RUN"],
+        r"`offpath compare study RUN\.\.\.` is now `offpath compare --study RUN\.\.\.`",
     ),
-    "compared without a word": (["compare"], r"[Mm]issing.*study.*offpath compare --help"),
+    "compared without a word": (["compare"], "RUN must be given at least once, .*each run once"),
     "no run to compare": (
-        ["compare", "study"],
+        ["compare", "--study"],
         "RUN must be given at least once, .*; name folders of finished runs",
     ),
-    "compared run is none": (["compare", "study", "."], "RUN must be a run folder, .*pretrain`"),
+    "compared run is none": (["compare", "--study", "."], "RUN must be a run folder, .*pretrain`"),
+    "run that is none beside others": (["compare", ".", "file"], "RUN must be a run folder, "),
+    "study with options of seeds": (
+        ["compare", "--study", "RUN", "--score", "mse"],
+        "--score and --against do not go with --study",
+    ),
+    "unknown score": (["compare", ".", "--score", "f1"], "--score must be one of accuracy, .*'f1'"),
+    "unknown comparison": (
+        ["compare", ".", "--against", "rule"],
+        "--against must be one of None, pretrained, .*groups; got 'rule'",
+    ),
+    "comparison to another kind of file": (
+        ["compare", ".", "--out", "x.txt"],
+        r"--out must end in \.csv, \.parquet, \.json; got x\.txt",
+    ),
     "weights that are not there": (
         ["import", "nowhere.pth", "--heads", "2"],
         r"WEIGHTS must be a file that torch.save wrote, or a .safetensors; there is no nowhere.pth",
@@ -157,7 +171,7 @@ WRONG = {
     ),
     "export of no run": (["export", ".", "--out", "x.pth"], "RUN must be a run folder, "),
     "export to nowhere": (["export", "."], r"--out PATH.*required.*--help"),
-    "no folder given": (["report"], r"[Rr]equired|missing"),
+    "no folder given": (["report"], "RUN must be given at least once"),
 }
 
 

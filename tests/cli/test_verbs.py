@@ -200,7 +200,7 @@ def test_a_forecast_names_parameters_time_and_memory(capsys, monkeypatch):
 
 def test_runs_are_compared_with_wwz24_in_a_table_and_as_json(finished: Path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert offpath("compare", "study", str(finished), "--out", "study.json") == 0
+    assert offpath("compare", "--study", str(finished), "--out", "study.json") == 0
     said = capsys.readouterr().out
     assert "0.095 as reproduced" in said
     assert max(map(len, said.splitlines())) <= 80
@@ -208,7 +208,7 @@ def test_runs_are_compared_with_wwz24_in_a_table_and_as_json(finished: Path, cap
     (record,) = json.loads(Path("study.json").read_text())["runs"]
     study = read_result(open_run(finished), Study)
     assert record["quantities"] == json.loads(study.model_dump_json())["quantities"]
-    assert offpath("compare", "study", str(finished), f"{finished}/") == 2
+    assert offpath("compare", "--study", str(finished), f"{finished}/") == 2
     assert "each run once" in capsys.readouterr().err
 
 

@@ -24,7 +24,7 @@ def found_by_search(batch: Batch, i: int, radius: int, *, both: bool) -> int:
     graph = nx.Graph([edge for edge in batch.tokens[i, :-1].tolist() if edge[1]])
     graph.add_nodes_from([1, target])
     if nx.has_path(graph, 1, target):
-        distance = nx.shortest_path_length(graph, 1, target)
+        distance = int(nx.shortest_path_length(graph, 1, target))
         return distance if distance <= limit else BEYOND
     reach = [max(nx.single_source_shortest_path_length(graph, v).values()) for v in (1, target)]
     ended = any(hops < radius for hops in (reach if both else reach[:1]))

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from offpath.report.page import write_report
+from offpath.generalize.groups import measured
+from offpath.generalize.seeds import compare
+from offpath.report.page import write_report, write_seeds_report
 from offpath.report.parts import Section
 from offpath.run.folder import Run
+from tests.seed_runs import seed_runs
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -151,3 +154,24 @@ def test_the_button_turns_page_and_charts_from_one_theme_to_the_other(opened: An
     assert all(one != other for one, other in zip(before, after, strict=True))
     opened.click(".theme")
     assert [colour_of(opened, *place) for place in places] == before
+
+
+@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
+def test_the_page_of_several_runs_is_whole_in_every_width(
+    browser: Any, width: int, theme: Any, tmp_path: Path
+):
+    runs = seed_runs(tmp_path, range(4)) + seed_runs(tmp_path, range(4), {"finetune.steps": 7})
+    path, complaints = tmp_path / "seeds.html", []
+    write_seeds_report(runs, compare(measured(runs, "finetune.steps")), path)
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(path.as_uri())
+    sizes = page.evaluate(FIGURE_SIZES)
+    assert len(sizes) == 4
+    assert all(width > 100 and height > 50 and description for width, height, description in sizes)
+    assert page.evaluate(CUT_OFF) == []
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
+    assert complaints == []
+    page.close()

@@ -15,11 +15,9 @@ from offpath.cli import session
 from offpath.cli.progress import follow
 from offpath.cli.tables import show_table
 from offpath.configs import Checked, Graphs, Seed, within
-from offpath.errors import InputError
 from offpath.networks import networks
 from offpath.recipes import VARIANTS, recipe
-from offpath.run.files import check_writable
-from offpath.run.folder import create_run, open_run
+from offpath.run.folder import create_run
 
 
 def run_all(base: options.NewRun) -> None:
@@ -160,55 +158,6 @@ def evaluate(folder: options.RunFolder, machine: options.Machine = options.HERE)
     print(f"measured; next: `offpath report {run.quoted}`")
 
 
-def report(folder: options.RunFolder) -> None:
-    """Write the report of a run, one offline page, from its result files.
-
-    For example: offpath report runs/laptop-0123abcd-seed0
-    """
-    from offpath.report.page import write_report
-
-    print(f"report: {write_report(open_run(folder))}")
-
-
-def compare(
-    standard: tyro.conf.Positional[Literal["study"]],
-    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")],
-    out: Path | None = None,
-) -> None:
-    """Set runs beside the published figures of WWZ24, pooled and by stratum.
-
-    For example: offpath compare study runs/laptop-0123abcd-seed0 --out study.json
-
-    Args:
-        standard: study: the eight figures that WWZ24 published.
-        runs: Folders of finished runs, each once (at least one).
-        out: File to write everything to, as JSON.
-    """
-    if not runs or len({folder.resolve() for folder in runs}) < len(runs):
-        raise InputError(
-            "RUN must be given at least once, and each run once; name folders of finished runs"
-        )
-    if out is not None:
-        check_writable(out)
-    from offpath.report.terminal import study_view
-    from offpath.results import Study, read_result
-
-    opened = [open_run(folder) for folder in runs]
-    if circuits := [str(run.folder) for run in opened if run.configuration.pretrain is None]:
-        raise InputError(
-            f"RUN must be a run that trains; {', '.join(circuits)}: its network is handcrafted; "
-            "`offpath report RUN` shows its scores"
-        )
-    studies = [(run, read_result(run, Study)) for run in opened]
-    Console(highlight=False).print(study_view(studies))
-    if out is not None:
-        records = [
-            {"run": run.configuration.run_name, "folder": str(run.folder), **study.model_dump()}
-            for run, study in studies
-        ]
-        session.write_record(out, {"runs": records})
-
-
 def forecast(base: options.FromRecipe) -> None:
     """Estimate what a recipe will cost here: operations, memory, time.
 
@@ -222,4 +171,4 @@ def forecast(base: options.FromRecipe) -> None:
     session.show_forecast(estimate(base.configuration, compute))
 
 
-VERBS = (run_all, sample, pretrain, finetune, evaluate, report, compare, forecast)
+VERBS = (run_all, sample, pretrain, finetune, evaluate, forecast)

@@ -17,7 +17,7 @@ from offpath.compute import Compute
 from offpath.configs import Architecture, Circuit, InputError
 from offpath.data.tokens import check_target
 from offpath.fit.transformer import Transformer, predict
-from offpath.generalize.evaluate import wilson
+from offpath.generalize.intervals import wilson
 from offpath.handcraft.circuits import make
 from offpath.handcraft.trial_graphs import FAMILIES, Edges, family_edges, oracle_distances
 from offpath.run.files import Record

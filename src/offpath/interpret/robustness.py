@@ -23,7 +23,7 @@ from offpath.fit.checkpoints import load_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
-from offpath.generalize.evaluate import wilson
+from offpath.generalize.intervals import wilson
 from offpath.interpret.options import USES, Part, Robustness, check_same
 from offpath.interpret.retention import bounded, interventions, measure_retention
 from offpath.recipes import recipe

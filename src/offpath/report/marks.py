@@ -1,4 +1,4 @@
-"""Five marks, each one function from rows to a chart: intervals, curves, bars, density, graph.
+"""Six marks, each one function of rows: intervals, strips, curves, bars, density, graph.
 
 In: rows of numbers and words, the keys of the legend, the frame with both axes. A row's `series` is
 the title of its key. Out: Vega-Lite specifications. Colours are names of the page's style sheet
@@ -61,6 +61,38 @@ def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
     rule = _layer(frame, "rule", {**offset, "color": series, **ends}, strokeWidth=2)
     point = _layer(frame, "point", marks, strokeWidth=1.6, size=46, opacity=1)
     return _boxed(frame, rows, [rule, point] if offset else [line, rule, point])
+
+
+def strips(
+    rows: Sequence[Row],
+    keys: Sequence[Key],
+    frame: Frame,
+    *,
+    groups: Sequence[Key],
+    bound: Sequence[Row],
+) -> Spec:
+    """A dot for each row on a line of its name, and a tick at the median of each series.
+
+    Rows have a `group`, by which several stand below each other in shapes of their own; `bound` are
+    rows with values of x at which a dashed line goes from top to bottom.
+    """
+    below = {"yOffset": {"field": "group", "type": "nominal", "sort": None}}
+    offset = below if len(groups) > 1 else {}
+    shape = _scaled("group", {key.title: key.shape for key in groups})
+    middle = {
+        **offset,
+        "x": {**frame.x, "aggregate": "median"},
+        "color": _series(keys),
+        "tooltip": None,
+    }
+    dots = {**offset, "color": _series(keys), "shape": shape}
+    dashed = {"strokeDash": DASHES["dashed"], "strokeWidth": 1.5, "color": colour("muted")}
+    layers = [
+        _layer(frame._replace(words={}), "rule", {"y": None}, bound, aria=False, **dashed),
+        _layer(frame, "tick", middle, thickness=2, size=20, opacity=0.9, aria=False),
+        _layer(frame, "point", dots, filled=True, size=44, opacity=0.65),
+    ]
+    return _boxed(frame, rows, layers)
 
 
 def curves(

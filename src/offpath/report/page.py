@@ -1,9 +1,11 @@
 """The report: one HTML file with everything in it, which asks nothing of any network.
 
-In: a run folder, finished or not. Out: `report.html`, with Vega inlined once and every chart as its
-Vega-Lite specification; a browser draws them as SVG.
+In: a run folder, finished or not, or a comparison of several. Out: an HTML file, with Vega inlined
+once and every chart as its Vega-Lite specification; a browser draws them as SVG.
 """
 
+import shlex
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,10 +13,12 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from offpath.comparison import ALPHA, Comparison
 from offpath.networks import Colour
 from offpath.recipes import VARIANTS
+from offpath.report import words
 from offpath.report.parts import Story, property_name, story
-from offpath.report.sections import sections
+from offpath.report.sections import sections, seeds
 from offpath.report.words import FILTERS
 from offpath.results import Labels, Matrix
 from offpath.run import folder
@@ -34,21 +38,17 @@ def write_report(run: Run) -> Path:
     return run.report
 
 
+def write_seeds_report(runs: Sequence[Run], comparison: Comparison, path: Path) -> None:
+    """Write the page that shows several runs beside each other."""
+    write_file(path, seeds_page(runs, comparison, path).encode(errors="replace"))
+
+
 def page(story: Story) -> str:
-    """The whole page as text."""
+    """The whole page of a run as text."""
     c, sets = story.run.configuration, story.get(Labels) or story.get(Matrix)
     ways = [name.replace("-", " ") for name, way in VARIANTS.items() if way() == c.finetune]
-    loader = PackageLoader("offpath.report", "assets")
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= FILTERS
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment.get_template("page.html.jinja").render(
+    return _rendered(
+        "page",
         run=story.run,
         c=c,
         trains=story.trains,
@@ -57,8 +57,40 @@ def page(story: Story) -> str:
         sections=sections(story),
         sessions=folder.sessions(story.run),
         worlds=sets.worlds if sets else [],
-        vega=Markup(_vega()),
     )
+
+
+def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
+    """The whole page of several runs as text."""
+    c, out = runs[0].configuration, shlex.quote(str(path))
+    known = {
+        "c": c,
+        "trains": c.pretrain is not None,
+        "comparison": comparison,
+        "alpha": ALPHA,
+        "seeds": words.listed(sorted({str(run.seed) for run in comparison.runs}, key=int)),
+        "command": f"offpath report {' '.join(run.quoted for run in runs)} --out {out}",
+    }
+    return _rendered(
+        "seeds",
+        **known,
+        colours={property_name(p.predictor): p.colour for p in comparison.predictors},
+        sections=seeds.sections(comparison, known),
+    )
+
+
+def _rendered(name: str, **parts: object) -> str:
+    """A page from its template, with the style sheet and all scripts in it."""
+    environment = Environment(
+        loader=PackageLoader("offpath.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= FILTERS
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment.get_template(f"{name}.html.jinja").render(vega=Markup(_vega()), **parts)
 
 
 def _colours(story: Story) -> dict[str, Colour]:

@@ -71,7 +71,7 @@ class Table(NamedTuple):
     title: str
     columns: Sequence[str]  # heads, with a second line or without
     rows: Sequence[TableRow]
-    look: str = "plain"  # or narrow (words wrap on a small screen), or heat (coloured by share)
+    look: str = "plain"  # narrow (words wrap on a small screen), unbroken, heat (coloured by share)
 
 
 class Missing(NamedTuple):
@@ -88,7 +88,7 @@ class Figure:
     title: str
     text: str
     facts: dict[str, str]  # model, data, metric, seeds and the command that makes the figure
-    layout: str  # stack, grid or wide
+    layout: str  # stack, grid, pairs or wide
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()  # heat tables after the first are folded away
     legend: Sequence[Key] = ()
@@ -189,12 +189,7 @@ class Story:
 
     def caption(self, place: str, **words: object) -> tuple[str, str, dict[str, str], str]:
         """Title, text, facts and layout of the figure SECTION.FIGURE."""
-        section, figure = place.split(".")
-        whole = asset("captions")
-        texts = whole["default"] | whole[section] | whole[section][figure]
-        known = self._words | words
-        facts = {n: filled(text, known) for n, text in texts.items() if isinstance(text, str)}
-        return facts.pop("title"), facts.pop("text"), facts, facts.pop("layout")
+        return caption(place, self._words | words)
 
     @property
     def _words(self) -> dict[str, object]:
@@ -208,6 +203,15 @@ def story(run: Run) -> Story:
     there = {kind: read_result(run, kind) for kind in RESULTS if run.result(kind.file).exists()}
     lines = [Logged(*(line[name] for name in Logged._fields)) for line in read_metrics(run)]
     return Story(run, lines, there, [session["command"] for session in sessions(run)])
+
+
+def caption(place: str, known: Mapping[str, object]) -> tuple[str, str, dict[str, str], str]:
+    """Title, text, facts and layout of the figure SECTION.FIGURE, filled with what is known."""
+    section, figure = place.split(".")
+    whole = asset("captions")
+    texts = whole["default"] | whole[section] | whole[section][figure]
+    facts = {n: filled(text, known) for n, text in texts.items() if isinstance(text, str)}
+    return facts.pop("title"), facts.pop("text"), facts, facts.pop("layout")
 
 
 def text_table(

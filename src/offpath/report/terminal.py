@@ -15,16 +15,29 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from offpath.comparison import Comparison
 from offpath.report import words
 from offpath.report.parts import Entry, Table, TableRow
 from offpath.report.sections import answer
 from offpath.report.sections import study as study_section
 from offpath.report.sections.matrix import slice_table, world_table
+from offpath.report.sections.seeds import (
+    difference_tables,
+    known_slices,
+    score_name,
+    score_tables,
+    unit,
+)
 from offpath.results import Cell, Matrix, Scores, Study, read_result
 from offpath.run.folder import Run
 from offpath.slices import ANY_TARGET, HARD, SPLIT_STRATA
 
-LONGEST_TITLE = {"heat": 13, "plain": 18}  # columns of a terminal, by the look of a table
+LONGEST_TITLE = {
+    "heat": 13,
+    "narrow": 13,
+    "plain": 18,
+}  # columns of a terminal, by the look of a table
+MOST_SEEDS = 12  # with a column each
 LONGEST_PIECE = 11  # of a column's head
 ONE_SEED = (
     "One seed cannot show what the method does: `offpath sweep` runs others, and `offpath compare` "
@@ -65,6 +78,24 @@ def study_view(studies: Sequence[tuple[Run, Study]]) -> RenderableType:
     head = Text("Mean squared errors; of the runs with 95 % intervals")
     mixture = Sentence(study_section.mixture_sentence(studies[0][1]))
     return Group(head, View(_quantities(by_name)), mixture, *_each_run(by_name))
+
+
+def comparison_view(comparison: Comparison) -> RenderableType:
+    """Slice by slice the scores by seed and the differences; then what limits these."""
+    score, parts = f"{score_name(comparison)}{unit(comparison)}", []
+    count = len(comparison.runs)
+    head = f"{count} run{'s' * (count > 1)}: {score} on {comparison.world_title}, over seeds"
+    for where in known_slices(comparison):
+        for table in score_tables(comparison, where, MOST_SEEDS):
+            parts += [Text(f"\n{table.title}", style="bold"), View(table)]
+        for table in difference_tables(comparison, where):
+            parts += [Text(f"\n{table.title}"), View(table)]
+    return Group(Text(head), *parts, *_noted(comparison))
+
+
+def _noted(comparison: Comparison) -> Iterator[RenderableType]:
+    for note in comparison.notes:
+        yield Padding(Sentence(note), (1, 0, 0, 0))
 
 
 class View(NamedTuple):

@@ -795,7 +795,7 @@ def test_an_imported_run_goes_through_all_verbs(tmp_path: Path, monkeypatch, cap
     assert offpath("finetune", str(folder), *machine) == 0
     assert offpath("evaluate", str(folder), *machine) == 0
     assert offpath("llc", str(folder), *little, "--batch-examples", "8", *machine) == 0
-    assert offpath("compare", "study", str(folder)) == 0
+    assert offpath("compare", "--study", str(folder)) == 0
     assert "weights are imported (SHA-256" in capsys.readouterr().out
     assert offpath("report", str(folder)) == 0
     assert offpath("export", str(folder), "--out", "tuned.safetensors") == 0

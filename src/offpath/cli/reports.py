@@ -1,0 +1,146 @@
+"""The verbs that show finished runs: one by its report, several beside each other.
+
+A verb imports its stage when it runs, so that `offpath --help` answers at once.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from offpath.cli import session
+from offpath.cli.arguments import FLAT, Switch
+from offpath.comparison import Against, Score
+from offpath.configs import Section
+from offpath.errors import InputError
+from offpath.run.files import check_writable
+from offpath.run.folder import Run, open_run
+from offpath.slices import ANY_TARGET
+
+Runs = Annotated[
+    tyro.conf.Positional[tuple[Path, ...]],
+    tyro.conf.arg(metavar="RUN...", help="Folders of finished runs, each once."),
+]
+
+
+class ComparisonOptions(Section):
+    """What is compared."""
+
+    by: str | None = None
+    """Option by whose value runs are grouped, such as finetune.steps; None: all are one group."""
+    world: str = ANY_TARGET
+    """Distribution: pretraining, finetuning, or test_a to test_e."""
+    score: Score = "accuracy"
+    """What is compared."""
+    against: Against | None = None
+    """Compare with this alone: fewer comparisons need fewer seeds; None: with all of them."""
+
+
+Compared = Annotated[ComparisonOptions, FLAT]
+DEFAULT = ComparisonOptions()
+
+
+def report(runs: Runs, options: Compared = DEFAULT, out: Path | None = None) -> None:
+    """Write the report of a run, or of several beside each other, as one offline page.
+
+    For example: offpath report runs/laptop-0123abcd-seed0
+
+    Args:
+        out: File to write the page of several runs to, .html.
+    """
+    opened = _opened(runs)
+    if len(opened) == 1:
+        if out is not None or options != DEFAULT:
+            raise InputError(
+                "--out, --by, --world, --score and --against are for the page of several runs; "
+                "that of one run is report.html in its folder: leave them out"
+            )
+        from offpath.report.page import write_report
+
+        print(f"report: {write_report(opened[0])}")
+        return
+    if out is None or out.suffix != ".html":
+        got = "" if out is None else f"; got {out}"
+        raise InputError(f"the page of several runs needs a file: give --out FILE.html{got}")
+    check_writable(out)
+    from offpath.generalize.groups import measured
+    from offpath.generalize.seeds import compare as compare_seeds
+    from offpath.report.page import write_seeds_report
+
+    made = compare_seeds(measured(opened, options.by), **dict(options))
+    write_seeds_report(opened, made, out)
+    print(f"report: {out}")
+
+
+def compare(
+    runs: Runs, options: Compared = DEFAULT, out: Path | None = None, study: Switch = False
+) -> None:
+    """Set runs beside each other: scores over seeds, differences and verdicts.
+
+    For example: offpath compare runs/laptop-* --against scratch --out scores.csv
+
+    Args:
+        out: File to write to: every score (.csv, .parquet), or the summary (.json).
+        study: Set runs beside the published figures of WWZ24 instead; --out then writes JSON.
+    """
+    if runs and str(runs[0]) == "study" and not (runs[0] / "config.json").exists():
+        raise InputError("`offpath compare study RUN...` is now `offpath compare --study RUN...`")
+    if study:
+        _compare_with_study(runs, options, out)
+        return
+    from offpath.generalize.groups import check_format, measured, write_scores
+
+    if out is not None:
+        check_format(out)
+    opened = measured(_opened(runs), options.by)
+    from offpath.generalize.seeds import compare as compare_seeds
+    from offpath.report.terminal import comparison_view
+
+    made = compare_seeds(opened, **dict(options))
+    Console(highlight=False).print(comparison_view(made))
+    if out is not None and out.suffix == ".json":
+        session.write_record(out, made.model_dump(mode="json"))
+    elif out is not None:
+        print(f"wrote {write_scores(opened, out)} rows to {out}")
+
+
+def _opened(runs: Sequence[Path]) -> list[Run]:
+    """The runs in these folders, each of which is there once."""
+    if not runs or len({folder.resolve() for folder in runs}) < len(runs):
+        raise InputError(
+            "RUN must be given at least once, and each run once; name folders of finished runs"
+        )
+    return [open_run(folder) for folder in runs]
+
+
+def _compare_with_study(runs: Sequence[Path], options: ComparisonOptions, out: Path | None) -> None:
+    """Print runs beside the published figures of WWZ24, pooled and by stratum."""
+    if options != DEFAULT:
+        raise InputError(
+            "--by, --world, --score and --against do not go with --study, which shows all that "
+            "WWZ24 published; leave them out"
+        )
+    if out is not None:
+        check_writable(out)
+    from offpath.report.terminal import study_view
+    from offpath.results import Study, read_result
+
+    opened = _opened(runs)
+    if circuits := [str(run.folder) for run in opened if run.configuration.pretrain is None]:
+        raise InputError(
+            f"RUN must be a run that trains; {', '.join(circuits)}: its network is handcrafted; "
+            "`offpath report RUN` shows its scores"
+        )
+    studies = [(run, read_result(run, Study)) for run in opened]
+    Console(highlight=False).print(study_view(studies))
+    if out is not None:
+        records = [
+            {"run": run.configuration.run_name, "folder": str(run.folder), **study.model_dump()}
+            for run, study in studies
+        ]
+        session.write_record(out, {"runs": records})
+
+
+VERBS = (report, compare)

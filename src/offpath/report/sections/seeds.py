@@ -1,0 +1,230 @@
+"""Several runs beside each other: a dot for each seed, differences with verdicts, every score.
+
+In: a `Comparison`. Out: sections of the page; their tables are those of the terminal too.
+"""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from offpath.comparison import BEST_RULE, Comparison, Difference, SeedScores
+from offpath.report import words
+from offpath.report.marks import Row, frame, strips
+from offpath.report.parts import (
+    SHAPES,
+    Chart,
+    Entry,
+    Figure,
+    Key,
+    Section,
+    Spec,
+    Table,
+    TableRow,
+    caption,
+    colour,
+)
+from offpath.slices import HEADLINE, Slice
+
+PERCENT = ("accuracy", "balanced", "recalibrated")  # scores that are shares
+NAMES = {
+    "balanced": "balanced accuracy",
+    "rank_correlation": "rank correlation",
+    "recalibrated": "accuracy after recalibration",
+    "auroc": "AUROC of “no path”",
+    "r2": "R²",
+    "mse": "mean squared error",
+}
+RULE = Key("best rule", colour("muted"), "dashed")
+LONGEST_LINE = 14  # letters of a name beside a chart
+ROW_HEIGHT = 26  # of a line of dots
+
+
+def sections(comparison: Comparison, known: Mapping[str, object]) -> list[Section]:
+    """The answer with its dots and differences, then every score."""
+    known = {**known, "score": score_name(comparison)}
+    notes = words.paragraph(*(words.sentence(one.replace("`", "")) for one in comparison.notes))
+    slices = known_slices(comparison)
+    figures = [_strips_figure(comparison, slices, known)]
+    if comparison.differences:
+        tables = [t for where in slices for t in difference_tables(comparison, where)]
+        figures.append(Figure(*caption("seeds.differences", known), tables=tables))
+    tables = [t for where in slices for t in score_tables(comparison, where)]
+    every = Figure(*caption("seeds.scores", known), tables=tables)
+    return [
+        Section(figures, notes, statement=statement(comparison), anchor="answer",
+                title="The answer over seeds"),
+        Section([every], anchor="scores", title="Scores by seed"),
+    ]  # fmt: skip
+
+
+def score_name(comparison: Comparison) -> str:
+    """What is compared, in words."""
+    return NAMES.get(comparison.score, comparison.score)
+
+
+def known_slices(comparison: Comparison) -> list[Slice]:
+    """The headline slices that the runs have, in their order."""
+    there = {(row.by, row.slice) for row in comparison.scores}
+    return [where for where in HEADLINE if where[:2] in there]
+
+
+def statement(comparison: Comparison) -> str:
+    """Every difference that is shown, slice by slice, and how many are not, as sentences."""
+    clauses = []
+    for where in known_slices(comparison):
+        found = [one for one in _on(comparison, where) if one.verdict in ("higher", "lower")]
+        for first in dict.fromkeys(one.first_title for one in found):
+            parts = [
+                f"{verdict} than {words.listed(names)}"
+                for verdict in ("higher", "lower")
+                if (names := [one.second_title for one in found
+                              if (one.first_title, one.verdict) == (first, verdict)])
+            ]  # fmt: skip
+            clauses.append(f"For {where.phrase}, {first} is {' and '.join(parts)}.")
+    rest = sum(one.verdict not in ("higher", "lower") for one in comparison.differences)
+    if rest:
+        many = f"{rest} of {len(comparison.differences)} comparisons"
+        clauses.append(f"No difference is shown in {many}.")
+    return " ".join(clauses)
+
+
+def score_tables(
+    comparison: Comparison, where: Slice, most_seeds: int | None = None
+) -> list[Table]:
+    """For each group the scores of every predictor on a slice; by seed unless these are more."""
+    made = []
+    for group in comparison.groups:
+        rows = comparison.of(where.by, where.slice, group)
+        if rows:
+            seeds = sorted({seed for row in rows for seed in row.seeds})
+            seeds = seeds if most_seeds is None or len(seeds) <= most_seeds else []
+            heads = [
+                _title(comparison, where, group),
+                "mean",
+                "min",
+                "median",
+                "max",
+                "above rule",
+                *(f"seed {s}" for s in seeds),
+            ]
+            body = [TableRow(_name(comparison, r), _entries(comparison, r, seeds)) for r in rows]
+            made.append(Table(_title(comparison, where, group), heads, body))
+    return made
+
+
+def _entries(comparison: Comparison, row: SeedScores, seeds: Sequence[int]) -> list[Entry | None]:
+    by_seed = dict(zip(row.seeds, row.values, strict=True))
+    middle = (row.mean, row.lowest, row.median, row.highest)
+    above = Entry([f"{row.above_rule[0]}/{len(row.seeds)}"]) if row.above_rule else None
+    values = [None if row.rule else by_seed.get(seed) for seed in seeds]
+    return [
+        *(_entry(comparison, v) for v in middle),
+        above,
+        *(_entry(comparison, v) for v in values),
+    ]
+
+
+def _entry(comparison: Comparison, value: float | None) -> Entry | None:
+    return None if value is None else Entry([number(comparison, value)])
+
+
+def number(comparison: Comparison, value: float, *, signed: bool = False) -> str:
+    """A score, or a difference of scores with its sign: shares in per cent."""
+    if comparison.score in PERCENT:
+        text = f"{100 * value:+.1f}" if signed else f"{100 * value:.1f}"
+        return text.replace("-", "−")
+    plus = "+" if signed and value > 0 else ""
+    return f"{plus}{words.significant(value)}"
+
+
+def unit(comparison: Comparison) -> str:
+    """The unit behind numbers of this score, with a comma before it."""
+    return ", %" if comparison.score in PERCENT else ""
+
+
+def difference_tables(comparison: Comparison, where: Slice) -> list[Table]:
+    """The differences on a slice: within each group, then between groups."""
+    found: dict[str, list[Difference]] = {}
+    for one in _on(comparison, where):
+        found.setdefault(one.first[0] if one.first[0] == one.second[0] else "", []).append(one)
+    return [_difference_table(comparison, where, *part) for part in found.items()]
+
+
+def _difference_table(
+    comparison: Comparison, where: Slice, group: str, found: Sequence[Difference]
+) -> Table:
+    """One row for each difference; its title is the second of both, for the first is the same."""
+    points = "points" if comparison.score in PERCENT else "difference"
+    level = found[0].level
+    interval = "interval" if level is None else f"{100 * level:.1f} % interval"
+    what = f"{found[0].first_title} against" if group else "between groups"
+    title = f"{_title(comparison, where, group)}: {what}"
+    heads = [title, points, interval, "p", "Holm p", "verdict"]
+    rows = []
+    for one in found:
+        ends = [number(comparison, end) for end in (one.low, one.high) if end is not None]
+        texts = [number(comparison, one.estimate, signed=True), " to ".join(ends) or "–",
+                 f"{one.p:.2g}", f"{one.adjusted_p:.2g}", one.verdict]  # fmt: skip
+        name = one.second_title if group else f"{one.first_title} against {one.second_title}"
+        rows.append(TableRow(name, [Entry([text]) for text in texts]))
+    return Table(title, heads, rows, "unbroken")
+
+
+def _title(comparison: Comparison, where: Slice, group: str) -> str:
+    """The slice, and the group where there are several."""
+    several = group and len(comparison.groups) > 1
+    return f"{where.title} ({group})" if several else where.title
+
+
+def _on(comparison: Comparison, where: Slice) -> list[Difference]:
+    return [one for one in comparison.differences if (one.by, one.slice) == where[:2]]
+
+
+def _strips_figure(
+    comparison: Comparison, slices: Sequence[Slice], known: Mapping[str, object]
+) -> Figure:
+    """A panel for each slice, a line of dots for each network."""
+    there = {row.predictor for row in comparison.scores}
+    networks = [p for p in comparison.predictors if p.predictor in there]
+    keys = [Key(p.title, colour(p.predictor), "circle") for p in networks]
+    shapes = dict(zip(comparison.groups, [*SHAPES] * len(comparison.groups), strict=False))
+    groups = [Key(group, colour("muted"), shape) for group, shape in shapes.items()]
+    charts = []
+    for where in slices:
+        rows = [r for g in comparison.groups for r in comparison.of(where.by, where.slice, g)]
+        dots = [dot for row in rows if row.predictor != BEST_RULE for dot in _dots(comparison, row)]
+        bound = [{"score": row.values[0]} for row in rows if row.predictor == BEST_RULE][:1]
+        lines = len({dot["predictor"] for dot in dots})
+        own = frame("seeds", _axis(comparison), title=where.title, rows=lines, score=known["score"])
+        tall = own._replace(height=ROW_HEIGHT * lines * len(groups) + 46)
+        named = [_name(comparison, row) for row in rows if row.rule][:1]
+        count = "; ".join([f"n {words.thousands(rows[0].count)}", *named])
+        chart = strips(dots, keys, tall, groups=groups, bound=bound)
+        charts.append(Chart(chart, where.title, count))
+    legend = [*keys, RULE, *(groups if len(groups) > 1 else [])]
+    return Figure(*caption("seeds.strips", known), charts=charts, legend=legend)
+
+
+def _name(comparison: Comparison, row: SeedScores) -> str:
+    """The title of a predictor; of the best rule, which it is."""
+    titles = {one.predictor: one.title for one in comparison.predictors}
+    return f"{row.title}: {titles[row.rule]}" if row.rule else row.title
+
+
+def _dots(comparison: Comparison, row: SeedScores) -> list[Row]:
+    name, per_cent = textwrap.fill(row.title, LONGEST_LINE), comparison.score in PERCENT
+    place = {"series": row.title, "predictor": name, "group": row.group}
+    return [
+        {**place, "seed": seed, "score": v, "text": words.percent(v) if per_cent else f"{v:.4g}"}
+        for seed, v in zip(row.seeds, row.values, strict=True)
+    ]
+
+
+def _axis(comparison: Comparison) -> Spec:
+    title: Spec = {"title": score_name(comparison)}
+    if comparison.score not in PERCENT:
+        return title
+    return {
+        **title,
+        "scale": {"domain": [0, 1]},
+        "axis": {"format": "~%", "tickCount": 5, "labelFlush": True},
+    }
