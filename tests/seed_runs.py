@@ -10,7 +10,7 @@ from offpath.configs import Configuration
 from offpath.recipes import smoke
 from offpath.results import Cell, EvaluationSet, Matrix, Predictor, write_result
 from offpath.run.folder import Run, create_run
-from offpath.slices import ANY_TARGET, HEADLINE
+from offpath.slices import ANY_TARGET, HARD_HEADLINE
 
 
 class Skill(NamedTuple):
@@ -56,7 +56,7 @@ def seed_matrix(c: Configuration, shift: float, sha256: str) -> Matrix:
     """The scores above, with noise of the seed on networks that are trained."""
     random, cells = np.random.default_rng(c.seed), []
     for name, (_, kind, _, accuracies) in PREDICTORS.items():
-        for where, accuracy, count in zip(HEADLINE, accuracies, COUNTS, strict=False):
+        for where, accuracy, count in zip(HARD_HEADLINE, accuracies, COUNTS, strict=False):
             if kind == "trained":
                 accuracy += shift + random.normal(0, 0.02)
             cells.append(_cell(name, where[:2], float(np.clip(accuracy, 0.0, 1.0)), count))

@@ -12,8 +12,10 @@ Score = Literal[
     "accuracy", "balanced", "rank_correlation", "recalibrated", "auroc", "r2", "mse"
 ]  # fmt: skip
 """What can be compared between runs."""
-Against = Literal["pretrained", "scratch", "best_rule", "circuit-finetuned", "groups"]
+Against = Literal["pretrained", "scratch", "best_rule", "circuit-finetuned", "groups", "all"]
 """What the network that a run ends with is compared with: others of its group, or other groups."""
+Questions = Literal["hard", "every"]
+"""Which questions of each stratum: the hard ones, or every one."""
 ALPHA = 0.01  # a difference is called one below this adjusted p alone
 BEST_RULE = "best_rule"  # a row of the tables: on each slice the rule with the best score
 ONE_SEED = (

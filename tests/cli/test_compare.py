@@ -13,6 +13,9 @@ from tests.cli.command import offpath
 from tests.seed_runs import seed_runs
 
 
+ALL = ("--against", "all")
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     """Twelve seeds, and ten of another number of steps."""
@@ -32,17 +35,17 @@ def test_a_comparison_fits_the_terminal(runs, count: int, columns: int, capsys, 
     assert offpath("compare", *folders(runs[:count]), *by) == 0
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= columns
-    for word in ("on path, seen", "unreachable", "median", "seed"):
+    for word in ("on path, seen, hard", "off path, cut", "median", "seed"):
         assert word in said
 
 
 def test_at_80_columns_each_difference_with_its_verdict_is_one_row(runs, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert offpath("compare", *folders(runs[:10])) == 0
+    assert offpath("compare", *folders(runs[:10]), *ALL) == 0
     said = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("from scratch") and line.endswith("shown (10 seeds)")
                for line in said) == 4  # fmt: skip
-    assert offpath("compare", *folders(runs[:12])) == 0
+    assert offpath("compare", *folders(runs[:12]), *ALL) == 0
     said = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert (
         sum(line[:1] == ["pre-trained"] and line[-1] in ("higher", "lower") for line in said) == 4
@@ -60,7 +63,7 @@ def test_one_seed_says_nothing_about_the_method(runs, capsys):
 def test_every_table_has_its_file(runs, tmp_path: Path, capsys):
     paths = {kind: tmp_path / f"x.{kind}" for kind in ("csv", "parquet", "json")}
     for path in paths.values():
-        assert offpath("compare", *folders(runs[:8]), "--out", str(path)) == 0
+        assert offpath("compare", *folders(runs[:8]), *ALL, "--out", str(path)) == 0
         assert f"{path}\n" in capsys.readouterr().out
     with open(paths["csv"], newline="") as file:
         assert sum(1 for _ in csv.reader(file)) == 1 + 8 * 7 * 4

@@ -16,6 +16,7 @@ from offpath.comparison import (
     Against,
     Comparison,
     Difference,
+    Questions,
     Score,
     SeedScores,
 )
@@ -23,7 +24,7 @@ from offpath.errors import InputError
 from offpath.generalize import statistics
 from offpath.generalize.groups import Measured, evaluation_set
 from offpath.results import Cell, Matrix
-from offpath.slices import ANY_TARGET, HEADLINE, Slice
+from offpath.slices import ANY_TARGET, HARD_HEADLINE, HEADLINE, Slice
 
 ENDS = ("finetuned", "circuit-finetuned", "pretrained", "circuit")
 """The network that a run ends with: the first of these that there is."""
@@ -37,17 +38,24 @@ def compare(
     score: Score = "accuracy",
     by: str | None = None,
     against: Against | None = None,
+    questions: Questions = "hard",
 ) -> Comparison:
-    """Everything that can be said about these runs; `against` keeps one kind of comparison."""
+    """Everything that can be said about these runs.
+
+    `against` None compares groups where there are several, and else with the best trivial rule: few
+    comparisons need few seeds.
+    """
     title, sha256 = evaluation_set(runs, world)
     groups = list(dict.fromkeys(one.group for one in runs))
-    scores = [row for where in HEADLINE for row in _slice_scores(runs, groups, world, where, score)]
+    slices = HARD_HEADLINE if questions == "hard" else HEADLINE
+    scores = [row for where in slices for row in _slice_scores(runs, groups, world, where, score)]
     if not scores:
         raise InputError(
             f"the results of these runs have no {score} on {title}; measure them again with "
             "`offpath evaluate RUN`, or choose another --score"
         )
-    found, notes = _differences(scores, groups, against)
+    against = against or ("groups" if len(groups) > 1 else "best_rule")
+    found, notes = _differences(scores, groups, slices, against)
     predictors = {p.predictor: p for one in runs for p in one.matrix.predictors}
     return Comparison(
         by=by,
@@ -134,12 +142,12 @@ def _row(
 
 
 def _differences(
-    scores: Sequence[SeedScores], groups: Sequence[str], against: Against | None
+    scores: Sequence[SeedScores], groups: Sequence[str], slices: Sequence[Slice], against: Against
 ) -> tuple[list[Difference], list[str]]:
     """The family of all differences with its verdicts, and what limits them."""
     if max(len(row.seeds) for row in scores) == 1:
         return [], [ONE_SEED]
-    pairs = [pair for where in HEADLINE for pair in _pairs(scores, groups, where, against)]
+    pairs = [pair for where in slices for pair in _pairs(scores, groups, where, against)]
     notes = [note for pair in pairs for note in _unpaired(*pair[:2])]
     tests = [_test(*pair) for pair in pairs if len(_common(*pair[:2])) > 1]
     adjusted = statistics.holm(np.array([test.p for test in tests], dtype=float))
@@ -157,7 +165,7 @@ def _differences(
 
 
 def _pairs(
-    scores: Sequence[SeedScores], groups: Sequence[str], where: Slice, against: Against | None
+    scores: Sequence[SeedScores], groups: Sequence[str], where: Slice, against: Against
 ) -> Iterator[tuple[SeedScores, SeedScores, tuple[str, str]]]:
     """What is compared on a slice: with others of its group, then with the first group."""
     ends = []
@@ -169,10 +177,10 @@ def _pairs(
             continue
         ends.append(end)
         for name in AGAINST:
-            if name in rows and rows[name] != end and against in (None, name):
+            if name in rows and rows[name] != end and against in ("all", name):
                 yield end, rows[name], (end.title, rows[name].title)
     for end in ends[1:]:
-        if against in (None, "groups"):
+        if against in ("all", "groups"):
             yield end, ends[0], (f"{end.title}, {end.group}", ends[0].group)
 
 

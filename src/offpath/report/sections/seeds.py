@@ -22,7 +22,7 @@ from offpath.report.parts import (
     caption,
     colour,
 )
-from offpath.slices import HEADLINE, Slice
+from offpath.slices import HARD_HEADLINE, HEADLINE, Slice
 
 PERCENT = ("accuracy", "balanced", "recalibrated")  # scores that are shares
 NAMES = {
@@ -64,7 +64,7 @@ def score_name(comparison: Comparison) -> str:
 def known_slices(comparison: Comparison) -> list[Slice]:
     """The headline slices that the runs have, in their order."""
     there = {(row.by, row.slice) for row in comparison.scores}
-    return [where for where in HEADLINE if where[:2] in there]
+    return [where for where in (*HARD_HEADLINE, *HEADLINE) if where[:2] in there]
 
 
 def statement(comparison: Comparison) -> str:
@@ -172,7 +172,8 @@ def _difference_table(
 def _title(comparison: Comparison, where: Slice, group: str) -> str:
     """The slice, and the group where there are several."""
     several = group and len(comparison.groups) > 1
-    return f"{where.title} ({group})" if several else where.title
+    title = f"{where.title}, hard" if where.by == "hard" else where.title
+    return f"{title} ({group})" if several else title
 
 
 def _on(comparison: Comparison, where: Slice) -> list[Difference]:
