@@ -12,7 +12,6 @@ from offpath.run.folder import Run
 from tests.cli.command import offpath
 from tests.seed_runs import seed_runs
 
-
 ALL = ("--against", "all")
 
 
