@@ -20,7 +20,12 @@ from offpath.data.worlds import world
 from offpath.fit.checkpoints import Tensors, load_model
 from offpath.fit.transformer import Transformer, rectangle
 from offpath.interpret.judging import Estimate
-from offpath.interpret.learning_coefficient import Loss, largest_curvature, localised_curvature
+from offpath.interpret.learning_coefficient import (
+    Loss,
+    largest_curvature,
+    localised_curvature,
+    losses_at_start,
+)
 from offpath.interpret.options import GridSampling, check_same, check_seed
 from offpath.interpret.plateaus import finding, finite, plateau, point, unsampled_point, verdict
 from offpath.networks import network
@@ -106,9 +111,7 @@ def _weights(model: Transformer) -> Tensors:
 def _begin(run: Run, model: Transformer, batch: Batch, name: str, sampling: GridSampling) -> Sweep:
     """The sweep of a checkpoint before its first point: its loss and its largest curvature."""
     loss, start = transformer_loss(model, batch), _weights(model)
-    with torch.no_grad():
-        chosen = torch.arange(sampling.examples)[None]
-        baseline = loss({n: t[None] for n, t in start.items()}, chosen).double().mean()
+    baseline = losses_at_start(loss, start, sampling.examples).mean()
     curvature = finite(largest_curvature(loss, start, sampling.examples))
     network_name, step = _place(run.configuration, name)
     return Sweep(checkpoint=name, network=network_name, step=step,

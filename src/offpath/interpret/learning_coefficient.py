@@ -28,7 +28,7 @@ The loss is taken as given, as a negative log-likelihood: a squared error means 
 """
 
 RUNAWAY = 1e30  # a loss above it has no way back
-CHUNK_EXAMPLES = 4096
+CHUNK_EXAMPLES = 512
 CURVATURE_EXAMPLES = 512
 CURVATURE_PRODUCTS = 30  # of the Hessian with a vector
 BLOCK_NUMBERS = 2**13  # drawn at once for a chain: small problems would spend their time on calls
@@ -49,7 +49,7 @@ def localised_curvature(loss: Loss, start: Tensors, sampling: Sampling, seed: in
     check_seed(seed)
     if not start:
         raise InputError("start must hold at least 1 tensor; got 0")
-    at_start = _losses_at_start(loss, start, sampling.examples)
+    at_start = losses_at_start(loss, start, sampling.examples)
     excess = _walk(loss, start, at_start, sampling, seed)
     return judge(excess, float(at_start.mean()), sampling)
 
@@ -84,7 +84,8 @@ def _length(parts: Sequence[Tensor]) -> float:
 
 
 @torch.no_grad()
-def _losses_at_start(loss: Loss, start: Tensors, examples: int) -> Float64[Tensor, " example"]:
+def losses_at_start(loss: Loss, start: Tensors, examples: int) -> Float64[Tensor, " example"]:
+    """The loss of each of the first examples at `start`."""
     one_chain = {name: tensor.detach()[None] for name, tensor in start.items()}
     pieces = []
     for chosen in torch.arange(examples)[None].split(CHUNK_EXAMPLES, dim=1):
