@@ -5,6 +5,7 @@ from itertools import islice, product
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from offpath.compute import Compute
 from offpath.configs import InputError
@@ -140,7 +141,7 @@ def test_the_result_has_what_the_report_reads(measured: Run):
         ("circuit", "circuit", None),
         ("pretrained", "pretrained", 20),
     ]
-    batch, sha256 = frozen(world("pretraining", measured.configuration.graphs), 0, 64)
+    _, sha256 = frozen(world("pretraining", measured.configuration.graphs), 0, 64)
     assert result.examples_sha256 == sha256
     for sweep in result.sweeps:
         assert [(p.localisation, p.step_share) for p in sweep.points] == sorted(CELLS)
@@ -177,7 +178,7 @@ def test_the_largest_curvature_of_a_transformer_is_that_of_its_read_out(tiny):
     loss = transformer_loss(model, batch)
     fixed = {n: t.detach() for n, t in model.named_parameters() if n != "readout.bias"}
 
-    def of_bias(at: Tensors, chosen: torch.Tensor) -> torch.Tensor:
+    def of_bias(at: Tensors, chosen: Tensor) -> Tensor:
         chains = len(chosen)
         return loss({**at, **{n: t.expand(chains, *t.shape) for n, t in fixed.items()}}, chosen)
 

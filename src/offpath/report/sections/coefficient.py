@@ -28,7 +28,8 @@ def section(story: Story, result: LearningCoefficients) -> Section:
     plateaus = [(step, plateau) for step, plateau in path if plateau]
     if len(plateaus) > 1 and all(sweep.plateau for sweep in result.sweeps):
         figures.append(_path_figure(story, plateaus))
-    figures += [_trace_figure(story, result)] if result.traces else []
+    if any(loss is not None for trace in result.traces for loss in trace.losses):
+        figures.append(_trace_figure(story, result))
     return Section(figures, sentence(result.finding))
 
 
