@@ -4,7 +4,7 @@ from statistics import median
 
 from docs.raw import RESULTS, markdown, record, records, result
 from offpath.report.sections.robustness import OVER_STEPS
-from offpath.results import CircuitResult, LearningCoefficients, Point, Retention, Robustness
+from offpath.results import CircuitResult, LearningCoefficients, Point, Retention, Robustness, Sweep
 from offpath.run.files import Record
 from offpath.slices import SPLIT_STRATA, distance_slice
 
@@ -14,6 +14,7 @@ CIRCUITS = {
     "edge": "edge: the architecture that is trained",
 }
 RUNS = {"edge, `laptop`": "laptop-seed0", "wide, 8 vertices": "wide-8"}
+FILE = f"{LearningCoefficients.file}.json"
 RETENTION = {"`laptop`": "laptop-seed0", "`paper`": "edge-15"}
 
 
@@ -168,37 +169,57 @@ def _range(shares: list[float]) -> str:
 
 
 def coefficient_table() -> str:
-    """The learning coefficient along training, at its end and at the circuit."""
-    rows = [_point(p) for p in result("laptop-seed0", LearningCoefficients).points]
-    wide = result("wide-8", LearningCoefficients).points
-    rows += [["wide, localisation 1e6", *_point(p)[1:]] for p in wide]
-    return markdown(["checkpoint", "loss", "coefficient ± error", "split R-hat", "trusted"], rows)
+    """Whether each checkpoint has a learning coefficient, and the verdict that says why."""
+    rows = [
+        [f"{title}: {s.checkpoint}", _number(s.baseline_loss), _number(s.largest_curvature),
+         _coefficient(s), s.verdict]
+        for title, found in _coefficients() for s in found.sweeps
+    ]  # fmt: skip
+    head = ["checkpoint", "loss", "largest curvature", "learning coefficient", "verdict"]
+    return markdown(head, rows)
+
+
+def coefficient_sentence() -> str:
+    """The finding of each run."""
+    return "\n".join(f"- {title}: {found.finding}." for title, found in _coefficients())
 
 
 def sweep_table() -> str:
-    """Estimates by step size, and the plateau if there is one."""
-    sweeps = [(s.checkpoint, s) for s in result("laptop-seed0", LearningCoefficients).sweeps]
-    wide = result("wide-8", LearningCoefficients).sweeps
-    sweeps += [("wide, localisation 1e6", s) for s in wide]
+    """Localised curvature by localisation and step size."""
     rows = []
-    for title, sweep in sweeps:
-        points = [
-            f"{p.step_size:.2g}: {_estimate(p)}{'' if p.trusted else ' (not trusted)'}"
-            for p in sweep.points
-        ]
-        rows.append([title, "; ".join(points), sweep.verdict])
-    return markdown(["checkpoint", "step size: estimate", "verdict"], rows)
+    for title, found in _coefficients():
+        for s in found.sweeps:
+            for gamma in sorted({p.localisation for p in s.points}, reverse=True):
+                own = [p for p in s.points if p.localisation == gamma]
+                cells = "; ".join(f"{p.step_share:.3g}: {_curvature(p)}" for p in own)
+                reasons = dict.fromkeys(r for p in own for r in p.reasons)
+                rows.append([f"{title}: {s.checkpoint}", f"{gamma:.3g}", cells,
+                             "; ".join(reasons) or "passed"])  # fmt: skip
+    head = ["checkpoint", "gamma", "share of the largest step: localised curvature ± error",
+            "checks of the sampler"]  # fmt: skip
+    return markdown(head, rows)
 
 
-def _point(p: Point) -> list[str]:
-    agreement = "–" if p.agreement is None else f"{p.agreement:.2f}"
-    trusted = "yes" if p.trusted else "no: " + "; ".join(p.reasons)
-    loss = "–" if p.baseline_loss is None else f"{p.baseline_loss:.3g}"
-    return [p.checkpoint, loss, _estimate(p), agreement, trusted]
+def _coefficients() -> list[tuple[str, LearningCoefficients]]:
+    """Of each seed of the recipe that was measured."""
+    folders = sorted(path.parent.name for path in RESULTS.glob("laptop-seed*/" + FILE))
+    return [(f"seed {name.removeprefix('laptop-seed')}", result(name, LearningCoefficients))
+            for name in folders]  # fmt: skip
 
 
-def _estimate(p: Point) -> str:
-    return "–" if p.estimate is None else f"{p.estimate:.3g} ± {p.error:.2g}"
+def _coefficient(s: Sweep) -> str:
+    return f"{s.plateau.coefficient:.3g} ± {s.plateau.error:.2g}" if s.plateau else "none"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _curvature(p: Point) -> str:
+    if p.localised_curvature is None:
+        return "–"
+    failed = "" if p.passed else " (failed a check)"
+    return f"{p.localised_curvature:.3g} ± {p.error:.2g}{failed}"
 
 
 def _spread(values: list[float]) -> str:
@@ -215,6 +236,7 @@ TABLES = {
     "retention": retention_table,
     "retention sentence": retention_sentence,
     "coefficients": coefficient_table,
+    "coefficient sentence": coefficient_sentence,
     "sweeps": sweep_table,
 }
 """Each table by its marker."""

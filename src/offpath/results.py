@@ -402,31 +402,43 @@ class Robustness(Result):
 
 
 class Point(Row):
-    """The learning coefficient of one checkpoint at one step size; null is not finite."""
+    """The localised curvature at one localisation and step size; null is not finite or not sampled.
+
+    Alone it is no learning coefficient, whether the sampler passed its checks or not.
+    """
+
+    localisation: float  # gamma, strength of the pull to the checkpoint
+    step_share: float  # of the largest stable step size
+    step_size: float  # of the sampler
+    localised_curvature: float | None  # n beta (mean loss over draws - loss at the checkpoint)
+    error: float | None  # one standard error
+    agreement: float | None  # rank-normalised split R-hat of block averages: 1 where chains agree
+    slope: float | None  # rise of the losses from first to last draw, in units of the estimate
+    slope_error: float | None  # one standard error
+    chains: list[float | None]  # localised curvature of each chain
+    passed: bool  # whether the sampler passed its checks
+    reasons: list[str]  # which it did not
+
+
+class Plateau(Row):
+    """Localisations and step sizes over which the localised curvature does not change."""
+
+    localisations: tuple[float, float]  # the smallest and the largest
+    step_shares: tuple[float, float]  # the smallest and the largest
+    coefficient: float  # the local learning coefficient: the mean over the plateau
+    error: float  # the largest standard error on it
+
+
+class Sweep(Row):
+    """Localised curvatures of one checkpoint by localisation and step size, and their plateau."""
 
     checkpoint: str  # its name
     network: str  # the one on whose training the checkpoint lies
     step: int | None  # of that training; null for handcrafted and imported weights
-    step_size: float  # of the sampler
     baseline_loss: float | None  # at the checkpoint itself
-    estimate: float | None  # n beta (mean loss over draws - `baseline_loss`)
-    error: float | None  # one standard error
-    agreement: float | None  # split R-hat: 1 where chains agree
-    slope: float | None  # rise of the losses from first to last draw, in units of the estimate
-    slope_error: float | None  # one standard error
-    chains: list[float | None]  # estimate of each chain
-    trusted: bool  # whether nothing speaks against it
-    reasons: list[str]  # what speaks against it
-
-
-class Sweep(Row):
-    """The estimate at several step sizes; without a plateau do not trust it."""
-
-    checkpoint: str  # its name
-    points: list[Point]  # by step size
-    plateau: tuple[float, float] | None  # step sizes over which the estimate does not move
-    estimate: float | None  # mean over the plateau
-    error: float | None  # largest standard error on the plateau
+    largest_curvature: float | None  # of the loss there; it sets the step sizes
+    points: list[Point]  # by localisation and step size
+    plateau: Plateau | None  # null: no number here is a learning coefficient
     verdict: str  # in words
 
 
@@ -434,13 +446,14 @@ class Trace(Row):
     """Losses along one chain of the sampler."""
 
     checkpoint: str  # its name
-    step_size: float  # of the sampler
+    localisation: float  # of the sampler
+    step_share: float  # of the sampler
     chain: int  # counted from 1
     losses: list[float | None]  # evenly spaced along the chain
 
 
 class LearningCoefficients(Result):
-    """Local learning coefficients along training and at the circuit."""
+    """Localised curvatures of checkpoints, and local learning coefficients where they exist."""
 
     file, title, verb = "learning_coefficient", "the learning coefficient", "llc"
     examples: int  # of the dataset
@@ -448,9 +461,9 @@ class LearningCoefficients(Result):
     seed: int  # of the dataset and the sampler
     world: str  # distribution of the dataset
     examples_sha256: str  # of the dataset
-    points: list[Point]  # at the step size of `sampling`
-    sweeps: list[Sweep]  # of checkpoints estimated at several step sizes
+    sweeps: list[Sweep]  # one for each checkpoint
     traces: list[Trace]  # of each chain of each estimate
+    finding: str  # whether coefficients can be compared along training, in words
 
 
 RESULTS: tuple[type[Result], ...] = (

@@ -107,8 +107,9 @@ def test_a_circuit_goes_through_the_verbs_like_any_run(there: Path, capsys):
     assert "100.0\N{NO-BREAK SPACE}%" in capsys.readouterr().out
     few = ("--choices", "1", "--rates", "0.001", "--steps", "2", "--noises", "1", "--draws", "1")
     assert offpath("robustness", run, *few, "--batch-examples", "8", *machine) == 0
-    little = ("--chains", "2", "--draws", "20", "--burn-in-steps", "0", "--sweep", "circuit")
+    little = ("--chains", "2", "--draws", "20", "--burn-in-steps", "8", "--localisations", "1e12")
     assert offpath("llc", run, *little, "--examples", "64", "--batch-examples", "8", *machine) == 0
+    assert "circuit: no plateau over localisation" in capsys.readouterr().out
     assert offpath("report", run) == 0
     assert offpath("llc", run, "--checkpoints", "pretrained", *machine) == 2
     said = capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Made-up results about the handcrafted network, its robustness, and learning coefficients."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from offpath.results import (
@@ -9,6 +11,7 @@ from offpath.results import (
     Graded,
     LearningCoefficients,
     Perturbed,
+    Plateau,
     Point,
     Recovered,
     Retention,
@@ -173,86 +176,65 @@ def _cell(world: str, step: int, where: Slice, accuracy: float) -> StepCell:
 
 
 def coefficient(steps: int) -> LearningCoefficients:
-    """Coefficients that grow along training, two of which are not trusted."""
+    """A plateau at the end of pre-training; none at the circuit, nor where no chain was sampled."""
     random = np.random.default_rng(6)
-    path = sorted({max(1, steps // 2**k) for k in range(5, 0, -1)})
-    snapshots = [(f"pretrained-step{step}", step, 12 * (1 + float(np.log(step)))) for step in path]
-    points = [point(name, "pretrained", step, estimate) for name, step, estimate in snapshots]
-    points[0] = points[0].model_copy(
-        update={"trusted": False, "reasons": ["the chains disagree", "the loss still rises"]}
-    )
-    last = point("finetuned", "finetuned", 400, None, reasons=["a chain diverged"])
-    points += [
-        point("circuit", "circuit", None, 21.5),
-        point("pretrained", "pretrained", steps, 88.1),
-    ]
-    plateau = [point("pretrained", "pretrained", steps, 88 + 20.0 * abs(k - 3) ** 2,
-                     1e-7 * 3**k, ["a chain diverged"] * (k == 6)) for k in range(7)]  # fmt: skip
-    rising = [point("circuit", "circuit", None, 4.0**k, 1e-7 * 3**k, ["the chains disagree"])
-              for k in range(7)]  # fmt: skip
+    level = [curvature(gamma, share, 88.0 if gamma < 1e4 else 40.0)
+             for gamma in GAMMAS for share in SHARES]  # fmt: skip
+    rising = [curvature(gamma, share, 4000 / gamma**0.4, ["chains disagree"] * (gamma == 1e5))
+              for gamma in GAMMAS for share in SHARES]  # fmt: skip
+    nothing = [curvature(10, share, None, ["not sampled"]) for share in SHARES]
+    traces = [
+        Trace(checkpoint=name, localisation=gamma, step_share=0.125, chain=chain,
+              losses=[float(0.01 + 0.02 * (1 - np.exp(-i / 5)) + 0.001 * random.normal())
+                      for i in range(50)])
+        for name in ("pretrained", "circuit") for gamma in (10, 1e5) for chain in range(4)
+    ]  # fmt: skip
+    plateau = Plateau(localisations=(10, 1e3), step_shares=(0.03125, 0.125), coefficient=88.0,
+                      error=4.4)  # fmt: skip
     return LearningCoefficients(
         examples=8192,
         sampling={"chains": 4, "draws": 200},
         seed=0,
         world="pretraining",
         examples_sha256="ab" * 32,
-        points=[*points, last],
         sweeps=[
-            Sweep(
-                checkpoint="pretrained",
-                points=plateau,
-                plateau=(9e-7, 8.1e-6),
-                estimate=88.0,
-                error=9.0,
-                verdict="plateau from step size 9e-07 to 8.1e-06: 88 ± 9",
-            ),
-            Sweep(
-                checkpoint="circuit",
-                points=rising,
-                plateau=None,
-                estimate=None,
-                error=None,
-                verdict="no plateau: do not trust",
-            ),
+            sweep("pretrained", "pretrained", steps, level, plateau),
+            sweep("circuit", "circuit", None, rising),
+            sweep("finetuned", "finetuned", 400, nothing),
         ],
-        traces=[
-            Trace(
-                checkpoint=name,
-                step_size=1e-6,
-                chain=chain,
-                losses=[
-                    float(0.01 + 0.02 * (1 - np.exp(-i / 20)) + 0.001 * random.normal())
-                    for i in range(200)
-                ],
-            )
-            for name in ("pretrained", "circuit")
-            for chain in range(4)
-        ],
+        traces=traces,
+        finding="no plateau over localisation at 2 of 3 checkpoints (circuit, finetuned)",
     )
 
 
-def point(
-    name: str,
-    network: str,
-    step: int | None,
-    estimate: float | None,
-    step_size: float = 1e-6,
-    reasons: list[str] | None = None,
+GAMMAS, SHARES = (10, 1e3, 1e5), (0.03125, 0.125)
+
+
+def sweep(
+    name: str, network: str, step: int | None, points: list[Point], plateau: Plateau | None = None
+) -> Sweep:
+    """A checkpoint whose plateau is as given."""
+    verdict = "plateau from gamma = 10 to 1e+03" if plateau else "no plateau over localisation"
+    return Sweep(checkpoint=name, network=network, step=step, baseline_loss=0.01,
+                 largest_curvature=60.0, points=points, plateau=plateau,
+                 verdict=verdict)  # fmt: skip
+
+
+def curvature(
+    gamma: float, share: float, estimate: float | None, reasons: Sequence[str] = ()
 ) -> Point:
-    """An estimate; not trusted if there are reasons."""
-    finite = 0.0 if estimate is None else estimate
+    """A localised curvature; the sampler failed if there are reasons."""
+    chains = [] if estimate is None else [estimate * (1 + e) for e in (-0.05, 0.02, 0.01, 0.02)]
     return Point(
-        checkpoint=name,
-        network=network,
-        step=step,
-        step_size=step_size,
-        baseline_loss=0.01,
-        estimate=estimate,
-        error=None if estimate is None else 0.06 * estimate,
+        localisation=gamma,
+        step_share=share,
+        step_size=1e-4 * share,
+        localised_curvature=estimate,
+        error=None if estimate is None else 0.05 * estimate,
         agreement=1.02,
         slope=0.0,
         slope_error=0.01,
-        chains=[finite * (1 + e) for e in (-0.05, 0.02, 0.01, 0.02)],
-        trusted=not reasons,
-        reasons=reasons or [],
+        chains=chains,
+        passed=not reasons,
+        reasons=list(reasons),
     )

@@ -10,6 +10,7 @@ from tests.report.stories import changed, figure, rows, story_of
 
 ALONG = "Along pre-training"
 SAMPLER = "Does the estimate depend on the sampler?"
+VERDICTS = "Is there a coefficient?"
 
 
 def shown(result: LearningCoefficients) -> Section:
@@ -28,73 +29,84 @@ def test_a_missing_result_is_named_with_its_command():
     assert gap.command == "offpath llc 'runs/made up'"
 
 
-def test_coefficients_stand_over_the_losses_of_the_same_steps(result: LearningCoefficients):
-    found = figure(shown(result), ALONG)
+def test_the_finding_stands_under_the_heading(result: LearningCoefficients):
+    assert "No plateau over localisation at 2 of 3 checkpoints" in shown(result).text
+
+
+def test_without_a_plateau_a_checkpoint_has_no_coefficient(result: LearningCoefficients):
+    table = figure(shown(result), VERDICTS).tables[0]
+    texts = [[entry.lines[0] for entry in row.entries if entry] for row in table.rows]
+    assert [row.title for row in table.rows] == ["pre-trained", "handcrafted", "fine-tuned"]
+    assert [row[1] for row in texts] == ["88.0 ± 4.40", "none", "none"]
+    assert texts[1][2] == "No plateau over localisation."
+
+
+def test_curvatures_are_called_localised_and_stand_over_their_gamma(result: LearningCoefficients):
+    found = figure(shown(result), SAMPLER)
+    assert [c.title for c in found.charts] == ["pre-trained", "handcrafted"]  # one was not sampled
+    assert found.facts["Metric"] == "localised curvature"
+    for chart, sweep in zip(found.charts, result.sweeps, strict=False):
+        axes = [layer["encoding"]["y"]["title"] for layer in chart.chart["layer"]
+                if "y" in layer["encoding"]]  # fmt: skip
+        assert set(axes) == {"localised curvature"}
+        drawn = {(r["localisation"], r["estimate"]) for r in rows(chart.chart) if "estimate" in r}
+        assert drawn == {(p.localisation, p.localised_curvature) for p in sweep.points}
+    hollow = [r["localisation"] for r in rows(found.charts[1].chart) if r.get("hollow")]
+    assert hollow == [1e5, 1e5]
+
+
+def test_a_plateau_is_shaded_and_a_grid_without_one_says_so(result: LearningCoefficients):
+    charts = figure(shown(result), SAMPLER).charts
+    bands = [[row for row in rows(c.chart) if "until" in row] for c in charts]
+    assert [len(band) for band in bands] == [1, 0]
+    assert (bands[0][0]["localisation"], bands[0][0]["until"]) == (10, 1e3)
+    assert charts[1].text == "No plateau over localisation."
+
+
+def test_a_point_has_the_reasons_why_its_sampler_failed(result: LearningCoefficients):
+    table = figure(shown(result), SAMPLER).tables[1]
+    checks = [row.entries[-1].lines[0] for row in table.rows if row.entries[-1]]
+    assert checks == ["passed"] * 4 + ["chains disagree"] * 2
+
+
+def test_coefficients_are_drawn_along_training_only_if_each_point_has_a_plateau(
+    result: LearningCoefficients,
+):
+    assert ALONG not in [one.title for one in shown(result).figures]
+    last = result.sweeps[0]
+    before = changed(last, checkpoint="pretrained-step4", step=4)
+    found = figure(shown(changed(result, sweeps=[before, last])), ALONG)
     axes = [layer["encoding"]["x"] for c in found.charts for layer in c.chart["layer"]]
     assert len(found.charts) == 2
     assert all(axis == axes[0] for axis in axes)
     drawn = {r["step"]: r for r in rows(found.charts[1].chart)}
-    path = {p.step: p for p in result.points if p.network == "pretrained"}
-    assert set(drawn) == set(path)
-    for step, point in path.items():
-        row = drawn[step]
-        assert row["estimate"] == point.estimate
-        assert row["high"] - row["estimate"] == pytest.approx(point.error)
-        assert row["hollow"] != point.trusted
+    assert {step: r["estimate"] for step, r in drawn.items()} == {4: 88.0, 40: 88.0}
+    bare = changed(before, plateau=None)
+    figures = shown(changed(result, sweeps=[before, bare, last])).figures
+    assert ALONG not in [one.title for one in figures]
 
 
-def test_without_logged_losses_the_coefficients_stand_alone(result: LearningCoefficients):
-    assert len(figure(section(story_of(result), "coefficient"), ALONG).charts) == 1
-
-
-def test_an_estimate_far_below_the_others_does_not_flatten_them(result: LearningCoefficients):
-    assert "beyond the axis" not in figure(shown(result), ALONG).text
-    far = changed(result.points[1], estimate=-9000.0, trusted=False)
-    points = [result.points[0], far, *result.points[2:]]
-    found = figure(shown(changed(result, points=points)), ALONG)
-    assert "1 estimates that are not trusted lie beyond the axis" in found.text
-    scale = found.charts[1].chart["layer"][0]["encoding"]["y"]["scale"]
-    assert scale["clamp"]
-    assert scale["domain"][0] >= -1000
-
-
-def test_single_networks_have_the_reasons_why_they_are_not_trusted(result: LearningCoefficients):
-    table = figure(shown(result), "Single networks").tables[0]
-    texts = [[entry.lines[0] for entry in row.entries if entry] for row in table.rows]
-    assert [row.title for row in table.rows] == ["handcrafted", "pre-trained", "fine-tuned"]
-    assert texts[0][1] == "21.5 ± 1.29"
-    assert (texts[2][1], texts[2][3]) == ("not finite", "no: a chain diverged")
-
-
-def test_a_plateau_is_shaded_and_a_sweep_without_one_warns(result: LearningCoefficients):
-    charts = figure(shown(result), SAMPLER).charts
-    bands = [[row for row in rows(c.chart) if "until" in row] for c in charts]
-    assert [len(band) for band in bands] == [1, 0]
-    assert (bands[0][0]["step_size"], bands[0][0]["until"]) == (9e-7, 8.1e-6)
-    assert charts[1].text == "No plateau: do not trust."
-
-
-def test_chains_have_a_panel_for_each_network_at_its_own_step_size(result: LearningCoefficients):
+def test_chains_have_a_panel_for_each_network_at_the_weakest_pull(result: LearningCoefficients):
     found = figure(shown(result), "The chains of the sampler")
     assert [(c.title, c.text) for c in found.charts] == [
-        ("pre-trained", "step size 1e−6"),
-        ("handcrafted", "step size 1e−6"),
+        ("pre-trained", "gamma = 10, 0.125 of the largest step"),
+        ("handcrafted", "gamma = 10, 0.125 of the largest step"),
     ]
     lines = {row["line"] for row in rows(found.charts[0].chart)}
     assert lines == {"0", "1", "2", "3"}
 
 
 def test_a_snapshot_of_fine_tuning_is_in_the_table_with_its_step(result: LearningCoefficients):
-    last = changed(result.points[-1], checkpoint="finetuned-step1000")
-    table = figure(shown(changed(result, points=[last])), "Single networks").tables[0]
+    last = changed(result.sweeps[-1], checkpoint="finetuned-step1000")
+    table = figure(shown(changed(result, sweeps=[last])), VERDICTS).tables[0]
     assert [row.title for row in table.rows] == ["fine-tuned, step 1\u202f000"]
 
 
 def test_without_a_finite_number_no_chart_is_left_empty(result: LearningCoefficients):
     def none(points: list[Point]) -> list[Point]:
-        return [changed(point, estimate=None, error=None) for point in points]
+        return [changed(one, localised_curvature=None, error=None) for one in points]
 
-    sweeps = [changed(sweep, points=none(sweep.points)) for sweep in result.sweeps]
+    sweeps = [changed(s, points=none(s.points), plateau=None) for s in result.sweeps]
     traces = [changed(trace, losses=[None, None]) for trace in result.traces]
-    found = shown(changed(result, points=none(result.points), sweeps=sweeps, traces=traces))
+    found = shown(changed(result, sweeps=sweeps, traces=traces))
     assert all(rows(c.chart) for one in found.figures for c in one.charts)

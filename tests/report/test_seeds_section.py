@@ -94,8 +94,8 @@ def test_the_statement_names_what_is_shown_and_counts_what_is_not(
     shown: list[Section], groups: Comparison
 ):
     assert (
-        "For hard off-path targets, fine-tuned is higher than pre-trained and best rule and lower than "
-        "handcrafted, fine-tuned." in shown[0].statement
+        "For hard off-path targets, fine-tuned is higher than pre-trained and best rule and lower "
+        "than handcrafted, fine-tuned." in shown[0].statement
     )
     assert shown[0].statement.endswith("No difference is shown in 3 of 16 comparisons.")
     assert seeds.statement(groups) == "No difference is shown in 36 of 36 comparisons."

@@ -16,7 +16,8 @@ from offpath.cli.progress import follow
 from offpath.cli.session import compute_on, holding, resume, write_record
 from offpath.configs import Circuit
 from offpath.errors import InputError, choice_fault
-from offpath.interpret.options import Robustness, Sampling
+from offpath.interpret.options import GridSampling, Robustness
+from offpath.results import LearningCoefficients, read_result
 from offpath.run.files import Record, check_writable
 from offpath.run.folder import create_run, working_on
 
@@ -118,36 +119,35 @@ def robustness(
 def llc(
     folder: RunFolder,
     checkpoints: tuple[str, ...] = (),
-    sweep: tuple[str, ...] = (),
     seed: int = 0,
-    options: Annotated[Sampling, FLAT] = Sampling(),  # noqa: B008, it cannot change
+    options: Annotated[GridSampling, FLAT] = GridSampling(),  # noqa: B008, it cannot change
     machine: Machine = HERE,
 ) -> None:
-    """Estimate the local learning coefficient of a run's networks, along its training.
+    """Estimate the local learning coefficient of a run's networks, where the grid has a plateau.
 
-    For example: offpath llc runs/laptop-0123abcd-seed0 --threads 1
+    For example: offpath llc runs/laptop-0123abcd-seed0 --checkpoints pretrained --threads 1
 
     Args:
-        checkpoints: Checkpoints to measure; none: all along pre-training, its end, and the circuit.
-        sweep: Checkpoints at which to try five step sizes; none: end of pre-training, and circuit.
+        checkpoints: Checkpoints to measure, minutes each; none: end of pre-training, and circuit.
         seed: Seed of the examples and of the chains.
     """
     run, compute = resume(folder, machine)
     from offpath.handcraft.circuits import set_circuit
-    from offpath.interpret.along_training import checkpoints_along, measure_learning_coefficients
+    from offpath.interpret.along_training import measure_learning_coefficients
 
     with holding(run, compute):
         set_circuit(run)
-        names = checkpoints or checkpoints_along(run)
         known = sorted(path.stem for path in run.folder.glob("checkpoints/*.safetensors"))
         known = [name for name in known if not name.endswith("-resume")]
-        for option, given in (("--checkpoints", names), ("--sweep", sweep)):
-            for name in (name for name in given if name not in known):
-                raise InputError(choice_fault(option, name, known))
-        swept = sweep or [name for name in ("pretrained", "circuit") if name in names]
-        records = measure_learning_coefficients(run, compute, options, names, swept, seed)
+        names = checkpoints or [name for name in ("pretrained", "circuit") if name in known]
+        for name in (name for name in names if name not in known):
+            raise InputError(choice_fault("--checkpoints", name, known))
+        records = measure_learning_coefficients(run, compute, options, names, seed)
         follow(records, run.configuration)
-    print(f"measured; next: `offpath report {run.quoted}`")
+        result = read_result(run, LearningCoefficients)
+    for sweep in result.sweeps:
+        print(f"{sweep.checkpoint}: {sweep.verdict}")
+    print(f"{result.finding}; next: `offpath report {run.quoted}`")
 
 
 VERBS = (circuit, verify, robustness, llc)

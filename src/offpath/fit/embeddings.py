@@ -79,7 +79,7 @@ def vertex_features(
     counts, lengths = torch.tensor(groups, device=tokens.device).T
     n, examples = max_vertices, sum(count for count, _ in groups)
     numbers = torch.arange(examples, device=tokens.device)
-    pairs = torch.zeros(examples, n + 2, n + 2, device=tokens.device)
+    pairs = tokens.new_zeros(examples, n + 2, n + 2, dtype=torch.float32)
     example = numbers.repeat_interleave(lengths.repeat_interleave(counts))
     pairs[example, tokens[:, 0], tokens[:, 1]] = 1
     source, target, edges = pairs[:, 0, 1:-1], pairs[:, 1:-1, -1], pairs[:, 1:-1, 1:-1]
@@ -87,7 +87,7 @@ def vertex_features(
     own = torch.eye(n, device=tokens.device)
 
     place = feature_slices(n)
-    features = torch.zeros(examples, n + 1, place[FLAGS[-1]].stop, device=tokens.device)
+    features = pairs.new_zeros(examples, n + 1, place[FLAGS[-1]].stop)
     features[:, :-1, place["neighbour"]] = (edges + edges.mT + own).clamp(max=1)
     features[:, :-1, place["self"]] = own
     features[:, -1, place["source"]] = source

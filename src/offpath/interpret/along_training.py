@@ -1,103 +1,90 @@
-"""The learning coefficient of the networks of a run: handcrafted, trained, and along training.
+"""Localised curvatures of the networks of a run, and whether they are learning coefficients.
 
 In: checkpoints of a run. Out: `results/learning_coefficient.json`. All are measured on the loss of
-pre-training, on the same examples.
+pre-training, on the same examples, over the same grid of localisations and step sizes.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.func import functional_call
+from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen
-from offpath.data.tokens import pack
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import Tensors, load_model
-from offpath.fit.transformer import Transformer, to_device
+from offpath.fit.transformer import Transformer, rectangle
+from offpath.interpret.judging import Estimate
 from offpath.interpret.learning_coefficient import (
-    Estimate,
     Loss,
-    estimate_learning_coefficient,
-    finite,
-    sweep,
+    largest_curvature,
+    localised_curvature,
+    losses_at_start,
 )
-from offpath.interpret.options import Sampling, check_same, check_seed
+from offpath.interpret.options import GridSampling, check_same, check_seed
+from offpath.interpret.plateaus import finding, finite, plateau, point, unsampled_point, verdict
 from offpath.networks import network
-from offpath.results import LearningCoefficients, Point, Trace, read_result, write_result
+from offpath.results import LearningCoefficients, Point, Sweep, Trace, read_result, write_result
 from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
 
-SWEEP_FACTORS = (1 / 4, 1 / 2, 1, 2, 4)
-"""Step sizes of a sweep, as multiples of the one chosen."""
-MOST_IN_A_TRACE = 200
-
-
-def checkpoints_along(run: Run) -> list[str]:
-    """The checkpoints of a run that there are: along pre-training, its end, and the circuit."""
-    paths = run.folder.glob("checkpoints/pretrained-step*.safetensors")
-    steps = [path.stem.removeprefix("pretrained-step") for path in paths]
-    snapshots = [f"pretrained-step{k}" for k in sorted(map(int, filter(str.isdecimal, steps)))]
-    names = ["untrained", *snapshots, "pretrained", "circuit"]
-    return [name for name in names if run.checkpoint(name).exists()]
+MOST_IN_A_TRACE = 50
 
 
 @holds_run
 def measure_learning_coefficients(
-    run: Run,
-    compute: Compute,
-    sampling: Sampling,
-    names: Sequence[str],
-    sweep_names: Sequence[str],
-    seed: int,
-    factors: Sequence[int | float] = SWEEP_FACTORS,
+    run: Run, compute: Compute, sampling: GridSampling, names: Sequence[str], seed: int
 ) -> Iterator[Record]:
-    """Estimate the coefficient at checkpoints of a run, for the pre-training loss of all of them.
+    """Measure the grid at checkpoints of a run, for the pre-training loss of all of them.
 
     Writes `results/learning_coefficient.json` after each estimate and yields a record. What the
     file holds already is kept; with other sampling or another seed it must be moved away.
     """
     check_seed(seed)
-    sizes = [sampling.step_size * factor for factor in sorted(factors)]
-    wanted = dict.fromkeys([*product(names, [sampling.step_size]), *product(sweep_names, sizes)])
-    models = {name: load_model(run, name, compute.device) for name, _ in wanted}
+    models = {name: load_model(run, name, compute.device) for name in names}
     data = world("pretraining", run.configuration.graphs)
     batch, sha256 = frozen(data, seed, sampling.examples, compute.threads)
     result = _result(run, LearningCoefficients(
-        examples=sampling.examples, sampling=sampling.model_dump(), seed=seed, world=data.name,
-        examples_sha256=sha256, points=[], sweeps=[], traces=[]
+        examples=sampling.examples, sampling=sampling.model_dump(mode="json"), seed=seed,
+        world=data.name, examples_sha256=sha256, sweeps=[], traces=[], finding=""
     ))  # fmt: skip
-    for number, (name, step_size) in enumerate(wanted, start=1):
-        if (name, step_size) not in _points(result):
-            loss, start = transformer_loss(models[name], batch), models[name].named_parameters()
-            options = sampling.model_copy(update={"step_size": step_size})
-            estimate = estimate_learning_coefficient(loss, dict(start), options, seed)
-            point = estimate.point(name, *_place(run.configuration, name))
-            result = _with(result, point, _traces(point, estimate), sampling.step_size)
+    cells = list(product(sorted(sampling.localisations, reverse=True), sampling.step_shares))
+    for number, (name, cell) in enumerate(product(models, cells), start=1):
+        sweep = _sweep(result, name) or _begin(run, models[name], batch, name, sampling)
+        if cell not in {(p.localisation, p.step_share) for p in sweep.points}:
+            loss, start = transformer_loss(models[name], batch), _weights(models[name])
+            options = sampling.cell(sweep.largest_curvature or 0.0, *cell)
+            made, traces = unsampled_point(options, cell[1]), []
+            if made is None:
+                estimate = localised_curvature(loss, start, options, seed)
+                made = point(estimate, options, cell[1])
+                traces = _traces(name, *cell, estimate)
+            result = _with(result, _judged(sweep, [*sweep.points, made]), traces)
             write_result(run, result)
-        yield {"stage": "llc", "step": number, "of": len(wanted), "checkpoint": name}
+        yield {"stage": "llc", "step": number, "of": len(models) * len(cells), "checkpoint": name}
 
 
 def transformer_loss(model: Transformer, batch: Batch) -> Loss:
-    """The squared error of a transformer on the examples of a batch, under given parameters."""
+    """The squared error of a transformer on the examples of a batch, under given parameters.
+
+    All chains run as one: each step costs few large operations, and can be derived twice.
+    """
     device = model.readout.weight.device
+    tokens = torch.from_numpy(batch.tokens).to(device).long()
+    labels = torch.from_numpy(batch.distance).to(device)
+
+    def answers(parameters: Tensors, questions: Tensor) -> Tensor:
+        return functional_call(model, parameters, rectangle(questions))
 
     def loss(parameters: Tensors, chosen: Tensor) -> Tensor:
-        of_chain = {name: tensor.unbind() for name, tensor in parameters.items()}
-        errors = []
-        for chain, index in enumerate(chosen.cpu().numpy()):
-            packed = pack(batch.tokens[index])
-            weights = {name: tensors[chain] for name, tensors in of_chain.items()}
-            answers = functional_call(model, weights, to_device(packed, device))
-            back = torch.from_numpy(np.argsort(packed.order)).to(device)
-            labels = torch.from_numpy(batch.distance[index]).to(device)
-            errors.append((answers[back] - labels).square())
-        return torch.stack(errors)
+        chosen = chosen.to(device)
+        with sdpa_kernel(SDPBackend.MATH):  # the others have no rule for many chains
+            return (vmap(answers)(parameters, tokens[chosen]) - labels[chosen]).square()
 
     return loss
 
@@ -113,21 +100,39 @@ def _result(run: Run, empty: LearningCoefficients) -> LearningCoefficients:
     return result
 
 
-def _points(result: LearningCoefficients) -> dict[tuple[str, float], Point]:
-    swept = (point for one in result.sweeps for point in one.points)
-    return {(point.checkpoint, point.step_size): point for point in (*result.points, *swept)}
+def _sweep(result: LearningCoefficients, name: str) -> Sweep | None:
+    return next((sweep for sweep in result.sweeps if sweep.checkpoint == name), None)
 
 
-def _with(
-    result: LearningCoefficients, point: Point, traces: list[Trace], step_size: float
-) -> LearningCoefficients:
-    """One more point: among those of the step size chosen, and in sweeps where there are others."""
-    points = [*_points(result).values(), point]
-    names = dict.fromkeys(p.checkpoint for p in points if p.step_size != step_size)
-    sweeps = [sweep([p for p in points if p.checkpoint == name]) for name in names]
-    points = [p for p in points if p.step_size == step_size]
-    return result.model_copy(update={"points": points, "sweeps": sweeps,
-                                     "traces": [*result.traces, *traces]})  # fmt: skip
+def _weights(model: Transformer) -> Tensors:
+    return dict(model.named_parameters())
+
+
+def _begin(run: Run, model: Transformer, batch: Batch, name: str, sampling: GridSampling) -> Sweep:
+    """The sweep of a checkpoint before its first point: its loss and its largest curvature."""
+    loss, start = transformer_loss(model, batch), _weights(model)
+    baseline = losses_at_start(loss, start, sampling.examples).mean()
+    curvature = finite(largest_curvature(loss, start, sampling.examples))
+    network_name, step = _place(run.configuration, name)
+    return Sweep(checkpoint=name, network=network_name, step=step,
+                 baseline_loss=finite(baseline.item()), largest_curvature=curvature, points=[],
+                 plateau=None, verdict="")  # fmt: skip
+
+
+def _judged(sweep: Sweep, points: Sequence[Point]) -> Sweep:
+    """The sweep with these points, judged anew."""
+    points = sorted(points, key=lambda p: (p.localisation, p.step_share))
+    found = plateau(points)
+    return sweep.model_copy(update={"points": points, "plateau": found,
+                                    "verdict": verdict(points, found)})  # fmt: skip
+
+
+def _with(result: LearningCoefficients, sweep: Sweep, traces: list[Trace]) -> LearningCoefficients:
+    """The result with that sweep in place of the one of the same checkpoint."""
+    others = {one.checkpoint: one for one in result.sweeps}
+    sweeps = list({**others, sweep.checkpoint: sweep}.values())
+    return result.model_copy(update={"sweeps": sweeps, "traces": [*result.traces, *traces],
+                                     "finding": finding(sweeps)})  # fmt: skip
 
 
 def _place(c: Configuration, checkpoint: str) -> tuple[str, int | None]:
@@ -143,8 +148,8 @@ def _place(c: Configuration, checkpoint: str) -> tuple[str, int | None]:
     return checkpoint, one.training.steps
 
 
-def _traces(point: Point, estimate: Estimate) -> list[Trace]:
+def _traces(name: str, localisation: float, step_share: float, estimate: Estimate) -> list[Trace]:
     every = math.ceil(estimate.losses.shape[1] / MOST_IN_A_TRACE)
     traces = enumerate(estimate.losses[:, ::every], start=1)
-    return [Trace(checkpoint=point.checkpoint, step_size=point.step_size, chain=chain,
+    return [Trace(checkpoint=name, localisation=localisation, step_share=step_share, chain=chain,
                   losses=list(map(finite, losses))) for chain, losses in traces]  # fmt: skip

@@ -62,23 +62,19 @@ class Robustness(Checked):
         return {name for part in parts for name in USES[part]}
 
 
-class Sampling(Checked):
-    """How the neighbourhood of w* is sampled; each option changes the estimate or its error."""
+class Walks(Checked):
+    """How chains walk around w*: the options that one estimate and a grid of them share."""
 
     examples: Annotated[int, within(2, 2**24)] = 4096
     """n: size of the fixed dataset, which the baseline is the loss on."""
-    batch_examples: int = 64
+    batch_examples: int = 32
     """Examples behind each gradient, drawn from the n with replacement; few add noise."""
     chains: Annotated[int, within(1, 4096)] = 4
     """Independent walks from w*; how far they differ is part of the error."""
-    burn_in_steps: Annotated[int, within(0, 10**8)] = 200
+    burn_in_steps: Annotated[int, within(0, 10**8)] = 300
     """Steps of each chain before its draws count."""
-    draws: Annotated[int, within(20, 10**8)] = 400
+    draws: Annotated[int, within(20, 10**8)] = 500
     """Steps of each chain that count, each of them one draw."""
-    step_size: Annotated[float, within(1e-15, 1)] = 1e-5
-    """epsilon, variance of the noise of a step; large: biased upwards, small: slow to leave w*."""
-    localisation: Annotated[float, within(0, 1e9)] = 1000.0
-    """gamma, strength of the pull to w*; large: biased towards 0, small: leaves w* for good."""
     inverse_temperature: Annotated[float | None, within(1e-9, 1e9)] = None
     """beta, weight of each example's loss; None: 1 / log n (Watanabe 2013)."""
 
@@ -92,6 +88,36 @@ class Sampling(Checked):
         """n beta: what the mean loss is multiplied by."""
         beta = self.inverse_temperature
         return self.examples * (1 / math.log(self.examples) if beta is None else beta)
+
+
+class Sampling(Walks):
+    """How one estimate is made."""
+
+    step_size: Annotated[float, within(1e-20, 1)] = 1e-5
+    """epsilon, variance of the noise of a step; large: biased upwards, small: slow to leave w*."""
+    localisation: Annotated[float, within(0, 1e15)] = 1000.0
+    """gamma, strength of the pull to w*; the estimate may be set by it: see `GridSampling`."""
+
+    @property
+    def relaxation_steps(self) -> float:
+        """Steps in which a direction of no curvature forgets its start, to 1/e of its variance."""
+        pull = self.step_size * self.localisation
+        return 1 / pull if pull else math.inf
+
+
+class GridSampling(Walks):
+    """A grid of estimates, localisations by step sizes: only a plateau in both is an answer."""
+
+    localisations: Annotated[tuple[float, ...], within(1e-9, 1e15)] = (10, 100, 1e3, 1e4, 1e5)
+    """gamma, strengths of the pull to w*; the steps that a small one takes grow as 1 / gamma."""
+    step_shares: Annotated[tuple[float, ...], within(1e-6, 1)] = (1 / 32, 1 / 16, 1 / 8)
+    """Step sizes, as shares of the largest stable one, 4 / (n beta largest curvature + gamma)."""
+
+    def cell(self, curvature: float, localisation: float, step_share: float) -> Sampling:
+        """The options of one estimate, for a loss of that largest curvature at w*."""
+        shared = {name: getattr(self, name) for name in Walks.model_fields}
+        size = 4 * step_share / (self.weight * curvature + localisation)
+        return Sampling(**shared, step_size=min(1.0, size), localisation=localisation)
 
 
 def check_same(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -1,126 +1,136 @@
-"""The section on the learning coefficient: how degenerate the loss is around each solution.
+"""The section on the learning coefficient: is there one, or only curvature set by localisation?
 
-An estimate that is not finite has no place on an axis and is left out.
+Only a plateau gives a coefficient. Without one its numbers are localised curvatures, shown beside
+the gamma of each; those that are not finite or were not sampled have no place on an axis.
 """
 
 from collections.abc import Sequence
 
 from offpath.networks import network
-from offpath.report.marks import Frame, Row, curves, frame, intervals, thinned
-from offpath.report.parts import Chart, Figure, Key, Section, Spec, Story, colour, text_table
+from offpath.report.marks import Row, curves, frame, intervals, thinned
+from offpath.report.parts import SHAPES, Chart, Figure, Key, Section, Story, colour, text_table
 from offpath.report.sections.training import distance_loss_chart, label_keys
 from offpath.report.words import sentence, setting, significant, thousands
-from offpath.results import LearningCoefficients, Point, Sweep, Trace
+from offpath.results import LearningCoefficients, Plateau, Point, Sweep, Trace
 
-LOOKS = {"trusted": "circle", "not trusted": "ring"}
-TRUST = [Key(title, colour("estimate"), shape) for title, shape in LOOKS.items()]
+CURVATURE = Key("localised curvature", colour("estimate"), "circle")
+FAILED = Key("the sampler failed a check", colour("estimate"), "ring")
+COEFFICIENT = Key("learning coefficient", colour("estimate"), "circle")
 MOST_LOSSES = 80  # points of one chain: what a small panel can show
-Span = tuple[float, float] | None
 
 
 def section(story: Story, result: LearningCoefficients) -> Section:
-    """The learning coefficient along pre-training and of single networks, and which to trust."""
-    path = [p for p in result.points if p.network == "pretrained" and p.step]
-    single = [p for p in result.points if p not in path or "-step" not in p.checkpoint]
-    figures = [_path_figure(story, path)] if _rows(story, path) else []
-    figures += [_single_figure(story, single)] if single else []
-    figures += [_sweep_figure(story, result.sweeps)] if result.sweeps else []
-    figures += [_trace_figure(story, result)] if result.traces else []
-    return Section(figures)
+    """The finding, the verdict of each checkpoint, its grid and its chains."""
+    figures = [_verdict_figure(story, result.sweeps)] if result.sweeps else []
+    if charted := [sweep for sweep in result.sweeps if _rows(sweep)]:
+        figures.append(_grid_figure(story, charted))
+    path = [(s.step, s.plateau) for s in result.sweeps if s.network == "pretrained" and s.step]
+    plateaus = [(step, plateau) for step, plateau in path if plateau]
+    if len(plateaus) > 1 and all(sweep.plateau for sweep in result.sweeps):
+        figures.append(_path_figure(story, plateaus))
+    if any(loss is not None for trace in result.traces for loss in trace.losses):
+        figures.append(_trace_figure(story, result))
+    return Section(figures, sentence(result.finding))
 
 
-def _path_figure(story: Story, path: Sequence[Point]) -> Figure:
+def _verdict_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
+    """Each checkpoint with its coefficient, or the words why it has none."""
+    heads = ("network", "its loss", "learning coefficient", "verdict")
+    rows = [(_title(story, s.checkpoint), significant(s.baseline_loss), _coefficient(s.plateau),
+             sentence(s.verdict)) for s in sweeps]  # fmt: skip
+    return Figure(*story.caption("coefficient.verdicts"),
+                  tables=[text_table("Verdicts", heads, rows)])  # fmt: skip
+
+
+def _coefficient(plateau: Plateau | None) -> str:
+    if plateau is None:
+        return "none"
+    return f"{significant(plateau.coefficient)} ± {significant(plateau.error)}"
+
+
+def _grid_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
+    """Localised curvature by localisation, a line for each step size, beside a table of reasons."""
+    charts, tables, keys = [], [], _share_keys(sweeps)
+    for sweep in sweeps:
+        title = _title(story, sweep.checkpoint)
+        band = sweep.plateau.localisations if sweep.plateau else None
+        own = frame("curvatures", title=title)._replace(band=band)
+        charts.append(Chart(intervals(_rows(sweep), keys, own), title, sentence(sweep.verdict)))
+    for sweep in sweeps:
+        heads = ("gamma", "step size", "localised curvature", "chain by chain", "checks")
+        rows = [(setting(p.localisation), f"{p.step_size:.2g}", *_words(p)) for p in sweep.points]
+        tables.append(text_table(_title(story, sweep.checkpoint), heads, rows))
+    caption = story.caption("coefficient.grid")
+    return Figure(*caption, charts=charts, tables=tables, legend=[*keys, FAILED])
+
+
+def _path_figure(story: Story, path: Sequence[tuple[int, Plateau]]) -> Figure:
+    """Coefficients over the losses of the same steps; there only if each point has a plateau."""
     largest = story.run.configuration.graphs.max_vertices
     lines = [line for line in story.metrics if line.network == "pretrained"]
-    steps = [*(line.step for line in lines), *(point.step or 0 for point in path)]
+    steps = [*(line.step for line in lines), *(step for step, _ in path)]
     ends = [min(steps) / 1.06, 1.06 * max(*steps, min(steps) + 1)]  # marks at the ends stay inside
-    x, rows = {"scale": {"domain": ends}}, _rows(story, path)
-    span = _span(rows)
-    beyond = sum(not span[0] <= row["estimate"] <= span[1] for row in rows) if span else 0
-    caption = story.caption("coefficient.path", unseen=len(path) - len(rows), beyond=beyond)
-    charts = [Chart(_chart(rows, frame("estimates", x)), "Learning coefficient")]
+    x = {"scale": {"domain": ends}}
+    rows = [_row(COEFFICIENT, p.coefficient, p.error, step=step, text=_coefficient(p))
+            for step, p in path]  # fmt: skip
+    charts = [Chart(intervals(rows, [COEFFICIENT], frame("coefficients", x)), COEFFICIENT.title)]
     if lines:
         charts.insert(0, Chart(distance_loss_chart(lines, largest, x), "Loss by true distance"))
-    keys = [*(label_keys(largest) if lines else ()), *TRUST]
-    return Figure(*caption, charts=charts, legend=keys)
-
-
-def _single_figure(story: Story, points: Sequence[Point]) -> Figure:
-    heads = ("network", "its loss", "learning coefficient", "chain by chain", "trusted")
-    rows = []
-    for point in points:
-        title, chains = _title(story, point.checkpoint), ", ".join(map(significant, point.chains))
-        estimate, trust = _words(point)
-        rows.append((title, significant(point.baseline_loss), estimate, chains or "–", trust))
-    table = text_table("Learning coefficients", heads, rows)
-    return Figure(*story.caption("coefficient.single"), tables=[table])
-
-
-def _sweep_figure(story: Story, sweeps: Sequence[Sweep]) -> Figure:
-    charts = []
-    for sweep in sweeps:
-        if rows := _rows(story, sweep.points, "step_size"):
-            title = _title(story, sweep.checkpoint)
-            own = frame("sweep", title=title)._replace(band=sweep.plateau)
-            charts.append(Chart(_chart(rows, own), title, sentence(sweep.verdict)))
-    return Figure(*story.caption("coefficient.sweep"), charts=charts, legend=TRUST)
+    keys = [*(label_keys(largest) if lines else ()), COEFFICIENT]
+    return Figure(*story.caption("coefficient.path"), charts=charts, legend=keys)
 
 
 def _trace_figure(story: Story, result: LearningCoefficients) -> Figure:
-    groups: dict[tuple[str, float], list[Trace]] = {}
-    for trace in result.traces:
-        if any(loss is not None for loss in trace.losses):
-            groups.setdefault((trace.checkpoint, trace.step_size), []).append(trace)
-    own = {(point.checkpoint, point.step_size) for point in result.points} & set(groups)
-    charts = [_trace_chart(story, t) for place, t in groups.items() if place in own or not own]
+    """The chains of the weakest pull that was sampled, where they are slowest to settle."""
+    charts = []
+    for sweep in result.sweeps:
+        own = [t for t in result.traces if t.checkpoint == sweep.checkpoint and any(t.losses)]
+        groups: dict[tuple[float, float], list[Trace]] = {}
+        for trace in own:
+            groups.setdefault((trace.localisation, trace.step_share), []).append(trace)
+        if groups:
+            charts.append(_trace_chart(story, groups[min(groups)]))
     return Figure(*story.caption("coefficient.chains"), charts=charts)
 
 
 def _trace_chart(story: Story, traces: Sequence[Trace]) -> Chart:
     """The loss along each chain of the sampler."""
     rows = [
-        {"series": TRUST[0].title, "line": str(trace.chain), "loss": loss}
+        {"series": CURVATURE.title, "line": str(trace.chain), "loss": loss}
         | {"place": i / max(1, len(trace.losses) - 1)}
         for trace in traces
         for i, loss in thinned(list(enumerate(trace.losses)), MOST_LOSSES)
         if loss is not None
     ]
-    title, size = _title(story, traces[0].checkpoint), setting(traces[0].step_size)
-    return Chart(
-        curves(rows, TRUST[:1], frame("chains", count=len(traces))), title, f"step size {size}"
-    )
+    chart = curves(rows, [CURVATURE], frame("chains", count=len(traces)))
+    gamma, share = setting(traces[0].localisation), setting(traces[0].step_share)
+    text = f"gamma = {gamma}, {share} of the largest step"
+    return Chart(chart, _title(story, traces[0].checkpoint), text)
 
 
-def _rows(story: Story, points: Sequence[Point], by: str = "step") -> list[Row]:
-    """The estimates that are finite by a field of theirs, with error bars and words."""
-    rows = []
-    for p in points:
-        if p.estimate is not None:
-            (text, trust), error = _words(p), p.error or 0.0
-            row = {"series": TRUST[0].title, by: getattr(p, by), "hollow": not p.trusted}
-            ends = {"low": p.estimate - error, "high": p.estimate + error}
-            words = {"network": _title(story, p.checkpoint), "text": text, "trust": trust}
-            rows.append({**row, "estimate": p.estimate, **ends, **words})
-    return rows
+def _share_keys(sweeps: Sequence[Sweep]) -> list[Key]:
+    shares = sorted({point.step_share for sweep in sweeps for point in sweep.points})
+    return [Key(_share(share), colour("estimate"), SHAPES[i % len(SHAPES)])
+            for i, share in enumerate(shares)]  # fmt: skip
 
 
-def _span(rows: Sequence[Row]) -> Span:
-    """The axis that shows the trusted estimates; None if it would show all the others too.
-
-    A start that is no minimum has an estimate of minus thousands, beside which nothing is seen.
-    """
-    trusted = [row for row in rows if not row["hollow"]]
-    if not trusted:
-        return None
-    low, high = min(0.0, *(r["low"] for r in trusted)), 1.3 * max(r["high"] for r in trusted)
-    return (low, high) if any(not low <= row["estimate"] <= high for row in rows) else None
+def _share(share: float) -> str:
+    return f"{setting(share)} of the largest step"
 
 
-def _chart(rows: Sequence[Row], own: Frame) -> Spec:
-    """Estimates with error bars: filled if trusted, hollow if not."""
-    span = _span(rows)
-    scale = {"domain": list(span), "clamp": True} if span else {"zero": False}
-    return intervals(rows, TRUST[:1], own._replace(y={**own.y, "scale": scale}))
+def _rows(sweep: Sweep) -> list[Row]:
+    """The localised curvatures that are finite, with error bars and words."""
+    return [
+        _row(Key(_share(p.step_share), ""), p.localised_curvature, p.error or 0.0,
+             localisation=p.localisation, hollow=not p.passed, text=_words(p)[0],
+             checks=_words(p)[2])
+        for p in sweep.points if p.localised_curvature is not None
+    ]  # fmt: skip
+
+
+def _row(key: Key, value: float, error: float, **others: object) -> Row:
+    ends = {"low": value - error, "high": value + error}
+    return {"series": key.title, "estimate": value, **ends, **others}
 
 
 def _title(story: Story, checkpoint: str) -> str:
@@ -131,8 +141,10 @@ def _title(story: Story, checkpoint: str) -> str:
     return f"{title}, step {thousands(int(step))}" if step.isdigit() else title
 
 
-def _words(point: Point) -> tuple[str, str]:
-    """An estimate with its standard error; whether it passed its checks, and if not, why."""
-    estimate = f"{significant(point.estimate)} ± {significant(point.error)}"
-    trust = f"no: {'; '.join(point.reasons) or 'no reason given'}"
-    return "not finite" if point.estimate is None else estimate, "yes" if point.trusted else trust
+def _words(point: Point) -> tuple[str, str, str]:
+    """A localised curvature with its error; each chain's; whether the sampler passed its checks."""
+    value, error = point.localised_curvature, point.error
+    curvature = "–" if value is None else f"{significant(value)} ± {significant(error)}"
+    chains = ", ".join(map(significant, point.chains)) or "–"
+    checks = "passed" if point.passed else "; ".join(point.reasons)
+    return curvature, chains, checks
