@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import circuit_tables, network_tables, setup, speed_tables
+from docs import circuit_tables, network_tables, setup, speed_tables, variance_tables
 from docs.fields import fields_page
 from docs.raw import markdown
 from offpath.cli.main import VERBS, overview
@@ -26,6 +26,7 @@ PAGES = (
     "docs/edge-circuit.md",
     "docs/results.md",
     "docs/run-folder.md",
+    "docs/seeds.md",
     "docs/wwz24.md",
 )
 
@@ -82,6 +83,11 @@ PARTS: dict[str, Callable[[], str]] = {
     "networks": network_tables.networks_table,
     "seeds": network_tables.seeds_table,
     "phases": network_tables.phases_table,
+    "differences": network_tables.differences_table,
+    "ids": network_tables.ids_table,
+    "other scores": network_tables.other_scores_table,
+    "overlap": network_tables.overlap_table,
+    "variance": variance_tables.variance_table,
     "short": network_tables.short_table,
     "graphs": speed_tables.graphs_table,
     "step": speed_tables.step_table,

@@ -2,86 +2,124 @@
 
 import json
 from functools import cache
+from pathlib import Path
 from statistics import mean
 
-from docs.raw import RESULTS, accuracy, markdown, result
-from offpath.data.batches import frozen
-from offpath.data.worlds import worlds
-from offpath.recipes import laptop
-from offpath.results import Cell, Matrix, Study, StudyQuantity
-from offpath.run.files import Record
-from offpath.slices import ANY_TARGET, OFF_PATH, POOLED, SEEN, STRATA, UNSEEN, Slice
+from docs import variance_tables
+from docs.raw import RESULTS, markdown, record, result
+from offpath.comparison import Against, Comparison, Difference, Questions
+from offpath.configs import configuration_from_json
+from offpath.generalize.groups import Measured
+from offpath.generalize.seeds import compare
+from offpath.results import Cell, Matrix, Overlap, Study, StudyQuantity
+from offpath.run.folder import Run
+from offpath.slices import (
+    ANY_TARGET,
+    HARD,
+    OFF_PATH,
+    OTHER_TARGETS,
+    POOLED,
+    SAME_DISTANCE,
+    SEEN,
+    UNSEEN,
+    Slice,
+    target_slice,
+)
 
-SEEDS = (0, 1, 2)
-HEADLINE = {
-    "on path, seen vertex ids": SEEN,
-    "on path, unseen vertex ids": UNSEEN,
+SEEDS = range(10)
+WIDE = {  # columns of the README
+    "hard: on path, seen": HARD[1],
+    "hard: on path, unseen": HARD[2],
+    "hard: off path": HARD[3],
+    "on path, seen": SEEN,
+    "on path, unseen": UNSEEN,
     "off path": OFF_PATH[0],
-    "no path (unreachable)": OFF_PATH[2],
 }
 SLICES = {
-    "on path, seen": SEEN,
+    **WIDE,
     "on path, seen, larger graphs": SEEN._replace(by="vertex_id_in_larger_graphs"),
-    "on path, unseen": UNSEEN,
-    **{where.title: where for where in OFF_PATH},
+    **{where.title: where for where in OFF_PATH[1:]},
+}
+SCALE = ("ones", "adjacency", "distance_to_2", "nearest")  # rules that have a row of their own
+FAMILIES = {
+    "best_rule": "the best trivial rule",
+    "scratch": "the same fine-tuning from scratch",
+    "pretrained": "the network before fine-tuning",
 }
 
 
+@cache
 def matrices() -> list[Matrix]:
     """The test matrix of each seed."""
     return [result(f"laptop-seed{seed}", Matrix) for seed in SEEDS]
 
 
+@cache
+def comparison(against: Against, questions: Questions = "hard") -> Comparison:
+    """The fine-tuned network against something else on four slices, over the seeds."""
+    runs = []
+    for seed, matrix in zip(SEEDS, matrices(), strict=True):
+        folder = RESULTS / f"laptop-seed{seed}"
+        run = Run(folder, configuration_from_json(_unsigned(folder / "config.json"), str(folder)))
+        runs.append(Measured("laptop", run, matrix))
+    return compare(runs, against=against, questions=questions)
+
+
+def _unsigned(path: Path) -> str:
+    record = json.loads(path.read_text())
+    return json.dumps({name: value for name, value in record.items() if name != "sha256"})
+
+
 def answer() -> str:
-    """The answer in three sentences with their numbers, each beside the control and a rule."""
-    cells = {
-        name: [_range(_cells(name, where)) for where in (SEEN, UNSEEN, OFF_PATH[0])]
-        for name in ("finetuned", "scratch", "pretrained", "distance_to_2")
-    }
-    seen, unseen, off_path = cells["finetuned"]
-    larger = _range(_cells("finetuned", SLICES["on path, seen, larger graphs"]))
-    ones = [f"{100 * share:.1f} %" for share in ones_right()]
+    """The answer in three sentences, each computed with the verdicts that it needs."""
+    beside = {against: _by_slice(comparison(against)) for against in ("best_rule", "scratch")}
+    hard = HARD[1:5]
+    assert all(beside["best_rule"][w.slice].verdict == "lower" for w in hard)
+    assert all(beside["scratch"][w.slice].verdict == "higher" for w in HARD[1:3])
+    trained = [cell for m in matrices() if (cell := m.cell("finetuned", ANY_TARGET, HARD[0]))]
+    assert all((cell.above_rule_low or 0) > 0 for cell in trained)
+    tuned = {w.slice: _range(_cells("finetuned", w)) for w in (*HARD, UNSEEN)}
+    scratch = {w.slice: _range(_cells("scratch", w)) for w in HARD[1:3]}
+    rules = {w.slice: f"{100 * _best_rule(w):.1f} %" for w in (*HARD, UNSEEN)}
+    seen, unseen, off, cut = (w.slice for w in hard)
+    variance = variance_tables.shares()
     return (
-        "1. On the trained path the skill holds for vertex ids that fine-tuning asked for: "
-        f"accuracy **{seen}**, in graphs larger than those in fine-tuning {larger}. Without "
-        f"pre-training it is {cells['scratch'][0]}; always answering 1 gives {ones[0]}.\n"
-        "2. For vertex ids that fine-tuning never asked for, it is not better than a trivial rule: "
-        f"**{unseen}**, without pre-training {cells['scratch'][1]}; always answering 1 gives "
-        f"{ones[1]}.\n"
-        f"3. Off the path neither: **{off_path}**, before fine-tuning {cells['pretrained'][2]}; "
-        f"always answering the distance from 1 to 2 gives {cells['distance_to_2'][2]}."
+        "1. **What holds:** the trained question (t = 2), and a head start on the path. On hard "
+        f"questions (distance 3 or more) for on-path targets the accuracy is **{tuned[seen]}** "
+        f"for vertex ids that fine-tuning asked for and **{tuned[unseen]}** for others; the same "
+        f"fine-tuning without pre-training ends at {scratch[seen]} and {scratch[unseen]} "
+        "(each p < 0.01).\n"
+        "2. **What does not:** with any target but 2 the network is below a trivial rule, "
+        "“search two hops, then guess”: on these hard questions it is right in "
+        f"{rules[seen]} and {rules[unseen]}; off the path {rules[off]} against **{tuned[off]}** "
+        f"of the network, and where 2 is cut off {rules[cut]} against {tuned[cut]} (each "
+        "p < 0.01).\n"
+        "3. **What is open:** why runs differ. On all on-path questions with unseen ids the "
+        f"accuracy is {tuned[UNSEEN.slice]}, and {variance}."
     )
 
 
-@cache
-def ones_right() -> list[float]:
-    """Share of test e, in each slice of the headline, where the distance is 1."""
-    c = laptop()
-    batch, _ = frozen(worlds(c.graphs)[ANY_TARGET], c.evaluate.seed, c.evaluate.examples)
-    names = [where.slice for where in STRATA]
-    shares = []
-    for where in HEADLINE.values():
-        name, _, words = where.slice.partition(", ")
-        asked = batch.stratum == names.index(name)
-        if words:
-            asked &= batch.unseen_id == (words == "unseen")
-        shares.append(float((batch.distance[asked] == 1).mean()))
-    return shares
+def _by_slice(made: Comparison) -> dict[str, Difference]:
+    return {one.slice: one for one in made.differences}
+
+
+def _best_rule(where: Slice) -> float:
+    """The accuracy of the best trivial rule; the evaluation sets of all seeds are the same."""
+    names = [row.predictor for row in matrices()[0].predictors if row.trivial]
+    cells = [matrices()[0].cell(name, ANY_TARGET, where) for name in names]
+    return max(cell.accuracy for cell in cells if cell)
 
 
 def networks_table() -> str:
-    """Accuracy of each network and rule on test e: mean and range over the seeds."""
+    """Accuracy of each network and some rules on test e: mean and range over the seeds."""
+    titles = {row.predictor: row for row in matrices()[0].predictors}
+    names = [*(name for name, row in titles.items() if row.kind != "rule"), *SCALE]
     rows = [
-        [title, *(_range(_cells(name, where)) for where in HEADLINE.values())]
-        for name, title in _predictors().items()
+        [titles[name].title, *(_range(_cells(name, where)) for where in WIDE.values())]
+        for name in names
     ]
-    rows.append(["answer 1", *(f"{100 * share:.1f} %" for share in ones_right())])
-    return markdown(["network or rule", *HEADLINE], rows)
-
-
-def _predictors() -> dict[str, str]:
-    """Titles of all rows of the matrices, by name."""
-    return {row.predictor: row.title for matrix in matrices() for row in matrix.predictors}
+    best = [f"{100 * _best_rule(where):.1f} %" for where in WIDE.values()]
+    return markdown(["network or rule", *WIDE], [*rows, ["best trivial rule", *best]])
 
 
 def _cells(predictor: str, where: Slice, world: str = ANY_TARGET) -> list[Cell]:
@@ -105,7 +143,8 @@ def seeds_table() -> str:
         for row in matrix.predictors:
             cells = [matrix.cell(row.predictor, ANY_TARGET, w) for w in SLICES.values()]
             whole = matrix.cell(row.predictor, "pretraining", POOLED)
-            line = [row.title, f"{whole.mse:.4f}" if whole else "–", *map(accuracy, cells)]
+            shares = [f"{100 * cell.accuracy:.1f} %" if cell else "–" for cell in cells]
+            line = [row.title, f"{whole.mse:.4f}" if whole else "–", *shares]
             if row.kind == "trained":
                 rows.append([str(seed), *line])
             else:  # no training, and the same examples for every seed
@@ -114,30 +153,76 @@ def seeds_table() -> str:
     return markdown(head, [*rows, *once.values()])
 
 
+def differences_table() -> str:
+    """Every verdict over seeds: the fine-tuned network against rules, control and its start."""
+    rows = []
+    for questions in ("hard", "every"):
+        for against, words in FAMILIES.items():
+            for one in comparison(against, questions).differences:
+                ends = [f"{100 * end:+.1f}" for end in (one.low, one.high) if end is not None]
+                kind = f"{one.slice}, hard" if questions == "hard" else one.slice
+                rows.append([words, kind.replace("_", " "), f"{100 * one.estimate:+.1f}",
+                             " to ".join(ends), f"{one.p:.2g}", f"{one.adjusted_p:.2g}",
+                             one.verdict])  # fmt: skip
+    head = ["fine-tuned against", "slice of test e", "difference, points", "interval", "p",
+            "p after Holm", "verdict"]  # fmt: skip
+    return markdown(head, rows)
+
+
+def ids_table() -> str:
+    """Accuracy on the path by vertex id, for each seed."""
+    targets = range(3, 9)
+    rows = []
+    for seed, matrix in zip(SEEDS, matrices(), strict=True):
+        cells = [matrix.cell("finetuned", ANY_TARGET, target_slice(t)) for t in targets]
+        rows.append([str(seed), *(f"{100 * c.accuracy:.1f} %" if c else "–" for c in cells)])
+    best = [f"{100 * _best_rule(target_slice(t)):.1f} %" for t in targets]
+    return markdown(["seed", *(f"t = {t}" for t in targets)], [*rows, ["best trivial rule", *best]])
+
+
+def other_scores_table() -> str:
+    """Scores that no offset moves, of the trained networks: mean and range over the seeds."""
+    rows, fields = [], ("balanced", "rank_correlation", "recalibrated", "auroc")
+    where_all = {"on path, seen": SEEN, "on path, unseen": UNSEEN, "off path": OFF_PATH[0],
+                 "every target but 2": OTHER_TARGETS, "off path, d(1,t) not d(1,2)":
+                 SAME_DISTANCE[0], "off path, d(1,t) = d(1,2)": SAME_DISTANCE[1]}  # fmt: skip
+    for name in ("pretrained", "finetuned", "scratch"):
+        for title, where in where_all.items():
+            cells = _cells(name, where)
+            texts = [_range(cells)]
+            for field in fields:
+                values = [v for cell in cells if (v := getattr(cell, field)) is not None]
+                few = f"{mean(values):.2f} ({min(values):.2f}–{max(values):.2f})" if values else "–"
+                texts.append(few)
+            rows.append([name.replace("pretrained", "pre-trained").replace("finetuned", "fine-tuned"),
+                         title, *texts])  # fmt: skip
+    head = ["network", "slice of test e", "accuracy", "each distance with the same weight",
+            "rank correlation", "after monotone recalibration", "AUROC of “no path”"]  # fmt: skip
+    return markdown(head, rows)
+
+
+def overlap_table() -> str:
+    """What the training sets of seed 0 hold of each evaluation set."""
+    titles = {world.world: world.title for world in matrices()[0].worlds}
+    rows = [
+        [titles[row.world], f"{titles[row.training_world]}, {row.training_examples:,}",
+         f"{row.distinct:,}", *(f"{100 * share:.1f} %" for share in
+                                (row.graph, row.question, row.renamed or 0))]
+        for row in result("laptop-seed0", Overlap).rows
+    ]  # fmt: skip
+    head = ["evaluation set", "training set, examples", "distinct questions", "same graph",
+            "same question", "same up to vertex ids"]  # fmt: skip
+    return markdown(head, rows)
+
+
 def phases_table() -> str:
     """The step from which the loss of a distance, over 25 steps, stays below 0.1."""
     labels = {"1": "1", "2": "2", "3": "3", "4": "4", "5": "5", "no path": "8"}
     rows = []
     for seed in SEEDS:
-        text = (RESULTS / f"laptop-seed{seed}" / "metrics.jsonl").read_text()
-        lines = [r for r in map(json.loads, text.splitlines()) if r["network"] == "pretrained"]
-        windows = [lines[i : i + 5] for i in range(0, len(lines), 5)]  # a line is 5 steps
-        rows.append([str(seed), *(_below_from(windows, key, 0.1) for key in labels.values())])
+        steps = record(f"laptop-seed{seed}/phases")["steps"]
+        rows.append([str(seed), *(str(steps[label] or "never") for label in labels.values())])
     return markdown(["seed", *labels], rows)
-
-
-def _below_from(windows: list[list[Record]], label: str, bound: float) -> str:
-    step = 0
-    for window in windows:
-        count = sum(r["count_by_label"].get(label, 0) for r in window)
-        total = sum(
-            r["count_by_label"][label] * r["loss_by_label"][label]
-            for r in window
-            if label in r["loss_by_label"]
-        )
-        if count and total / count >= bound:
-            step = window[-1]["step"]
-    return str(step) if step < windows[-1][-1]["step"] else "never"
 
 
 def short_table() -> str:

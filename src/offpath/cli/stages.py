@@ -49,7 +49,7 @@ class Examples(Checked):
     count: Annotated[int, within(1, 10**8)] = 10
     """Number of examples."""
     purpose: Literal["training", "evaluation"] = "training"
-    """Which stream: they share no example."""
+    """Which stream; questions in small graphs recur in both."""
     out: Path | None = None
     """File to write instead of a table: .npz (numpy) or .parquet (needs the extra `data`)."""
 
