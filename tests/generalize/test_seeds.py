@@ -113,7 +113,10 @@ def test_with_too_few_seeds_for_the_family_a_line_says_what_makes_a_verdict_poss
     twelve: list[Run],
 ):
     ten = measured(twelve[:10])
-    (note,) = compare(ten, against="all").notes
+    made = compare(ten, against="all")
+    assert min(one.adjusted_p for one in made.differences) == pytest.approx(16 * 2 / 2**10)
+    assert {one.verdict for one in made.differences} == {"no difference shown (10 seeds)"}
+    (note,) = made.notes
     assert "with 16 comparisons and 10 seeds no adjusted p is below 0.031" in note
     assert "12 seeds make it possible, or fewer comparisons (--against)" in note
     few = compare(ten, against="scratch")

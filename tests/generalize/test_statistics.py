@@ -168,7 +168,7 @@ def test_the_seeds_for_power_reach_it_and_one_fewer_do_not():
 
 
 def test_the_variance_components_are_those_of_simulated_designs():
-    known = {"pretraining": 4.0, "rounding": 1.0, "order": 2.0, "residual": 0.5}
+    known = {"pretraining": 4.0, "rounding": 1.0, "order": 2.0, "residual": 3.0}
     made = []
     for _ in range(600):
         shapes = {"pretraining": (5, 1, 1), "rounding": (5, 2, 1), "order": (1, 1, 5)}
