@@ -40,6 +40,7 @@ SLICES = {
     "on path, seen, larger graphs": SEEN._replace(by="vertex_id_in_larger_graphs"),
     **{where.title: where for where in OFF_PATH[1:]},
 }
+PICTURED = {"hard: trained (t = 2)": HARD[0], **WIDE, "off path, cut": OFF_PATH[1]}
 SCALE = ("ones", "adjacency", "distance_to_2", "nearest")  # rules that have a row of their own
 FAMILIES = {
     "best_rule": "the best trivial rule",
@@ -80,7 +81,7 @@ def answer() -> str:
     assert all((cell.above_rule_low or 0) > 0 for cell in trained)
     tuned = {w.slice: _range(_cells("finetuned", w)) for w in (*HARD, UNSEEN)}
     scratch = {w.slice: _range(_cells("scratch", w)) for w in HARD[1:3]}
-    rules = {w.slice: f"{100 * _best_rule(w):.1f} %" for w in (*HARD, UNSEEN)}
+    rules = {w.slice: f"{100 * best_rule(w):.1f} %" for w in (*HARD, UNSEEN)}
     seen, unseen, off, cut = (w.slice for w in hard)
     variance = variance_tables.shares()
     return (
@@ -103,7 +104,7 @@ def _by_slice(made: Comparison) -> dict[str, Difference]:
     return {one.slice: one for one in made.differences}
 
 
-def _best_rule(where: Slice) -> float:
+def best_rule(where: Slice) -> float:
     """The accuracy of the best trivial rule; the evaluation sets of all seeds are the same."""
     names = [row.predictor for row in matrices()[0].predictors if row.trivial]
     cells = [matrices()[0].cell(name, ANY_TARGET, where) for name in names]
@@ -118,7 +119,7 @@ def networks_table() -> str:
         [titles[name].title, *(_range(_cells(name, where)) for where in WIDE.values())]
         for name in names
     ]
-    best = [f"{100 * _best_rule(where):.1f} %" for where in WIDE.values()]
+    best = [f"{100 * best_rule(where):.1f} %" for where in WIDE.values()]
     return markdown(["network or rule", *WIDE], [*rows, ["best trivial rule", *best]])
 
 
@@ -176,7 +177,7 @@ def ids_table() -> str:
     for seed, matrix in zip(SEEDS, matrices(), strict=True):
         cells = [matrix.cell("finetuned", ANY_TARGET, target_slice(t)) for t in targets]
         rows.append([str(seed), *(f"{100 * c.accuracy:.1f} %" if c else "–" for c in cells)])
-    best = [f"{100 * _best_rule(target_slice(t)):.1f} %" for t in targets]
+    best = [f"{100 * best_rule(target_slice(t)):.1f} %" for t in targets]
     return markdown(["seed", *(f"t = {t}" for t in targets)], [*rows, ["best trivial rule", *best]])
 
 
@@ -186,19 +187,23 @@ def other_scores_table() -> str:
     where_all = {"on path, seen": SEEN, "on path, unseen": UNSEEN, "off path": OFF_PATH[0],
                  "every target but 2": OTHER_TARGETS, "off path, d(1,t) not d(1,2)":
                  SAME_DISTANCE[0], "off path, d(1,t) = d(1,2)": SAME_DISTANCE[1]}  # fmt: skip
+    titles = {row.predictor: row.title for row in matrices()[0].predictors}
     for name in ("pretrained", "finetuned", "scratch"):
         for title, where in where_all.items():
             cells = _cells(name, where)
             texts = [_range(cells)]
             for field in fields:
                 values = [v for cell in cells if (v := getattr(cell, field)) is not None]
-                few = f"{mean(values):.2f} ({min(values):.2f}–{max(values):.2f})" if values else "–"
-                texts.append(few)
-            rows.append([name.replace("pretrained", "pre-trained").replace("finetuned", "fine-tuned"),
-                         title, *texts])  # fmt: skip
+                texts.append(_spread(values))
+            rows.append([titles[name], title, *texts])
     head = ["network", "slice of test e", "accuracy", "each distance with the same weight",
             "rank correlation", "after monotone recalibration", "AUROC of “no path”"]  # fmt: skip
     return markdown(head, rows)
+
+
+def _spread(values: list[float]) -> str:
+    """Mean and range; a dash where there is nothing."""
+    return f"{mean(values):.2f} ({min(values):.2f}–{max(values):.2f})" if values else "–"
 
 
 def overlap_table() -> str:

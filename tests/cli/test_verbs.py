@@ -127,7 +127,7 @@ def test_verify_prints_each_check_and_writes_them(there: Path, capsys, monkeypat
     words = ("verify", "doubling", "--vertices", "3", "--deletions", "2", "--out", "checks.json")
     assert offpath(*words, "--threads", "1", "--device", "cpu") == 0
     said = capsys.readouterr().out
-    assert "every graph on 4 vertices, every target" in said
+    assert "every graph on 4 vertices, targets 2 to 4" in said
     assert "float64: 0 errors in" in said
     checks = json.loads((there / "checks.json").read_text())
     assert [check["wrong"] for check in checks["checks"][:-1]] == 6 * [0]
