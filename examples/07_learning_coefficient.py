@@ -50,5 +50,6 @@ for _ in train(
     stream(pretraining, 0, 64),
 ):
     pass  # forty steps: not yet at a minimum, as the verdict reports
-loss, start = transformer_loss(model, batch), dict(model.named_parameters())
+loss = transformer_loss(model, batch)
+start = {name: parameter.data for name, parameter in model.named_parameters()}
 print(f"a network: {measured(loss, start, few)}")

@@ -155,7 +155,7 @@ def _inputs(model: Transformer, asked: Questions) -> list[Tensor]:
     """What the hidden units of each layer take in at the question, by (example, unit)."""
     taken: list[Tensor] = []
     hooks = [
-        layer.linear1.register_forward_hook(lambda module, given, made: taken.append(made))
+        layer.linear1.register_forward_hook(lambda module, given, made: taken.append(made))  # pyright: ignore[reportArgumentType]
         for layer in model.layers
     ]
     model(*rectangle(torch.from_numpy(asked.tokens).long()))

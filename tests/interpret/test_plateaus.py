@@ -68,6 +68,8 @@ def test_a_quartic_minimum_has_its_plateau_only_where_the_pull_is_weak():
     for one in points:
         exact = 10 * power_by_quadrature(4, sampling.weight, one.localisation)
         assert one.passed, one.reasons
+        assert one.localised_curvature is not None
+        assert one.error is not None
         bias = 2 * one.step_share / 2 * exact  # of a step: w^4 has twice that of w^2
         assert abs(one.localised_curvature - exact) < bias + 3 * one.error
     found = plateau(points)
@@ -169,7 +171,7 @@ def test_without_two_of_each_that_agree_there_is_no_plateau(values):
 
 
 def test_localisations_of_a_plateau_span_a_factor_of_three():
-    values = [[5, 5, 5], [5, 5, 5]]
+    values: list[list[float | None]] = [[5, 5, 5], [5, 5, 5]]
     assert plateau(rectangle(values, (1.0, 1.5, 2.9))) is None
     found = plateau(rectangle(values, (1.0, 1.5, 3.0)))
     assert found
@@ -202,11 +204,13 @@ def test_a_grid_that_failed_everywhere_says_so():
 
 
 def at_step(step: int | None, coefficient: float | None) -> Sweep:
-    flat = coefficient and Plateau(localisations=(1, 10), step_shares=(0.1, 0.2),
-                                   coefficient=coefficient, error=0.1)  # fmt: skip
+    flat = None
+    if coefficient:
+        flat = Plateau(localisations=(1, 10), step_shares=(0.1, 0.2), coefficient=coefficient,
+                       error=0.1)  # fmt: skip
     name = "circuit" if step is None else f"pretrained-step{step}"
     return Sweep(checkpoint=name, network="circuit" if step is None else "pretrained", step=step,
-                 baseline_loss=0, largest_curvature=1, points=[], plateau=flat or None,
+                 baseline_loss=0, largest_curvature=1, points=[], plateau=flat,
                  verdict="")  # fmt: skip
 
 

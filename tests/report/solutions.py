@@ -224,7 +224,9 @@ def curvature(
     gamma: float, share: float, estimate: float | None, reasons: Sequence[str] = ()
 ) -> Point:
     """A localised curvature; the sampler failed if there are reasons."""
-    chains = [] if estimate is None else [estimate * (1 + e) for e in (-0.05, 0.02, 0.01, 0.02)]
+    chains: list[float | None] = []
+    if estimate is not None:
+        chains = [estimate * (1 + e) for e in (-0.05, 0.02, 0.01, 0.02)]
     return Point(
         localisation=gamma,
         step_share=share,

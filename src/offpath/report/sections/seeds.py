@@ -200,7 +200,7 @@ def _strips_figure(
         named = [_name(comparison, row) for row in rows if row.rule][:1]
         count = "; ".join([f"n {words.thousands(rows[0].count)}", *named])
         chart = strips(dots, keys, tall, groups=groups, bound=bound)
-        charts.append(Chart(chart, where.title, count))
+        charts.append(Chart(chart, _title(comparison, where, ""), count))
     legend = [*keys, RULE, *(groups if len(groups) > 1 else [])]
     return Figure(*caption("seeds.strips", known), charts=charts, legend=legend)
 
