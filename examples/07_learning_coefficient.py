@@ -28,8 +28,8 @@ def measured(loss: Loss, start: Tensors, grid: GridSampling) -> str:
 
 
 compute("cpu", threads=1)
-toy = GridSampling(examples=1000, batch_examples=1, chains=8, localisations=(1, 4, 40, 400),
-                   step_shares=(0.1, 0.2), burn_in_steps=500, draws=800)  # fmt: skip
+toy = GridSampling(examples=1000, batch_examples=1, chains=8, localisations=(1, 3, 40, 400),
+                   step_shares=(0.02, 0.04), burn_in_steps=2000, draws=2000)  # fmt: skip
 gapless = torch.logspace(-3, 0, 60, dtype=torch.float64)
 for name, spectrum in (("ten equal curvatures", torch.ones(10).double()), ("no gap", gapless)):
     loss = lambda at, chosen, c=spectrum: (  # noqa: E731
