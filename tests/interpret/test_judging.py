@@ -55,10 +55,10 @@ def test_the_bound_of_r_hat_is_between_those_in_use():
 
 
 def test_right_chains_are_rarely_refused_unless_they_are_short_beside_their_memory():
-    """False alarms: 2 % at 20 or more effective draws per half chain, 5 to 10 % at half of that."""
-    assert caught(right_chains(0.5)) <= 0.04
-    assert caught(right_chains(0.8)) <= 0.04
-    assert caught(right_chains(0.8, batch_noise=3)) <= 0.04
+    """False alarms: 2 to 5 % at 20 or more effective draws per half chain, more at half of that."""
+    assert caught(right_chains(0.5)) <= 0.06
+    assert caught(right_chains(0.8)) <= 0.06
+    assert caught(right_chains(0.8, batch_noise=3)) <= 0.06
     assert caught(right_chains(0.9)) <= 0.15
     assert caught(right_chains(0.99)) > 0.9  # one effective draw
 

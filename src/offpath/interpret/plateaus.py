@@ -17,6 +17,7 @@ from offpath.results import Plateau, Point, Sweep
 from offpath.run.files import Record
 
 LEAST_SPAN = 3.0  # factor between the smallest and the largest localisation of a plateau
+LEVEL = 0.05  # share of the estimate below which a difference does not matter: step sizes bias
 RESOLUTION = 0.2  # share of the estimate by which a change would have been seen, at two errors
 NONE = "no plateau over localisation"
 
@@ -52,8 +53,9 @@ def plateau(points: Sequence[Point]) -> Plateau | None:
 
     A rectangle of neighbours in the grid: at least two step sizes, and two localisations that span
     at least a factor 3. The sampler passed its checks everywhere, every pair of estimates is within
-    two standard errors, and these are so small that a change by a fifth would have been seen. Its
-    error is the largest of theirs, for a bias that neighbours share does not average out.
+    two standard errors or 5 %, and the errors are so small that a change by a fifth would have been
+    seen. Its error is the largest of theirs or half their range, whichever is larger: a bias that
+    neighbours share does not average out.
     """
     widest = max(filter(_is_flat, _rectangles(points)), key=len, default=None)
     if widest is None:
@@ -61,8 +63,9 @@ def plateau(points: Sequence[Point]) -> Plateau | None:
     estimates, errors = _numbers(widest)
     pulls, shares = (sorted({getattr(p, by) for p in widest})
                      for by in ("localisation", "step_share"))  # fmt: skip
+    error = max(float(errors.max()), float(np.ptp(estimates)) / 2)
     return Plateau(localisations=(pulls[0], pulls[-1]), step_shares=(shares[0], shares[-1]),
-                   coefficient=float(estimates.mean()), error=float(errors.max()))  # fmt: skip
+                   coefficient=float(estimates.mean()), error=error)  # fmt: skip
 
 
 def verdict(points: Sequence[Point], found: Plateau | None) -> str:
@@ -126,8 +129,9 @@ def _is_flat(points: Sequence[Point]) -> bool:
         return False
     estimates, errors = _numbers(points)
     seen = 2 * np.hypot.outer(errors, errors)
-    apart = np.abs(np.subtract.outer(estimates, estimates))
-    return bool((apart <= seen).all() and seen.max() <= RESOLUTION * abs(estimates.mean()))
+    apart, size = np.abs(np.subtract.outer(estimates, estimates)), abs(estimates.mean())
+    level = np.maximum(seen, LEVEL * size)
+    return bool((apart <= level).all() and seen.max() <= RESOLUTION * size)
 
 
 def _numbers(points: Sequence[Point]) -> np.ndarray:
