@@ -138,12 +138,12 @@ WRONG = {
     "run that is none beside others": (["compare", ".", "file"], "RUN must be a run folder, "),
     "study with options of seeds": (
         ["compare", "--study", "RUN", "--score", "mse"],
-        "--score and --against do not go with --study",
+        "--against and --questions do not go with --study",
     ),
     "unknown score": (["compare", ".", "--score", "f1"], "--score must be one of accuracy, .*'f1'"),
     "unknown comparison": (
         ["compare", ".", "--against", "rule"],
-        "--against must be one of None, pretrained, .*groups; got 'rule'",
+        "--against must be one of None, pretrained, .*groups, all; got 'rule'",
     ),
     "comparison to another kind of file": (
         ["compare", ".", "--out", "x.txt"],

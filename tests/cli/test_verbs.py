@@ -219,6 +219,8 @@ def test_hints_can_be_pasted_whatever_is_in_a_path(finished: Path, capsys):
     hints = re.findall("`(.*?)`", capsys.readouterr().out)
     assert [shlex.split(hint) for hint in hints] == [
         ["offpath", "evaluate", str(finished)],
+        ["offpath", "sweep"],
+        ["offpath", "compare"],
         ["offpath", "report", str(finished)],
     ]
     (finished / "results/matrix.json").unlink()
