@@ -94,7 +94,7 @@ def answer() -> str:
         f"{rules[unseen]} with unseen ids (the network: **{tuned[unseen]}**), in {rules[off]} off "
         f"the path (**{tuned[off]}**), and in {rules[cut]} where 2 is cut off ({tuned[cut]}; each "
         "p = 0.008).\n"
-        "3. **What is open:** whether pre-training helps with unseen ids. Their hard questions show "
+        "3. **What is open:** whether pre-training helps with unseen ids. Hard questions show "
         f"no difference from training without it ({scratch[unseen]}; 10 seeds), and runs differ "
         f"much: on all on-path questions with unseen ids the accuracy is {tuned[UNSEEN.slice]}, "
         f"and {variance_tables.shares()}."
