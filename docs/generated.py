@@ -91,6 +91,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "short": network_tables.short_table,
     "graphs": speed_tables.graphs_table,
     "step": speed_tables.step_table,
+    "jobs": speed_tables.jobs_table,
     **circuit_tables.TABLES,
 }
 """What makes each part of a page, by its marker."""

@@ -1,5 +1,7 @@
 """Tables of speed, from the raw files in `benchmarks/results/`."""
 
+from statistics import median
+
 from docs.raw import markdown, record
 
 
@@ -30,3 +32,14 @@ def step_table() -> str:
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
         rows.append([r["recipe"], r["world"], str(r["batch_examples"]), *seconds, spread])
     return markdown([*head, "range"], rows)
+
+
+def jobs_table() -> str:
+    """Two runs at once beside one after the other: all rounds and the ratio of medians."""
+    found = record("jobs")
+    rows = [
+        [way, ", ".join(f"{x:.0f}" for x in times), f"{median(times):.0f}"]
+        for way, times in found["seconds"].items()
+    ]
+    rows.append(["ratio of medians", "", f"{found['ratio_of_medians']:.2f}"])
+    return markdown(["two runs", "seconds of each round", "median"], rows)
