@@ -41,7 +41,7 @@ SLICES = {
     **{where.title: where for where in OFF_PATH[1:]},
 }
 PICTURED = {"hard: trained (t = 2)": HARD[0], **WIDE, "off path, cut": OFF_PATH[1]}
-SCALE = ("ones", "adjacency", "distance_to_2", "nearest")  # rules that have a row of their own
+SCALE = ("ones", "adjacency", "distance_to_2")  # rules that have a row of their own
 FAMILIES = {
     "best_rule": "the best trivial rule",
     "scratch": "the same fine-tuning from scratch",
