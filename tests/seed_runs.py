@@ -61,7 +61,7 @@ def seed_matrix(c: Configuration, shift: float, sha256: str) -> Matrix:
                 accuracy += shift + random.normal(0, 0.02)
             cells.append(_cell(name, where[:2], float(np.clip(accuracy, 0.0, 1.0)), count))
     predictors = [
-        Predictor(predictor=name, title=title, kind=kind, colour=colour)
+        Predictor(predictor=name, title=title, kind=kind, colour=colour, trivial=kind == "rule")
         for name, (title, kind, colour, _) in PREDICTORS.items()
     ]
     world = EvaluationSet(world=ANY_TARGET, title="test e", examples=65536, sha256=sha256)

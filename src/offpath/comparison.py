@@ -38,7 +38,7 @@ class SeedScores(Row):
     group: str  # name of the group
     predictor: str  # name of a network, or `best_rule`
     title: str  # its name for readers
-    rule: str | None  # of `best_rule`: the title of that rule here
+    rule: str | None  # of `best_rule`: the name of that rule, of the first seed
     by: str  # what cuts the distribution into slices
     slice: str  # which of these slices
     count: int  # examples of the slice

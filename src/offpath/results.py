@@ -77,7 +77,7 @@ class Cell(Scores, Place):
     balanced_above_rule: float | None = None  # balanced accuracy less that of this rule
     balanced_above_rule_low: float | None = None  # lower end of its 95 % interval
     balanced_above_rule_high: float | None = None  # upper end of that interval
-    error_rule: str | None = None  # the rule that gives most often the same wrong answer
+    error_rule: str | None = None  # the rule that gives the same wrong answer most above chance
     error_agreement: float | None = None  # share of the wrong answers that equal that rule's
     error_chance: float | None = None  # the same if both answered independently of each other
 
@@ -123,6 +123,20 @@ class Matrix(Result):
         """Examples of a slice; the same for every predictor."""
         cells = (self.cell(p.predictor, world, where) for p in self.predictors)
         return next((cell.count for cell in cells if cell), 0)
+
+    def best_rule(self, world: str, where: Slice, score: str = "accuracy") -> Cell | None:
+        """The trivial rule with the best score on a slice.
+
+        Where only vertex 2 is asked for, the distance d(1,2) is the truth and no rule.
+        """
+        known = {row.predictor for row in self.predictors if row.trivial}
+        known -= {"distance_to_2"} if where.slice.startswith("trained") else set()
+        cells = [cell for name in known if (cell := self.cell(name, world, where))]
+        there = [cell for cell in cells if getattr(cell, score) is not None]
+        sign = -1 if score == "mse" else 1
+        return max(
+            there, key=lambda cell: (sign * getattr(cell, score), cell.predictor), default=None
+        )
 
     def distances(self) -> list[Slice]:
         """One slice for each true distance that occurs, "no path" last."""

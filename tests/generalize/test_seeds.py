@@ -68,15 +68,14 @@ def test_the_best_rule_is_the_one_with_the_highest_accuracy_on_the_slice(made: C
     assert [(one or (None,))[0] for one in above.values()] == [0, 0, 0, 12]
 
 
-def test_the_best_rule_that_the_matrix_names_counts(tmp_path: Path):
+def test_no_network_is_compared_with_a_rule_that_is_a_search(tmp_path: Path):
     runs = seed_runs(tmp_path, range(2))
     for run in runs:
         matrix = read_result(run, Matrix)
-        cells = [
-            changed(c, best_rule="distance_to_2") if c.predictor == "finetuned" else c
-            for c in matrix.cells
+        predictors = [
+            changed(row, trivial=row.predictor == "distance_to_2") for row in matrix.predictors
         ]
-        write_result(run, changed(matrix, cells=cells))
+        write_result(run, changed(matrix, predictors=predictors))
     rules = [row.rule for row in compare(measured(runs)).scores if row.predictor == BEST_RULE]
     assert rules == ["distance_to_2"] * 4
 

@@ -69,7 +69,9 @@ def test_the_figures_of_a_run_are_cells_of_its_matrix_that_share_out_all_example
             for field in Scores.model_fields:
                 assert getattr(part, field) == getattr(cell, field)
         assert sum(part.share_of_examples for part in quantity.strata) == pytest.approx(1, rel=1e-5)
-        assert sum(part.share_of_error or 0 for part in quantity.strata) == pytest.approx(1, rel=1e-5)
+        assert sum(part.share_of_error or 0 for part in quantity.strata) == pytest.approx(
+            1, rel=1e-5
+        )
 
 
 def test_the_share_of_error_is_count_times_error_over_that_of_all():

@@ -62,7 +62,7 @@ def test_there_is_a_dot_for_each_seed_of_each_network_and_a_line_at_the_best_rul
     shown: list[Section], comparison: Comparison
 ):
     for where, chart in zip(HARD_HEADLINE, figures(shown)[0].charts, strict=True):
-        assert chart.title == where.title
+        assert chart.title == f"{where.title}, hard"
         drawn = rows(chart.chart)
         lines = [row["score"] for row in drawn if "seed" not in row]
         dots = {(row["series"], row["seed"]): row["score"] for row in drawn if "seed" in row}

@@ -51,6 +51,8 @@ def weighted_interval(
 
     `weights` sum to 1 and are equal within a stratum.
     """
+    used = weights > 0
+    values, weights, strata, clusters = (a[used] for a in (values, weights, strata, clusters))
     counts = np.bincount(strata)
     means = np.bincount(strata, values) / np.maximum(counts, 1)
     residuals = weights * (values - means[strata])

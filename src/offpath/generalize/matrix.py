@@ -53,7 +53,8 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
         ruled = Known(calibration.batch, questions)
         of_rules = {one: rule.answers(batch, ruled) for one, rule in table.items()}
         trivial = frozenset(one for one, rule in table.items() if rule.trivial)
-        compared = Compared(of_rules, trivial, calibration, new[name])
+        unknown = c.imported is not None  # what imported weights were trained on
+        compared = Compared(of_rules, trivial, calibration, None if unknown else new[name])
         cells += evaluate(answers, batch, name, c, threads, compared)
         for predictor in (*answers, *DRAWN_RULES):
             counts = _prediction_counts({**answers, **of_rules}[predictor], batch)

@@ -23,7 +23,7 @@ from offpath.comparison import (
 from offpath.errors import InputError
 from offpath.generalize import statistics
 from offpath.generalize.groups import Measured, evaluation_set
-from offpath.results import Cell, Matrix
+from offpath.results import Cell
 from offpath.slices import ANY_TARGET, HARD_HEADLINE, HEADLINE, Slice
 
 ENDS = ("finetuned", "circuit-finetuned", "pretrained", "circuit")
@@ -84,24 +84,11 @@ def _slice_scores(
             for row in one.matrix.predictors
             if row.kind != "rule"
         }
-        rule = _best_rule(members[0].matrix, world, where, score)
+        rules = {one.seed: one.matrix.best_rule(world, where, score) for one in members}
         for name, title in titles.items():
             cells = {one.seed: one.matrix.cell(name, world, where) for one in members}
-            yield from _row((group, name, title), where, cells, score, rule)
-        if rule:
-            cells = {one.seed: rule for one in members}
-            yield from _row((group, BEST_RULE, "best rule"), where, cells, score, rule)
-
-
-def _best_rule(matrix: Matrix, world: str, where: Slice, score: Score) -> Cell | None:
-    """The rule that scores best on a slice: on the same examples it is the same for all runs."""
-    names = [row.predictor for row in matrix.predictors]
-    cells = [cell for name in names if (cell := matrix.cell(name, world, where))]
-    named = {cell.best_rule for cell in cells if cell.best_rule and score == "accuracy"}
-    rules = named or {row.predictor for row in matrix.predictors if row.kind == "rule"}
-    known = [c for c in cells if c.predictor in rules and getattr(c, score) is not None]
-    sign = -1 if score == "mse" else 1
-    return max(known, key=lambda cell: sign * getattr(cell, score), default=None)
+            yield from _row((group, name, title), where, cells, score, rules)
+        yield from _row((group, BEST_RULE, "best rule"), where, rules, score, rules)
 
 
 def _row(
@@ -109,7 +96,7 @@ def _row(
     where: Slice,
     cells: Mapping[int, Cell | None],
     score: Score,
-    rule: Cell | None,
+    rules: Mapping[int, Cell | None],
 ) -> Iterator[SeedScores]:
     """The scores of one predictor by seed, if there are any."""
     known = {
@@ -120,13 +107,15 @@ def _row(
     if not known:
         return
     (group, name, title), values = place, np.array([value for _, value in known.values()])
-    bound = getattr(rule, score) if rule and name != BEST_RULE and score != "mse" else None
-    above = statistics.share_above(values, bound) if bound is not None else None
+    above, bounds = None, [getattr(rules[seed], score, None) for seed in known]
+    if name != BEST_RULE and score != "mse" and None not in bounds:
+        above = statistics.share_above(values - np.array(bounds))
+    best = next((rule.predictor for rule in rules.values() if rule), None)
     yield SeedScores(
         group=group,
         predictor=name,
         title=title,
-        rule=rule.predictor if rule and name == BEST_RULE else None,
+        rule=best if name == BEST_RULE else None,
         by=where.by,
         slice=where.slice,
         count=next(count for count, _ in known.values()),
@@ -148,6 +137,9 @@ def _differences(
     if max(len(row.seeds) for row in scores) == 1:
         return [], [ONE_SEED]
     pairs = [pair for where in slices for pair in _pairs(scores, groups, where, against)]
+    if not pairs:
+        nothing = f"there is nothing to compare: these runs have no such score of {against}"
+        return [], [f"{nothing}; choose another --against or --score"]
     notes = [note for pair in pairs for note in _unpaired(*pair[:2])]
     tests = [_test(*pair) for pair in pairs if len(_common(*pair[:2])) > 1]
     adjusted = statistics.holm(np.array([test.p for test in tests], dtype=float))

@@ -70,7 +70,7 @@ def sign_flip_p(differences: Float[np.ndarray, " pair"]) -> float:
     if bound <= 0:
         return 1.0
     if len(sizes) > MOST_COUNTED:
-        return 2 * _share_beyond(sizes / sizes.max() / UNIT, bound / sizes.max() / UNIT)
+        return min(1.0, 2 * _share_beyond(sizes / sizes.max() / UNIT, bound / sizes.max() / UNIT))
     half = len(sizes) // 2
     sums, others = _signed_sums(sizes[:half]), np.sort(_signed_sums(sizes[half:]))
     beyond = len(others) - np.searchsorted(others, bound - sums)  # patterns with a sum >= bound
@@ -171,6 +171,8 @@ def two_humped_p(values: Float[np.ndarray, " seed"]) -> float | None:
     """
     if len(values) < LEAST_FOR_HUMPS:
         return None
+    if np.ptp(values) <= ROUNDING * np.abs(values).max():
+        return 1.0
     random = np.random.Generator(np.random.Philox(key=[0, len(values)]))
     null = _variance_between(random.random((SIMULATIONS, len(values))))
     reached = int((null >= _variance_between(values[None])[0] - ROUNDING).sum())

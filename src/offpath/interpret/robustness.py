@@ -90,7 +90,7 @@ def _result(setting: Setting) -> results.Robustness:
         return results.Robustness(options=options, world=setting.world.name, exact_loss=exact)
     result = results.read_result(run, results.Robustness)
     there: list[Part] = [part for part in USES if getattr(result, part)]
-    used = setting.options.used(part for part in there if part in setting.options.parts)
+    used = setting.options.used(there) & setting.options.used(setting.options.parts)
     check_same(path, result.options, {name: options[name] for name in sorted(used)})
     others = setting.options.used(setting.options.parts) - setting.options.used(there)
     options = {**result.options, **{name: options[name] for name in others}}

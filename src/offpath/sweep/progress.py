@@ -115,7 +115,7 @@ class Board:
         """As long as the rest takes at the mean speed so far; None while that is a guess."""
         whole = sum(all_examples(row.run) for row in self.rows.values())
         here, first = self._examples(), self._at_first
-        if here - first < LEAST_SHARE * (whole - first):
+        if here - first <= LEAST_SHARE * (whole - first):
             return None
         failed = [row for row in self.rows.values() if row.state == "failed"]
         whole -= sum(all_examples(row.run) - row.at.examples for row in failed)

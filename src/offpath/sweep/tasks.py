@@ -57,7 +57,7 @@ def read_configurations(path: Path) -> list[Configuration]:
             inspect.signature(made).bind()
             made = made()
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from error
     except SystemExit as error:
         raise InputError(f"{path}: {_place(error, path)}it ends the program; mend it") from error
     except Exception as error:
@@ -68,16 +68,21 @@ def read_configurations(path: Path) -> list[Configuration]:
 def _checked(path: Path, made: object) -> list[Configuration]:
     """Refuse what is no list of configurations, and seeds, which the sweep would replace."""
     if not isinstance(made, list) or not made:
-        raise InputError(f"{path}: {WANTED}; got {made!r}")
+        raise InputError(f"{path}: {WANTED}; got {_shown(made)}")
     for number, one in enumerate(made):
         if not isinstance(one, Configuration):
-            raise InputError(f"{path}: {WANTED}; got {one!r} at [{number}]")
+            raise InputError(f"{path}: {WANTED}; got {_shown(one)} at [{number}]")
         if one.seed:
             raise InputError(
                 f"{path}: {NAME}[{number}] has seed {one.seed}; leave it out: --seeds and "
                 "--first-seed set the seeds of a sweep"
             )
     return made
+
+
+def _shown(thing: object) -> str:
+    """A thing in one short line."""
+    return " ".join(repr(thing).split())[:80]
 
 
 def _place(error: BaseException, path: Path) -> str:

@@ -4,7 +4,7 @@ from offpath.report import words
 from offpath.report.parts import Card, Chart, Figure, Key, Section, Story, colour, predictor_keys
 from offpath.report.sections.matrix import accuracy_row, circuit_statement, compared, strata_chart
 from offpath.results import Cell, Matrix
-from offpath.slices import ANY_TARGET, HARD_HEADLINE, HEADLINE, Slice
+from offpath.slices import ANY_TARGET, HARD_HEADLINE, HEADLINE
 
 NETWORK = "finetuned"
 SAID_OF = (*HARD_HEADLINE, *HEADLINE[:3])
@@ -69,13 +69,6 @@ def _chart(matrix: Matrix, keys: dict[str, Key], legend: list[Key]) -> Chart:
     for where in HARD_HEADLINE:
         cells = {name: matrix.cell(name, ANY_TARGET, where) for name in keys}
         rows += [accuracy_row(keys[n].title, where, cell) for n, cell in cells.items() if cell]
-        if rule := best_rule(matrix, where):
+        if rule := matrix.best_rule(ANY_TARGET, where):
             rows.append(accuracy_row(RULE.title, where, rule))
     return strata_chart(rows, legend)
-
-
-def best_rule(matrix: Matrix, where: Slice) -> Cell | None:
-    """The trivial rule with the highest accuracy on a slice of test e."""
-    trivial = [row.predictor for row in matrix.predictors if row.trivial]
-    cells = [cell for name in trivial if (cell := matrix.cell(name, ANY_TARGET, where))]
-    return max(cells, key=lambda cell: cell.accuracy, default=None)
