@@ -70,7 +70,7 @@ class Difference(Row):
     p: float  # of the exact two-sided sign-flip test
     adjusted_p: float  # by Holm, over all differences of the same comparison
     verdict: str  # higher, lower, or no difference shown (n seeds)
-    seeds_for_power: int | None  # that would show it in 80 % of tries; null above 24
+    seeds_for_power: int | None  # that would show it in 80 % of tries; null above 24, or if shown
 
 
 class Comparison(Row):
@@ -83,7 +83,7 @@ class Comparison(Row):
     score: Score  # what is compared
     groups: list[str]  # in the order of the runs
     runs: list[ComparedRun]  # as given
-    predictors: list[Predictor]  # the networks of any run
+    predictors: list[Predictor]  # networks and rules of any run
     scores: list[SeedScores]  # for each slice, group and predictor
     differences: list[Difference]  # the family that Holm's method adjusts
     notes: list[str]  # what limits the verdicts, one line each

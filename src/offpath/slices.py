@@ -52,7 +52,8 @@ SPLIT_STRATA = (TRAINED, SEEN, UNSEEN, *OFF_PATH)
 HARD = tuple(where._replace(by="hard", phrase=f"hard {where.phrase}") for where in SPLIT_STRATA)
 """The hard part of each: d(1,t) is at least 3, and unlike d(1,2) where the two can differ.
 
-No rule that looks two edges far, or copies d(1,2), answers such a question but by guessing.
+Where there is a path, no rule that looks two edges far, or copies d(1,2), answers such a question
+but by guessing.
 """
 HEADLINE = (SEEN, UNSEEN, OFF_PATH[0], OFF_PATH[2])
 """The four slices that answer the question of the report, from nearest to farthest."""

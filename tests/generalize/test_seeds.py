@@ -13,7 +13,7 @@ from offpath.errors import InputError
 from offpath.generalize.groups import check_format, measured, write_scores
 from offpath.generalize.seeds import compare
 from offpath.generalize.statistics import holm, sign_flip_p, typical_difference
-from offpath.results import Matrix, Scores, read_result, write_result
+from offpath.results import Matrix, read_result, write_result
 from offpath.run.folder import Run
 from offpath.slices import ANY_TARGET, HARD, HARD_HEADLINE
 from tests.report.stories import changed
@@ -213,7 +213,7 @@ def test_the_long_table_has_every_score_of_every_cell(twelve: list[Run], tmp_pat
     with open(paths[0], newline="") as file:
         rows = [*csv.DictReader(file)]
     table = pyarrow.parquet.read_table(paths[1]).to_pylist()
-    columns = ["group", "seed", "network", "world", "by", "slice", *Scores.model_fields]
+    columns = ["group", "seed", "network", "world", "by", "slice", *SCORES]
     assert [*rows[0]] == [*table[0]] == columns
     for row, record in zip(rows, table, strict=True):
         assert row == {n: "" if v is None else str(v) for n, v in record.items()}
@@ -221,9 +221,7 @@ def test_the_long_table_has_every_score_of_every_cell(twelve: list[Run], tmp_pat
     (found,) = [r for r in table if (r["seed"], r["network"], r["slice"])
                 == (1, "finetuned", UNSEEN.slice)]  # fmt: skip
     assert cell
-    assert {name: found[name] for name in Scores.model_fields} == {
-        name: getattr(cell, name) for name in Scores.model_fields
-    }
+    assert {name: found[name] for name in SCORES} == {name: getattr(cell, name) for name in SCORES}
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, monkeypatch):

@@ -38,7 +38,7 @@ class ComparisonOptions(Section):
     """Compare with this; None: groups where there are several, else best_rule. Few comparisons
     need few seeds: with 10 a verdict needs at most 5."""
     questions: Questions = "hard"
-    """hard: those that no trivial rule answers but by guessing; every: every one of a stratum."""
+    """hard: distance 3 or more, and not d(1,2); every: every question of a stratum."""
 
 
 Compared = Annotated[ComparisonOptions, FLAT]

@@ -8,8 +8,9 @@ moves a whole frontier by or-ing masks. Randomness is Philox4x32-10 (Salmon, Mor
 2011, "Parallel random numbers: as easy as 1, 2, 3"): key = seed, counter = (block, index, stream),
 so that example 10^12 costs what example 0 does.
 
-All kernels are in this one file because numba's cache on disk watches only the file that a kernel
-is written in: after an edit, a caller in another file would still use the old kernel.
+All kernels that draw are in this one file because numba's cache on disk watches only the file that
+a kernel is written in: after an edit, a caller in another file would still use the old kernel. In
+`contents.py` kernels call `mixed` alone, a published function that does not change.
 """
 
 from typing import no_type_check

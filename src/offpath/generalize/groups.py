@@ -15,7 +15,7 @@ from typing import NamedTuple
 from offpath.comparison import ComparedRun
 from offpath.configs import differences, dotted
 from offpath.errors import InputError, choice_fault, nearest
-from offpath.results import Matrix, Scores, read_result
+from offpath.results import Cell, Matrix, Place, read_result
 from offpath.run.extras import need
 from offpath.run.files import check_writable, write_file
 from offpath.run.folder import Run
@@ -23,6 +23,7 @@ from offpath.run.folder import Run
 FORMATS = (".csv", ".parquet", ".json")
 PLACE = ("group", "seed", "network", "world", "by", "slice")
 """The first columns of the long table; every score follows."""
+SCORES = [name for name in Cell.model_fields if name not in Place.model_fields]
 
 
 class Measured(NamedTuple):
@@ -105,7 +106,7 @@ def check_format(path: Path) -> None:
 
 def write_scores(runs: Sequence[Measured], path: Path) -> int:
     """Write every score of every run to a .csv or .parquet; how many rows that is."""
-    columns = (*PLACE, *Scores.model_fields)
+    columns = (*PLACE, *SCORES)
     rows = [*_score_rows(runs)]
     if path.suffix == ".csv":
         text = io.StringIO(newline="")
@@ -116,7 +117,7 @@ def write_scores(runs: Sequence[Measured], path: Path) -> int:
     import pyarrow.parquet
 
     types = {int: pyarrow.int64(), float: pyarrow.float64(), str: pyarrow.string()}
-    kinds = [str, int, str, str, str, str, *map(_kind, Scores.model_fields)]
+    kinds = [str, int, str, str, str, str, *map(_kind, SCORES)]
     schema = pyarrow.schema([(n, types[k]) for n, k in zip(columns, kinds, strict=True)])
     arrays = [list(column) for column in zip(*rows, strict=True)]
     content = io.BytesIO()
@@ -129,10 +130,10 @@ def _score_rows(runs: Sequence[Measured]) -> Iterator[tuple[object, ...]]:
     for one in runs:
         for cell in one.matrix.cells:
             place = (one.group, one.seed, cell.predictor, cell.world, cell.by, cell.slice)
-            yield (*place, *(getattr(cell, name) for name in Scores.model_fields))
+            yield (*place, *(getattr(cell, name) for name in SCORES))
 
 
 def _kind(score: str) -> type:
     """Whether a score is a whole number, a number or a name."""
-    annotation = str(Scores.model_fields[score].annotation)
+    annotation = str(Cell.model_fields[score].annotation)
     return next((kind for kind in (str, int) if kind.__name__ in annotation), float)

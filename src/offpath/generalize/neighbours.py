@@ -1,7 +1,8 @@
 """The answer to the most similar question of fine-tuning: what memory without a skill would say.
 
-In: the questions that fine-tuning shows, each once. Similar is what has the same target, then what
-differs in the fewest edges; of equal ones the first. Costs a nanosecond for each pair of questions.
+In: the questions that fine-tuning shows, each once, up to 2^14 of its first 2^20. Similar is what
+has the same target, then what differs in the fewest edges; of equal ones the first. Costs a
+nanosecond for each pair of questions.
 """
 
 from typing import NamedTuple, no_type_check

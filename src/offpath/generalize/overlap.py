@@ -81,7 +81,7 @@ def _shown(
     sought = {f: np.unique(np.concatenate([getattr(a, f) for a in asked.values()])) for f in fields}
     there = {field: np.zeros(len(values), bool) for field, values in sought.items()}
     counted = training.examples <= MOST_COUNTED
-    questions: UInt64[np.ndarray, " question"] = np.empty(0, np.uint64)
+    questions: list[UInt64[np.ndarray, " question"]] = []
     for batch in training.batches(c, threads):
         drawn = contents(batch)
         for field in fields:
@@ -89,7 +89,7 @@ def _shown(
             place = np.searchsorted(sought[field], values).clip(max=len(sought[field]) - 1)
             there[field][place[sought[field][place] == values]] = True
         if counted:
-            questions = np.union1d(questions, drawn.question)
+            questions.append(np.unique(drawn.question))
     known = {
         name: {
             field: there[field][np.searchsorted(sought[field], getattr(own, field))]
@@ -97,4 +97,4 @@ def _shown(
         }
         for name, own in asked.items()
     }
-    return known, len(questions) if counted else None
+    return known, len(np.unique(np.concatenate(questions))) if counted else None

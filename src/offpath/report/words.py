@@ -1,7 +1,7 @@
 """Numbers with as many digits as they deserve, scores compared, and templates filled in.
 
 One accuracy counts as above another where their 95 % intervals do not overlap; that is stricter
-than a test of the difference at 5 %.
+than a test of the difference at 5 %. Beside a rule the interval of the paired difference decides.
 """
 
 import tomllib

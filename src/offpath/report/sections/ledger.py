@@ -59,7 +59,7 @@ def rule_entry(cell: Cell | None) -> Entry | None:
 
 
 def error_table(matrix: Matrix) -> Table:
-    """For each network and slice the rule that gives the same wrong answers most often."""
+    """For each network and slice the rule that gives the same wrong answers most above chance."""
     titles = {row.predictor: row.title for row in matrix.predictors}
     rows = []
     for row in (row for row in matrix.predictors if row.kind != "rule"):
