@@ -10,7 +10,7 @@ import pytest
 
 from offpath.comparison import BEST_RULE, ONE_SEED, Comparison, Difference
 from offpath.errors import InputError
-from offpath.generalize.groups import check_format, measured, write_scores
+from offpath.generalize.groups import SCORES, check_format, measured, write_scores
 from offpath.generalize.seeds import compare
 from offpath.generalize.statistics import holm, sign_flip_p, typical_difference
 from offpath.results import Matrix, read_result, write_result
