@@ -23,7 +23,8 @@ def small(circuit, vertices: int = 6) -> Configuration:
     """A circuit's configuration with small evaluation sets."""
     c = circuit_configuration(circuit, laptop(), vertices)
     evaluate = c.evaluate.model_copy(update={"examples": 256, "bootstrap_resamples": 40})
-    return c.model_copy(update={"evaluate": evaluate})
+    few = c.finetune and c.finetune.model_copy(update={"steps": 20})
+    return c.model_copy(update={"evaluate": evaluate, "finetune": few})
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,8 @@ from offpath.recipes import laptop, paper, smoke
 from offpath.results import Matrix, read_result
 from offpath.run.folder import create_run
 
-SIZES = range(3, 65)
+FAST = (*range(3, 25), 27, 32, 48, 64)  # around the change of precision, and the largest
+SIZES = [pytest.param(n, marks=[] if n in FAST else pytest.mark.slow) for n in range(3, 65)]
 FLOAT32, FLOAT64 = torch.finfo(torch.float32).eps, torch.finfo(torch.float64).eps
 FEW = ("path", "cycle with a tail")
 
@@ -104,7 +105,7 @@ def test_the_doubling_circuit_in_float32_is_off_by_n_epsilon_at_most(n: int):
 
 
 @pytest.mark.parametrize(
-    "n", [n if n <= 20 else pytest.param(n, marks=pytest.mark.slow) for n in SIZES]
+    "n", [pytest.param(n, marks=[] if n <= 20 else pytest.mark.slow) for n in range(3, 65)]
 )
 def test_the_wide_circuit_in_float32_is_off_by_its_tolerance_and_n_epsilon_at_most(n: int):
     few = [Questions(a.tokens[-4:], a.distances[-4:]) for a in questions(n)]

@@ -86,6 +86,7 @@ def log_uniform() -> Tensor:
     return torch.logspace(-3, 0, 120, dtype=torch.float64)
 
 
+@pytest.mark.slow
 def test_a_spectrum_without_a_gap_has_no_plateau_and_the_verdict_gives_each_gamma():
     sampling = grid_sampling(100.0, 300.0, 900.0, inverse_temperature=1.0,
                              step_shares=(0.05, 0.1))  # fmt: skip

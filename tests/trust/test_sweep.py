@@ -76,6 +76,7 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
     assert done
 
 
+@pytest.mark.slow
 def test_a_run_whose_worker_is_killed_ends_alike(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runs = Path("runs")
