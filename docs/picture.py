@@ -133,7 +133,7 @@ def accuracies() -> Picture:
     )
     ticks = (
         alt.Chart(alt.Data(values=rules))
-        .mark_tick(color=INK, thickness=2.5, size=46)
+        .mark_tick(color=INK, thickness=2.5, size=44)
         .encode(x=alt.X("rule:Q", title=None), y=y)
     )
     title = alt.TitleParams(
@@ -144,7 +144,7 @@ def accuracies() -> Picture:
         ],
         anchor="start",
     )
-    return (ticks + dots).properties(width=620, height={"step": 13}, title=title)
+    return (ticks + dots).properties(width=620, height=54 * len(PICTURED), title=title)
 
 
 def edge_directions() -> Picture:
