@@ -24,12 +24,13 @@ def measured(loss: Loss, start: Tensors, grid: GridSampling) -> str:
             if (made := unsampled_point(cell, share)) is None:
                 made = point(localised_curvature(loss, start, cell, seed=0), cell, share)
             points.append(made)
+    print(f"largest curvature {curvature:.3g}, {sum(one.passed for one in points)} cells passed")
     return verdict(points, plateau(points))
 
 
 compute("cpu", threads=1)
 toy = GridSampling(examples=1000, batch_examples=1, chains=8, localisations=(2, 6, 100),
-                   step_shares=(0.04, 0.06), burn_in_steps=500, draws=2000)  # fmt: skip
+                   step_shares=(0.04, 0.06), burn_in_steps=500, draws=800)  # fmt: skip
 loss = lambda at, chosen: at["w"].square().sum(1)[:, None].expand(chosen.shape)  # noqa: E731
 print(f"ten equal curvatures: {measured(loss, {'w': torch.zeros(10).double()}, toy)}")
 

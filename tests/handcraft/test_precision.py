@@ -30,7 +30,20 @@ from offpath.recipes import laptop, paper, smoke
 from offpath.results import Matrix, read_result
 from offpath.run.folder import create_run
 
-FAST = (*range(3, 25), 27, 32, 48, 64)  # around the change of precision, and the largest
+FAST = (
+    3,
+    4,
+    8,
+    14,
+    15,
+    16,
+    17,
+    22,
+    23,
+    24,
+    32,
+    64,
+)  # around the change of precision, and the largest
 SIZES = [pytest.param(n, marks=[] if n in FAST else pytest.mark.slow) for n in range(3, 65)]
 FLOAT32, FLOAT64 = torch.finfo(torch.float32).eps, torch.finfo(torch.float64).eps
 FEW = ("path", "cycle with a tail")

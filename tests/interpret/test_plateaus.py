@@ -45,7 +45,7 @@ def quadratic_by_formula(spectrum: Tensor, weight: float, gamma: float) -> float
 
 
 def test_a_regular_minimum_has_its_plateau_where_the_pull_is_weak_and_half_its_dimension():
-    sampling = grid_sampling(1.0, 3.0, 40.0, 400.0)
+    sampling = grid_sampling(1.0, 3.0, 40.0)
     assert sampling.weight == pytest.approx(144.8, abs=0.1)  # beside which 40 is no longer weak
     spectrum = torch.ones(10, dtype=torch.float64)
     points = grid_points(quadratic(spectrum), 10, 1.0, sampling)
