@@ -59,10 +59,11 @@ def evaluate(
     sheet = _Sheet(answers, batch, compared, c.graphs.finetune_vertices, world)
     errors = np.stack([(values - sheet.labels) ** 2 for values in answers.values()], axis=1)
     sums = _bootstrap_sums(errors, group_of, c.evaluate, threads)
+    chosen = {place: groups[group_of] for place, groups in members.items()}
     cells = []
     for p, predictor in enumerate([*answers, *compared.rules]):
         for place, groups in members.items():
-            numbers = sheet.numbers(predictor, place, groups[group_of])
+            numbers = sheet.numbers(predictor, place, chosen[place])
             if predictor in answers:
                 numbers |= _error_interval(sums[:, groups], p, numbers)
             by, part = place
@@ -96,7 +97,7 @@ class _Sheet:
         labels, right = self.labels[chosen], self.right[predictor][chosen]
         errors = (self.answers[predictor][chosen] - labels) ** 2
         accuracy, low, high = accuracy_interval(right, self.targets[chosen])
-        mse, variance, weights = float(errors.mean()), float(labels.var()), None
+        mse, variance = float(errors.mean()), float(labels.var())
         numbers: Numbers = {"count": len(labels), "mse": mse, "mse_low": None, "mse_high": None}
         numbers |= {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high}
         numbers["r2"] = 1 - mse / variance if variance else None

@@ -29,7 +29,7 @@ def section(story: Story, matrix: Matrix, overlap: Overlap) -> Section:
         "ledger.overlap": [overlap_table(matrix, overlap)],
     }
     known = {"small": matrix.finetune_vertices, "calibration": matrix.calibration_examples}
-    figures = [Figure(*story.caption(place, **known), tables=t) for place, t in tables.items() if t]
+    figures = [Figure(*story.caption(place, **known), tables=t) for place, t in tables.items()]
     return Section(figures)
 
 
