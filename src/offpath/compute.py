@@ -20,6 +20,7 @@ from torch.distributed.rendezvous import rendezvous
 from offpath.errors import InputError, choice_fault, outside
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
+STEPS = ("auto", "torch", "native")
 PATIENCE = timedelta(minutes=10)  # of processes with one that neither answers nor ends
 MICRO_BATCH_ON_CPU = 1024  # more is no faster there, and takes memory
 
@@ -34,6 +35,8 @@ class Compute:
     """Of matrix products in training, as the configuration has it: one of `PRECISIONS`."""
     micro_batch: int | None = None
     """Examples whose activations are held at a time in training; None: the whole batch."""
+    step: str = "auto"
+    """What computes a training step: torch, the native library, or what is faster; of `STEPS`."""
     rank: int = 0
     """Which of the processes that train together this is; the first alone writes files."""
     ranks: int = 1
@@ -69,6 +72,7 @@ def compute(
     device: str = "auto",
     threads: int | None = None,
     micro_batch: int | None = None,
+    step: str = "auto",
     *,
     join: bool = False,
 ) -> Compute:
@@ -96,8 +100,10 @@ def compute(
     for name, number, most in (("threads", threads, 1024), ("micro_batch", micro_batch, 2**24)):
         for fault in () if number is None else outside(name, number, 1, most):
             raise InputError(fault)
+    if step not in STEPS:
+        raise InputError(choice_fault("step", step, STEPS))
     torch.set_num_threads(threads)
-    alone = Compute(torch.device(device), threads, micro_batch=micro_batch)
+    alone = Compute(torch.device(device), threads, micro_batch=micro_batch, step=step)
     return _joined(alone) if join and ranks > 1 else alone
 
 

@@ -27,6 +27,8 @@ class TrainingMachineOptions(MachineOptions):
 
     micro_batch: int | None = None
     """Examples of a batch held in memory at a time; None: all on a GPU, 1024 on a CPU."""
+    step: Literal["auto", "torch", "native"] = "auto"
+    """What computes a training step; native needs a C++ compiler, auto takes it where it can."""
 
 
 class RecipeOptions(Section):

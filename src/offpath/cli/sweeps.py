@@ -162,6 +162,7 @@ def _plan(swept: SweepOptions, configurations: Sequence[Configuration]) -> Plan:
         "--device": machine.device,
         "--threads": threads,
         "--micro-batch": machine.micro_batch,
+        "--step": machine.step,
     }
     words = [word for name, value in options.items() if value for word in (name, str(value))]
     return Plan(jobs, threads, tuple(words))

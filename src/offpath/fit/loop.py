@@ -17,6 +17,7 @@ from offpath.compute import Compute
 from offpath.configs import Training
 from offpath.data.batches import Batch
 from offpath.data.tokens import pack
+from offpath.fit.native import NativeStep, native_step
 from offpath.fit.optimizer import learning_rate
 from offpath.fit.parallel import replicated, summed
 from offpath.fit.transformer import Transformer, to_device
@@ -46,7 +47,7 @@ def train(
     `batches` are this process's shares; `compute` gives precision and micro-batch.
     """
     compute = compute or Compute(model.readout.weight.device, 1)
-    replica = replicated(model, compute)
+    replica, native = replicated(model, compute), native_step(model, compute)
     clip = torch.inf if training.clip_norm is None else training.clip_norm
     for step, batch in zip(range(first_step + 1, training.steps + 1), batches, strict=False):
         rate = learning_rate(training, step)
@@ -54,7 +55,10 @@ def train(
             group["lr"] = rate
         optimizer.zero_grad()
         with compute.arithmetic():
-            errors, labels = _add_gradients(replica, batch, training.batch_examples, compute)
+            if native:
+                errors, labels = _add_natively(native, batch, training.batch_examples, compute)
+            else:
+                errors, labels = _add_gradients(replica, batch, training.batch_examples, compute)
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         yield Step(step, errors, labels, norm, rate)
@@ -85,6 +89,16 @@ def _add_gradients(
             (squared_errors.sum() * (compute.ranks / examples)).backward()
         errors.append(squared_errors.detach())
     return torch.cat(errors), torch.cat(labels)
+
+
+def _add_natively(
+    native: NativeStep, batch: Batch, examples: int, compute: Compute
+) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
+    """The same by the native step, in the order of the batch."""
+    labels = torch.from_numpy(batch.distance).long()
+    answers = native.add_gradients(batch.tokens, labels.float(), 1 / examples)
+    summed(native.gradients[0], compute)
+    return (answers - labels).square(), labels
 
 
 class LossByLabel:
