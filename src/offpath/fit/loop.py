@@ -1,7 +1,8 @@
 """The one training loop: a generator that yields after every step.
 
 In: a model, an optimizer, batches. Out: the model, a little better each time, and what the step
-saw. The loss is the mean squared error between answer and true distance.
+saw. The loss is the mean squared error between answer and true distance; a cross-entropy may be
+added to it (`classes`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,7 @@ from offpath.compute import Compute
 from offpath.configs import Training
 from offpath.data.batches import Batch
 from offpath.data.tokens import pack
+from offpath.fit.classes import Outputs, losses
 from offpath.fit.native import NativeStep, native_step
 from offpath.fit.optimizer import learning_rate
 from offpath.fit.parallel import replicated, summed
@@ -47,7 +49,7 @@ def train(
     `batches` are this process's shares; `compute` gives precision and micro-batch.
     """
     compute = compute or Compute(model.readout.weight.device, 1)
-    replica, native = replicated(model, compute), native_step(model, compute)
+    replica, native = replicated(Outputs(model), compute), native_step(model, compute)
     clip = torch.inf if training.clip_norm is None else training.clip_norm
     for step, batch in zip(range(first_step + 1, training.steps + 1), batches, strict=False):
         rate = learning_rate(training, step)
@@ -56,18 +58,18 @@ def train(
         optimizer.zero_grad()
         with compute.arithmetic():
             if native:
-                errors, labels = _add_natively(native, batch, training.batch_examples, compute)
+                errors, labels = _add_natively(native, batch, training, compute)
             else:
-                errors, labels = _add_gradients(replica, batch, training.batch_examples, compute)
+                errors, labels = _add_gradients(replica, batch, training, compute)
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         yield Step(step, errors, labels, norm, rate)
 
 
 def _add_gradients(
-    model: nn.Module, batch: Batch, examples: int, compute: Compute
+    outputs: nn.Module, batch: Batch, training: Training, compute: Compute
 ) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
-    """Add the gradient of the mean squared error over the `examples` of all processes.
+    """Add the gradient of the mean loss over the examples of all processes.
 
     Piece by piece, so that activations of `micro_batch` are held at a time; processes meet
     once, at the last piece. Returns the squared errors and labels of this process, packed.
@@ -75,7 +77,7 @@ def _add_gradients(
     count = len(batch.tokens)
     size = compute.micro_batch or count
     errors, labels = [], []
-    alone = model.no_sync if isinstance(model, DistributedDataParallel) else nullcontext
+    alone = outputs.no_sync if isinstance(outputs, DistributedDataParallel) else nullcontext
     for start in range(0, count, size):
         piece = slice(start, start + size)
         packed = pack(batch.tokens[piece])
@@ -83,20 +85,23 @@ def _add_gradients(
         labels.append(true.to(compute.device, non_blocking=True).long())
         with alone() if piece.stop < count else nullcontext():
             with compute.autocast():
-                answers = model(*to_device(packed, compute.device))
-            squared_errors = (answers - labels[-1]).square()
+                given = outputs(*to_device(packed, compute.device))
+            squared, loss = losses(given, labels[-1], training.classification)
             # DDP divides the sum over processes by their number.
-            (squared_errors.sum() * (compute.ranks / examples)).backward()
-        errors.append(squared_errors.detach())
+            (loss * (compute.ranks / training.batch_examples)).backward()
+        errors.append(squared.detach())
     return torch.cat(errors), torch.cat(labels)
 
 
 def _add_natively(
-    native: NativeStep, batch: Batch, examples: int, compute: Compute
+    native: NativeStep, batch: Batch, training: Training, compute: Compute
 ) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
     """The same by the native step, in the order of the batch."""
     labels = torch.from_numpy(batch.distance).long()
-    answers = native.add_gradients(batch.tokens, labels.float(), 1 / examples)
+    scale = 1 / training.batch_examples
+    answers = native.add_gradients(
+        batch.tokens, labels.float(), scale, scale * training.classification
+    )
     summed(native.gradients[0], compute)
     return (answers - labels).square(), labels
 

@@ -1,15 +1,14 @@
 // One training step of the transformer on one core: answers, and gradients of squared errors.
 //
 // In: the parameters as torch holds them (a linear map's weight is output x input), and examples as
-// `data/tokens.py` describes them. Out: answers; gradients are added to those that are there.
-// Method: the tokens of 32 examples lie one after the other, without padding, and the layers run
-// over all of them, so that activations stay in the cache. Weights are packed into panels as wide as
-// a tile; a tile of 6 x 16 sums stays in registers (Goto, van de Geijn 2008, "Anatomy of
-// high-performance matrix multiplication"). Biases, ReLU and residuals are part of the product that
-// they follow. Two savings are exact: repeated edges are one token, whose attention logit gets the
-// logarithm of their number; the last layer computes its output for the question alone.
-// Widths, head sizes and feed-forward parts are multiples of 8 (`LANES`). The vectors are those of
-// the compiler: AVX2, NEON or whatever else it is told to build for.
+// `data/tokens.py` describes them. Out: answers; gradients, added to what is there. Method: the
+// tokens of 32 examples lie one after the other, without padding, and all layers run over them, so
+// that activations stay in the cache. Weights are packed into panels as wide as a tile; a tile of
+// 6 x 16 sums stays in registers (Goto, van de Geijn 2008, "Anatomy of high-performance matrix
+// multiplication"). Biases, ReLU and residuals are part of the product that they follow. Exact
+// savings: repeated edges are one token, whose attention logit gets the logarithm of their number;
+// the last layer computes its output for the question alone. Vectors are those of the compiler:
+// AVX2, NEON or what else it builds for. All sizes are multiples of 8 (`LANES`).
 
 #include <algorithm>
 #include <cmath>
@@ -31,6 +30,7 @@ typedef float Unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_a
 
 inline Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
 inline void store(float* to, Vector v) { *reinterpret_cast<Unaligned*>(to) = v; }
+inline void add(float* to, Vector v) { store(to, load(to) + v); }
 inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 
 inline float total(Vector v) {
@@ -48,12 +48,10 @@ inline Vector exponential(Vector x) {
   const Integers exponent = __builtin_convertvector(x * 1.44269504f - 0.5f, Integers);
   const Vector whole = __builtin_convertvector(exponent, Vector);
   const Vector rest = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
-  Vector sum = rest * 1.9875691500e-4f + 1.3981999507e-3f;
-  sum = sum * rest + 8.3334519073e-3f;
-  sum = sum * rest + 4.1665795894e-2f;
-  sum = sum * rest + 1.6666665459e-1f;
-  sum = sum * rest + 5.0000001201e-1f;
-  sum = sum * (rest * rest) + rest + 1.0f;
+  Vector sum = Vector{} + 1.9875691500e-4f;
+  for (float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
+                  5.0000001201e-1f, 1.0f, 1.0f})
+    sum = sum * rest + c;
   return sum * reinterpret_cast<Vector>((exponent + 127) << 23);
 }
 
@@ -64,14 +62,6 @@ struct Matrix {  // rows in memory, `stride` numbers apart
   Matrix from(long row, long column) const { return {data + row * stride + column, stride}; }
 };
 
-struct Factor {  // the right factor of a product: rows in memory, or panels made by `pack`
-  const float* data;
-  long stride;
-  bool packed = false;
-  Factor(Matrix m) : data(m.data), stride(m.stride) {}
-  explicit Factor(const float* panels) : data(panels), stride(0), packed(true) {}
-};
-
 struct Finish {  // what a product is added to, and what follows it
   const float* bias = nullptr;
   Matrix base = {};
@@ -79,71 +69,54 @@ struct Finish {  // what a product is added to, and what follows it
   Matrix gate = {};  // the product counts where this is above 0: the gradient of ReLU
 };
 
-// One tile of `c`, at row i and column j: `TRANSPOSED` takes `a` as depth x rows.
+// One tile of `c`, at row i and column j; `TRANSPOSED` takes `a` as depth x rows.
 template <int ROWS, int VECTORS, bool TRANSPOSED>
-inline void tile(int i, int j, int depth, Matrix a, const float* b, long b_stride, Matrix c,
-                 const Finish& finish) {
-  Vector sum[ROWS][VECTORS];
-#pragma GCC unroll 8
-  for (int row = 0; row < ROWS; row++)
-#pragma GCC unroll 2
-    for (int v = 0; v < VECTORS; v++) {
-      const int column = j + v * LANES;
-      sum[row][v] = finish.base.data ? load(finish.base[i + row] + column) : Vector{};
-      if (finish.bias) sum[row][v] += load(finish.bias + column);
-    }
+inline void tile(int i, int j, int depth, Matrix a, Matrix b, Matrix c, const Finish& finish) {
+  Vector sum[ROWS * VECTORS], right[VECTORS];
+#pragma GCC unroll 12
+  for (int n = 0; n < ROWS * VECTORS; n++) {
+    const int row = i + n / VECTORS, column = j + n % VECTORS * LANES;
+    sum[n] = finish.base.data ? load(finish.base[row] + column) : Vector{};
+    if (finish.bias) sum[n] += load(finish.bias + column);
+  }
   const float* left = TRANSPOSED ? a.data + i : a[i];
   const long row_step = TRANSPOSED ? 1 : a.stride, depth_step = TRANSPOSED ? a.stride : 1;
-  for (int k = 0; k < depth; k++, left += depth_step, b += b_stride) {
-    Vector right[VECTORS];
-#pragma GCC unroll 2
-    for (int v = 0; v < VECTORS; v++) right[v] = load(b + v * LANES);
-#pragma GCC unroll 8
-    for (int row = 0; row < ROWS; row++)
-#pragma GCC unroll 2
-      for (int v = 0; v < VECTORS; v++) sum[row][v] += left[row * row_step] * right[v];
+  for (int k = 0; k < depth; k++, left += depth_step) {
+    for (int v = 0; v < VECTORS; v++) right[v] = load(b[k] + v * LANES);
+#pragma GCC unroll 12
+    for (int n = 0; n < ROWS * VECTORS; n++)
+      sum[n] += left[n / VECTORS * row_step] * right[n % VECTORS];
   }
-#pragma GCC unroll 8
-  for (int row = 0; row < ROWS; row++)
-#pragma GCC unroll 2
-    for (int v = 0; v < VECTORS; v++) {
-      const int column = j + v * LANES;
-      if (finish.relu) sum[row][v] = larger(sum[row][v], Vector{});
-      if (finish.gate.data) {
-        sum[row][v] = load(finish.gate[i + row] + column) > 0.0f ? sum[row][v] : Vector{};
-      }
-      store(c[i + row] + column, sum[row][v]);
-    }
+#pragma GCC unroll 12
+  for (int n = 0; n < ROWS * VECTORS; n++) {
+    const int row = i + n / VECTORS, column = j + n % VECTORS * LANES;
+    if (finish.relu) sum[n] = larger(sum[n], Vector{});
+    if (finish.gate.data) sum[n] = load(finish.gate[row] + column) > 0.0f ? sum[n] : Vector{};
+    store(c[row] + column, sum[n]);
+  }
 }
 
-template <int VECTORS, bool TRANSPOSED>
-inline void tiles(int rows, int j, int depth, Matrix a, const float* b, long b_stride, Matrix c,
+template <int ROWS, int VECTORS, bool TRANSPOSED>  // a column of tiles, the last ones lower
+inline void tiles(int i, int rows, int j, int depth, Matrix a, Matrix b, Matrix c,
                   const Finish& finish) {
-  int i = 0;
-  for (; i + TILE_ROWS <= rows; i += TILE_ROWS)
-    tile<TILE_ROWS, VECTORS, TRANSPOSED>(i, j, depth, a, b, b_stride, c, finish);
-  switch (rows - i) {
-    case 5: tile<5, VECTORS, TRANSPOSED>(i, j, depth, a, b, b_stride, c, finish); break;
-    case 4: tile<4, VECTORS, TRANSPOSED>(i, j, depth, a, b, b_stride, c, finish); break;
-    case 3: tile<3, VECTORS, TRANSPOSED>(i, j, depth, a, b, b_stride, c, finish); break;
-    case 2: tile<2, VECTORS, TRANSPOSED>(i, j, depth, a, b, b_stride, c, finish); break;
-    case 1: tile<1, VECTORS, TRANSPOSED>(i, j, depth, a, b, b_stride, c, finish); break;
-  }
+  for (; i + ROWS <= rows; i += ROWS) tile<ROWS, VECTORS, TRANSPOSED>(i, j, depth, a, b, c, finish);
+  if constexpr (ROWS > 1)
+    if (i < rows) tiles<ROWS - 1, VECTORS, TRANSPOSED>(i, rows, j, depth, a, b, c, finish);
 }
 
 // c (rows x columns) = a b, or a transposed times b; `depth` is the length of the sums.
 template <bool TRANSPOSED = false>
-void multiply(int rows, int columns, int depth, Matrix a, Factor b, Matrix c, Finish finish = {}) {
+void multiply(int rows, int columns, int depth, Matrix a, Matrix b, Matrix c, Finish finish = {}) {
   for (int j = 0; j < columns; j += TILE_COLUMNS) {
     const bool narrow = columns - j < TILE_COLUMNS;
-    const float* panel = b.data + (b.packed ? static_cast<long>(j) * depth : j);
-    const long stride = !b.packed ? b.stride : narrow ? LANES : TILE_COLUMNS;
-    if (narrow) tiles<1, TRANSPOSED>(rows, j, depth, a, panel, stride, c, finish);
-    else tiles<2, TRANSPOSED>(rows, j, depth, a, panel, stride, c, finish);
+    const Matrix panel = b.stride ? Matrix{b.data + j, b.stride}
+                                  : Matrix{b.data + j * depth, narrow ? LANES : TILE_COLUMNS};
+    if (narrow) tiles<TILE_ROWS, 1, TRANSPOSED>(0, rows, j, depth, a, panel, c, finish);
+    else tiles<TILE_ROWS, 2, TRANSPOSED>(0, rows, j, depth, a, panel, c, finish);
   }
 }
 
-// Panels of the factor with entry (k, j) at w[k * depth_step + j * column_step].
+// Panels of the matrix with entry (k, j) at w[k * depth_step + j * column_step].
 void pack(int depth, int columns, const float* w, long depth_step, long column_step, float* out) {
   for (int j = 0; j < columns; j += TILE_COLUMNS)
     for (int k = 0; k < depth; k++)
@@ -151,55 +124,47 @@ void pack(int depth, int columns, const float* w, long depth_step, long column_s
         *out++ = w[k * depth_step + column * column_step];
 }
 
-struct Parameters {  // the next tensors of the model, and their gradients
-  float* const* value;
-  float* const* gradient;
-};
-
 struct Linear {  // y = x W^T + b
   int inputs, outputs;
-  float *weight, *bias, *d_weight, *d_bias, *panels, *panels_back;
+  float *panels, *panels_back;
+  float *weight = nullptr, *bias = nullptr, *d_weight = nullptr, *d_bias = nullptr;
 
-  void read(Parameters& next, long first_row = 0) {
-    weight = next.value[0] + first_row * inputs, bias = next.value[1] + first_row;
+  void set(float* const* values, float* const* gradients, long first_row = 0) {
+    weight = values[0] + first_row * inputs, bias = values[1] + first_row;
+    d_weight = gradients[0] + first_row * inputs, d_bias = gradients[1] + first_row;
     pack(inputs, outputs, weight, 1, inputs, panels);
-    if (!next.gradient) return;
-    d_weight = next.gradient[0] + first_row * inputs, d_bias = next.gradient[1] + first_row;
     pack(outputs, inputs, weight, inputs, 1, panels_back);
   }
 
-  void forward(int rows, Matrix x, Matrix y, Finish finish = {}) const {
-    finish.bias = bias;
-    multiply(rows, outputs, inputs, x, Factor(panels), y, finish);
+  void forward(int rows, Matrix x, Matrix y, Matrix base = {}, bool relu = false) const {
+    multiply(rows, outputs, inputs, x, {panels, 0}, y, {bias, base, relu});
   }
 
-  // dx = base + the gradient at x; `gate` as in `Finish`.
   void backward(int rows, Matrix dy, Matrix dx, Matrix base = {}, Matrix gate = {}) const {
-    multiply(rows, inputs, outputs, dy, Factor(panels_back), dx, {nullptr, base, false, gate});
+    multiply(rows, inputs, outputs, dy, {panels_back, 0}, dx, {nullptr, base, false, gate});
   }
 
   void add_gradients(int rows, Matrix dy, Matrix x) const {
     const int step = outputs > inputs ? TILE_ROWS : outputs;  // the smaller factor stays in cache
     for (int t = 0; t < rows; t += TOKEN_BLOCK)
       for (int i = 0; i < outputs; i += step) {
-        const Matrix sums{d_weight + static_cast<long>(i) * inputs, inputs};
+        const Matrix sums{d_weight + i * inputs, inputs};
         multiply<true>(std::min(step, outputs - i), inputs, std::min(TOKEN_BLOCK, rows - t),
                        dy.from(t, i), x.from(t, 0), sums, {nullptr, sums});
       }
     for (int t = 0; t < rows; t++)
-      for (int j = 0; j < outputs; j += LANES) store(d_bias + j, load(d_bias + j) + load(dy[t] + j));
+      for (int j = 0; j < outputs; j += LANES) add(d_bias + j, load(dy[t] + j));
   }
 };
 
 struct Norm {  // layer norm
   int width;
-  float *gain, *offset, *d_gain, *d_offset;
   Matrix unit;  // rows with mean 0 and variance 1
   float* scale;  // 1 / standard deviation of each row
+  float *gain = nullptr, *offset = nullptr, *d_gain = nullptr, *d_offset = nullptr;
 
-  void read(Parameters& next) {
-    gain = next.value[0], offset = next.value[1];
-    if (next.gradient) d_gain = next.gradient[0], d_offset = next.gradient[1];
+  void set(float* const* values, float* const* gradients) {
+    gain = values[0], offset = values[1], d_gain = gradients[0], d_offset = gradients[1];
   }
 
   void forward(int rows, Matrix x, Matrix y) const {
@@ -220,73 +185,67 @@ struct Norm {  // layer norm
     }
   }
 
-  // dx = the gradient at x, on top of what is there if `add`.
-  void backward(int rows, Matrix dy, Matrix dx, bool add) const {
+  // dx = base + the gradient at x; `base` may be absent.
+  void backward(int rows, Matrix dy, Matrix dx, Matrix base = {}) const {
     for (int i = 0; i < rows; i++) {
       Vector sum = {}, product = {};
       for (int j = 0; j < width; j += LANES) {
         const Vector d = load(dy[i] + j), normal = load(unit[i] + j), inner = d * load(gain + j);
-        store(d_gain + j, load(d_gain + j) + d * normal);
-        store(d_offset + j, load(d_offset + j) + d);
+        add(d_gain + j, d * normal), add(d_offset + j, d);
         sum += inner, product += inner * normal;
       }
       const float mean = total(sum) / width, slope = total(product) / width;
       for (int j = 0; j < width; j += LANES) {
         const Vector inner = load(dy[i] + j) * load(gain + j);
         const Vector change = (inner - mean - load(unit[i] + j) * slope) * scale[i];
-        store(dx[i] + j, add ? load(dx[i] + j) + change : change);
+        store(dx[i] + j, base.data ? load(base[i] + j) + change : change);
       }
     }
   }
 };
 
-inline int whole_vectors(int count) { return (count + LANES - 1) / LANES * LANES; }
-
 struct Head {  // one head of one example: softmax(q k^T / sqrt(size) + logits) v
-  int queries, keys, size;
-  Matrix q, k, v, shares;
-  Matrix flipped;  // scratch: keys or values transposed, zeros up to a whole vector
+  int queries, keys, size, example;
+  Matrix q, k, v, shares, out, dq, dk, dv, d_out;
+  Matrix flipped, d_shares;  // scratch
 
-  void flip(Matrix x) const {
-    for (int j = 0; j < size; j++) {
-      for (int i = 0; i < keys; i++) flipped[j][i] = x[i][j];
-      for (int i = keys; i < whole_vectors(keys); i++) flipped[j][i] = 0.0f;
-    }
+  int columns() const { return (keys + LANES - 1) / LANES * LANES; }
+  float factor() const { return 1.0f / std::sqrt(static_cast<float>(size)); }
+
+  void flip(Matrix x) const {  // keys or values transposed, zeros up to a whole vector
+    for (int j = 0; j < size; j++)
+      for (int i = 0; i < columns(); i++) flipped[j][i] = i < keys ? x[i][j] : 0.0f;
   }
 
-  void forward(const float* logits, Matrix out) const {
-    const int columns = whole_vectors(keys);
-    const float factor = 1.0f / std::sqrt(static_cast<float>(size));
+  void forward(const float* logits) const {
     flip(k);
-    multiply(queries, columns, size, q, flipped, shares);
+    multiply(queries, columns(), size, q, flipped, shares);
     for (int i = 0; i < queries; i++) {
       Vector most = Vector{} + NEVER, sum = {};
-      for (int j = 0; j < columns; j += LANES) {
-        const Vector score = load(shares[i] + j) * factor + load(logits + j);
-        store(shares[i] + j, score), most = larger(most, score);
+      for (int j = 0; j < columns(); j += LANES) {
+        store(shares[i] + j, load(shares[i] + j) * factor() + load(logits + j));
+        most = larger(most, load(shares[i] + j));
       }
       const float top = largest(most);
-      for (int j = 0; j < columns; j += LANES) {
-        const Vector weight = exponential(load(shares[i] + j) - top);
-        store(shares[i] + j, weight), sum += weight;
+      for (int j = 0; j < columns(); j += LANES) {
+        store(shares[i] + j, exponential(load(shares[i] + j) - top));
+        sum += load(shares[i] + j);
       }
-      const float inverse = 1.0f / total(sum);
-      for (int j = 0; j < columns; j += LANES) store(shares[i] + j, load(shares[i] + j) * inverse);
+      const float scale = 1.0f / total(sum);
+      for (int j = 0; j < columns(); j += LANES) store(shares[i] + j, load(shares[i] + j) * scale);
     }
     multiply(queries, size, keys, shares, v, out);
   }
 
-  void backward(Matrix d_out, Matrix d_shares, Matrix dq, Matrix dk, Matrix dv) const {
-    const int columns = whole_vectors(keys);
-    const float factor = 1.0f / std::sqrt(static_cast<float>(size));
+  void backward() const {
     flip(v);
-    multiply(queries, columns, size, d_out, flipped, d_shares);
+    multiply(queries, columns(), size, d_out, flipped, d_shares);
     for (int i = 0; i < queries; i++) {
       Vector sum = {};
-      for (int j = 0; j < columns; j += LANES) sum += load(shares[i] + j) * load(d_shares[i] + j);
+      for (int j = 0; j < columns(); j += LANES) sum += load(shares[i] + j) * load(d_shares[i] + j);
       const float mean = total(sum);
-      for (int j = 0; j < columns; j += LANES)
-        store(d_shares[i] + j, load(shares[i] + j) * (load(d_shares[i] + j) - mean) * factor);
+      for (int j = 0; j < columns(); j += LANES)
+        store(d_shares[i] + j, load(shares[i] + j) * (load(d_shares[i] + j) - mean) * factor());
     }
     multiply(queries, size, keys, d_shares, k, dq);
     multiply<true>(keys, size, queries, d_shares, q, dk);
@@ -295,7 +254,11 @@ struct Head {  // one head of one example: softmax(q k^T / sqrt(size) + logits) 
 };
 
 struct Shape {  // as `native.Shape`
-  int32_t width, layers, heads, feed_forward, slots, norm_before, final_norm;
+  int32_t width, layers, heads, feed_forward, slots, outputs, norm_before, final_norm;
+};
+
+struct Scales {  // of the squared errors, and of the cross-entropies of the classes
+  float squared, entropy;
 };
 
 struct Layer {  // maps, and activations of a chunk
@@ -306,8 +269,7 @@ struct Layer {  // maps, and activations of a chunk
 
 class Step {
  public:
-  explicit Step(const Shape& shape)
-      : s(shape), d(s.width), size(d / s.heads), keys(whole_vectors(s.slots)), layers(s.layers) {
+  explicit Step(const Shape& shape) : s(shape), d(s.width), layers(s.layers) {
     const int tokens = CHUNK_EXAMPLES * s.slots;
     for (Layer& l : layers) {
       l.query = linear(d, d), l.key_value = linear(d, 2 * d), l.out = linear(d, d);
@@ -322,33 +284,33 @@ class Step {
     for (Matrix* m : {&end, &normed, &gradient, &other, &scratch, &d_mixed, &dq})
       *m = matrix(tokens, d);
     d_kv = matrix(tokens, 2 * d), d_hidden = matrix(tokens, s.feed_forward);
-    flipped = matrix(size, keys), d_shares = matrix(s.slots, keys);
+    flipped = matrix(d / s.heads, keys), d_shares = matrix(s.slots, keys);
   }
 
-  // The loss is the sum of scale * (answer - label)^2; without gradients answers alone.
-  void run(Parameters next, int count, const uint8_t* tokens, const float* labels,
-           float scale, float* answers) {
-    const bool trains = next.gradient;
-    read(next);
+  // Output 0 is the answer, the others are logits of the classes: the labels 0, 1, ...
+  void run(float* const* values, float* const* gradients, int count, const uint8_t* tokens,
+           const float* labels, Scales scales, float* answers) {
+    set(values, gradients);
     for (int first = 0; first < count; first += CHUNK_EXAMPLES) {
       embed(std::min(CHUNK_EXAMPLES, count - first), tokens + 2L * first * s.slots);
       for (int i = 0; i < s.layers; i++) forward(i);
-      answer(answers + first);
-      if (!trains) continue;
-      answer_backward(answers + first, labels + first, scale);
+      answer(labels + first, scales, answers + first);
       for (int i = s.layers - 1; i >= 0; i--) feed_forward_backward(i), attention_backward(i);
-      embed_backward();
+      for (int t = 0; t < starts.back(); t++)
+        for (int j = 0; j < d; j++)
+          d_embedding[pairs[2 * t + j / (d / 2)] * (d / 2) + j % (d / 2)] += gradient[t][j];
     }
   }
 
  private:
   const Shape s;
-  const int d, size, keys;  // width, of a head, and of a row of `logits`
+  const int d, keys = (s.slots + LANES - 1) / LANES * LANES;  // width; of a row of `logits`
   std::vector<std::unique_ptr<float, decltype(&std::free)>> memory;
   std::vector<Layer> layers;
   Norm final_norm;
   Matrix end, normed, gradient, other, scratch, d_mixed, dq, d_kv, d_hidden, flipped, d_shares;
-  float *embedding, *d_embedding, *readout, *d_readout, *readout_bias, *d_readout_bias;
+  float *embedding, *d_embedding;
+  float* const *readout, *const *d_readout;  // weight and bias
   std::vector<uint8_t> pairs;  // both entries of each token of the chunk
   std::vector<int> starts, questions;  // each example's first token, the end too; its last token
   std::vector<float> logits;  // of each example's tokens as keys: log of how often they occur
@@ -366,26 +328,22 @@ class Step {
   }
 
   Linear linear(int inputs, int outputs) {
-    const long count = static_cast<long>(inputs) * outputs;
-    return {inputs, outputs, {}, {}, {}, {}, numbers(count), numbers(count)};
+    return {inputs, outputs, numbers(inputs * outputs), numbers(inputs * outputs)};
   }
 
-  Norm norm(int rows) { return {d, {}, {}, {}, {}, matrix(rows, d), numbers(rows)}; }
+  Norm norm(int rows) { return {d, matrix(rows, d), numbers(rows)}; }
 
-  void read(Parameters next) {  // in the order of torch's `parameters()`
-    const auto skip = [&](int count) {
-      next.value += count;
-      if (next.gradient) next.gradient += count;
-    };
-    embedding = next.value[0], d_embedding = next.gradient ? next.gradient[0] : nullptr, skip(1);
+  void set(float* const* values, float* const* gradients) {  // in the order of `parameters()`
+    embedding = *values++, d_embedding = *gradients++;
     for (Layer& l : layers) {
-      l.query.read(next), l.key_value.read(next, d), skip(2);
-      for (Linear* map : {&l.out, &l.up, &l.down}) map->read(next), skip(2);
-      for (Norm* norm : {&l.norm1, &l.norm2}) norm->read(next), skip(2);
+      l.query.set(values, gradients), l.key_value.set(values, gradients, d);
+      l.out.set(values + 2, gradients + 2), l.up.set(values + 4, gradients + 4);
+      l.down.set(values + 6, gradients + 6), l.norm1.set(values + 8, gradients + 8);
+      l.norm2.set(values + 10, gradients + 10);
+      values += 12, gradients += 12;
     }
-    if (s.final_norm) final_norm.read(next), skip(2);
-    readout = next.value[0], readout_bias = next.value[1];
-    if (next.gradient) d_readout = next.gradient[0], d_readout_bias = next.gradient[1];
+    if (s.final_norm) final_norm.set(values, gradients), values += 2, gradients += 2;
+    readout = values, d_readout = gradients;
   }
 
   // The tokens of `count` examples into the residual stream; repeated edges become one token.
@@ -394,7 +352,7 @@ class Step {
     logits.assign(static_cast<size_t>(count) * keys, NEVER);
     for (int e = 0; e < count; e++, tokens += 2 * s.slots) {
       const int start = starts.back();
-      float* times = logits_of(e);
+      float* times = &logits[static_cast<size_t>(e) * keys];
       int kept = 0;
       for (const uint8_t* pair = tokens; pair < tokens + 2 * s.slots; pair += 2) {
         if (!pair[1]) continue;  // padding
@@ -406,133 +364,117 @@ class Step {
       for (int key = 0; key < kept; key++) times[key] = std::log(times[key]);
       starts.push_back(start + kept), questions.push_back(start + kept - 1);
     }
-    for (int side = 0; side < 2; side++)
-      for (int t = 0; t < starts.back(); t++)
-        std::memcpy(layers[0].x[t] + side * d / 2, embedding + pairs[2 * t + side] * (d / 2), 2 * d);
-  }
-
-  void embed_backward() {
+    const int half = d / 2;
     for (int t = 0; t < starts.back(); t++)
-      for (int j = 0; j < d; j++)
-        d_embedding[pairs[2 * t + j / (d / 2)] * (d / 2) + j % (d / 2)] += gradient[t][j];
+      for (int side = 0; side < 2; side++)
+        std::copy_n(embedding + pairs[2 * t + side] * half, half, layers[0].x[t] + side * half);
   }
 
-  float* logits_of(int example) { return &logits[static_cast<size_t>(example) * keys]; }
   int examples() const { return static_cast<int>(questions.size()); }
   bool is_last(int i) const { return i == s.layers - 1; }
   int rows(int i) const { return is_last(i) ? examples() : starts.back(); }
 
-  void copy(Matrix from, int row, Matrix to, int to_row) const {
-    std::memcpy(to[to_row], from[row], d * sizeof(float));
-  }
-
-  // Calls work(head, example, first row of queries, first column) for every head and example.
-  template <typename Work>
-  void each_head(int i, Work work) {
-    const Layer& l = layers[i];
+  template <typename Work>  // calls work(head) for every head of every example
+  void each_head(const Layer& l, bool last, Work work) const {
+    const int size = d / s.heads;
     for (int e = 0; e < examples(); e++)
       for (int h = 0; h < s.heads; h++) {
-        const int first = is_last(i) ? e : starts[e], count = starts[e + 1] - starts[e];
-        const Matrix k = l.kv.from(starts[e], h * size), q = l.q.from(first, h * size);
-        const Matrix shares = l.shares.from(first, h * keys);
-        const int queries = is_last(i) ? 1 : count;
-        work(Head{queries, count, size, q, k, k.from(0, d), shares, flipped}, e, first, h * size);
+        const int start = starts[e], count = starts[e + 1] - start, first = last ? e : start;
+        const Matrix k = l.kv.from(start, h * size), dk = d_kv.from(start, h * size);
+        const auto at = [&](Matrix m) { return m.from(first, h * size); };
+        work(Head{last ? 1 : count, count, size, e, at(l.q), k, k.from(0, d),
+                  l.shares.from(first, h * keys), at(l.mixed), at(dq), dk, dk.from(0, d),
+                  at(d_mixed), flipped, d_shares});
       }
   }
 
   void forward(int i) {
     Layer& l = layers[i];
     const int tokens = starts.back(), count = rows(i);
-    const bool before = s.norm_before;
+    const bool before = s.norm_before, last = is_last(i);
     if (before) l.norm1.forward(tokens, l.x, l.a);
     else l.a = l.x;
-    if (is_last(i)) {
-      for (int e = 0; e < count; e++)
-        copy(l.a, questions[e], l.asked, e), copy(l.x, questions[e], l.residual, e);
-    } else {
-      l.asked = l.a, l.residual = l.x;
+    if (!last) l.asked = l.a, l.residual = l.x;
+    for (int e = 0; last && e < count; e++) {
+      std::copy_n(l.a[questions[e]], d, l.asked[e]);
+      std::copy_n(l.x[questions[e]], d, l.residual[e]);
     }
     l.query.forward(count, l.asked, l.q);
     l.key_value.forward(tokens, l.a, l.kv);
-    each_head(i, [&](Head head, int e, int first, int column) {
-      head.forward(logits_of(e), l.mixed.from(first, column));
-    });
-    const Matrix sum = before ? l.middle : scratch, out = is_last(i) ? end : layers[i + 1].x;
-    l.out.forward(count, l.mixed, sum, {nullptr, l.residual});
+    each_head(l, last, [&](const Head& h) { h.forward(&logits[size_t(h.example) * keys]); });
+    const Matrix sum = before ? l.middle : scratch, out = last ? end : layers[i + 1].x;
+    l.out.forward(count, l.mixed, sum, l.residual);
     if (before) l.norm2.forward(count, sum, l.f);
     else l.norm1.forward(count, sum, l.middle), l.f = l.middle;
-    l.up.forward(count, l.f, l.hidden, {nullptr, {}, true});
-    l.down.forward(count, l.hidden, before ? out : scratch, {nullptr, l.middle});
+    l.up.forward(count, l.f, l.hidden, {}, true);
+    l.down.forward(count, l.hidden, before ? out : scratch, l.middle);
     if (!before) l.norm2.forward(count, scratch, out);
   }
 
-  void answer(float* answers) {
+  void answer(const float* labels, Scales scales, float* answers) {  // and the gradient at `end`
     if (s.final_norm) final_norm.forward(examples(), end, normed);
     else normed = end;
+    std::vector<float> slopes(s.outputs);
     for (int e = 0; e < examples(); e++) {
-      Vector sum = {};
-      for (int j = 0; j < d; j += LANES) sum += load(normed[e] + j) * load(readout + j);
-      answers[e] = total(sum) + *readout_bias;
-    }
-  }
-
-  void answer_backward(const float* answers, const float* labels, float scale) {
-    for (int e = 0; e < examples(); e++) {
-      const float slope = 2.0f * scale * (answers[e] - labels[e]);
-      *d_readout_bias += slope;
-      for (int j = 0; j < d; j++) {
-        d_readout[j] += slope * normed[e][j];
-        gradient[e][j] = slope * readout[j];
+      float most = NEVER, sum = 0.0f;
+      for (int o = 0; o < s.outputs; o++) {
+        Vector product = {};
+        for (int j = 0; j < d; j += LANES) product += load(normed[e] + j) * load(readout[0] + o * d + j);
+        slopes[o] = total(product) + readout[1][o];
+        if (o) most = std::max(most, slopes[o]);
+      }
+      answers[e] = slopes[0];
+      slopes[0] = 2.0f * scales.squared * (answers[e] - labels[e]);
+      for (int o = 1; o < s.outputs; o++) sum += slopes[o] = std::exp(slopes[o] - most);
+      for (int o = 1; o < s.outputs; o++)
+        slopes[o] = scales.entropy * (slopes[o] / sum - (o - 1 == labels[e] ? 1.0f : 0.0f));
+      std::fill_n(gradient[e], d, 0.0f);
+      for (int o = 0; o < s.outputs; o++) {
+        d_readout[1][o] += slopes[o];
+        for (int j = 0; j < d; j += LANES) {
+          add(d_readout[0] + o * d + j, load(normed[e] + j) * slopes[o]);
+          add(gradient[e] + j, load(readout[0] + o * d + j) * slopes[o]);
+        }
       }
     }
-    if (s.final_norm) final_norm.backward(examples(), gradient, gradient, false);
+    if (s.final_norm) final_norm.backward(examples(), gradient, gradient);
   }
 
   // `gradient` is that at the layer's output before, and at the sum after attention afterwards.
   void feed_forward_backward(int i) {
-    Layer& l = layers[i];
+    const Layer& l = layers[i];
     const int count = rows(i);
     const bool before = s.norm_before;
-    const Matrix d_sum = before ? gradient : other;
-    if (!before) l.norm2.backward(count, gradient, other, false);
-    l.down.backward(count, d_sum, d_hidden, {}, l.hidden);
-    l.down.add_gradients(count, d_sum, l.hidden);
+    if (!before) l.norm2.backward(count, gradient, other), std::swap(gradient, other);
+    l.down.backward(count, gradient, d_hidden, {}, l.hidden);
+    l.down.add_gradients(count, gradient, l.hidden);
     l.up.add_gradients(count, d_hidden, l.f);
-    l.up.backward(count, d_hidden, other, before ? Matrix{} : other);
-    (before ? l.norm2 : l.norm1).backward(count, other, gradient, before);
+    l.up.backward(count, d_hidden, other, before ? Matrix{} : gradient);
+    if (before) l.norm2.backward(count, other, gradient, gradient);
+    else l.norm1.backward(count, other, gradient);
   }
 
   // `gradient` is that at the sum after attention before, and at the layer's input afterwards.
   void attention_backward(int i) {
-    Layer& l = layers[i];
+    const Layer& l = layers[i];
     const int tokens = starts.back(), count = rows(i);
-    const bool before = s.norm_before;
+    const bool before = s.norm_before, last = is_last(i);
     l.out.backward(count, gradient, d_mixed);
     l.out.add_gradients(count, gradient, l.mixed);
-    each_head(i, [&](Head head, int e, int first, int column) {
-      const Matrix dk = d_kv.from(starts[e], column);
-      head.backward(d_mixed.from(first, column), d_shares, dq.from(first, column), dk,
-                    dk.from(0, d));
-    });
+    each_head(l, last, [](const Head& head) { head.backward(); });
     l.query.add_gradients(count, dq, l.asked);
     l.key_value.add_gradients(tokens, d_kv, l.a);
-    if (is_last(i)) spread(gradient);
+    if (last) {  // from rows of the questions alone to rows of all tokens
+      for (int t = 0; t < tokens; t++) std::fill_n(other[t], d, 0.0f);
+      for (int e = 0; e < count; e++) std::copy_n(gradient[e], d, other[questions[e]]);
+      std::swap(gradient, other);
+    }
     const Matrix d_a = before ? other : gradient;
     l.key_value.backward(tokens, d_kv, d_a, before ? Matrix{} : gradient);
-    if (is_last(i)) {
-      l.query.backward(count, dq, scratch);
-      for (int e = 0; e < count; e++)
-        for (int j = 0; j < d; j++) d_a[questions[e]][j] += scratch[e][j];
-    } else {
-      l.query.backward(count, dq, d_a, d_a);
-    }
-    if (before) l.norm1.backward(tokens, d_a, gradient, true);
-  }
-
-  void spread(Matrix x) {  // rows of the questions alone to rows of all tokens
-    for (int e = 0; e < examples(); e++) copy(x, e, scratch, e);
-    for (int t = 0; t < starts.back(); t++) std::memset(x[t], 0, d * sizeof(float));
-    for (int e = 0; e < examples(); e++) copy(scratch, e, x, questions[e]);
+    l.query.backward(count, dq, last ? scratch : d_a, last ? Matrix{} : d_a);
+    for (int e = 0; last && e < count; e++)
+      for (int j = 0; j < d; j += LANES) add(d_a[questions[e]] + j, load(scratch[e] + j));
+    if (before) l.norm1.backward(tokens, d_a, gradient, gradient);
   }
 };
 
@@ -544,9 +486,10 @@ void* offpath_open(const Shape* shape) { return new Step(*shape); }
 
 void offpath_close(void* step) { delete static_cast<Step*>(step); }
 
-void offpath_run(void* step, float* const* parameters, float* const* gradients, int examples,
-                 const uint8_t* tokens, const float* labels, float scale,
+void offpath_run(void* step, float* const* values, float* const* gradients, int examples,
+                 const uint8_t* tokens, const float* labels, float squared, float entropy,
                  float* answers) {
-  static_cast<Step*>(step)->run({parameters, gradients}, examples, tokens, labels, scale, answers);
+  static_cast<Step*>(step)->run(values, gradients, examples, tokens, labels, {squared, entropy},
+                                answers);
 }
 }

@@ -42,7 +42,8 @@ class Shape(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_int32)
         for name in (
-            "width", "layers", "heads", "feed_forward", "slots", "norm_before", "final_norm",
+            "width", "layers", "heads", "feed_forward", "slots", "outputs", "norm_before",
+            "final_norm",
         )
     ]  # fmt: skip
 
@@ -53,10 +54,10 @@ class NativeStep:
     def __init__(self, library: ctypes.CDLL, model: Transformer, threads: int) -> None:
         """Memory for `threads` threads."""
         a = model.architecture
-        self.slots = model.max_vertices + 1
         shape = Shape(
-            a.width, a.layers, a.heads, a.feed_forward, self.slots, a.norm == "pre", a.final_norm
-        )
+            a.width, a.layers, a.heads, a.feed_forward, model.max_vertices + 1,
+            model.readout.out_features, a.norm == "pre", a.final_norm,
+        )  # fmt: skip
         self.library, self.parameters = library, list(model.parameters())
         self.steps = [library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
         self.pool = ThreadPoolExecutor(threads)
@@ -72,11 +73,13 @@ class NativeStep:
 
     def add_gradients(
         self, tokens: UInt8[np.ndarray, "example slots 2"], labels: Float[Tensor, " example"],
-        scale: float,
+        squared: float, entropy: float = 0.0,
     ) -> Float[Tensor, " example"]:  # fmt: skip
-        """The answers; every parameter's `grad` becomes that of `scale` times the squared errors.
+        """The answers; every parameter's `grad` becomes that of the loss.
 
-        `grad` is memory of this object, which the next call overwrites.
+        The loss is `squared` times the sum of squared errors plus `entropy` times the sum of
+        cross-entropies of the classes. `grad` is memory of this object, which the next call
+        overwrites.
         """
         answers = torch.empty(len(tokens))
         tokens = np.ascontiguousarray(tokens)
@@ -88,7 +91,7 @@ class NativeStep:
             first, end = cuts[thread], cuts[thread + 1]
             self.library.offpath_run(
                 self.steps[thread], values, self.addresses[thread], end - first,
-                tokens[first:].ctypes.data, labels[first:].data_ptr(), scale,
+                tokens[first:].ctypes.data, labels[first:].data_ptr(), squared, entropy,
                 answers[first:].data_ptr(),
             )  # fmt: skip
 
@@ -152,7 +155,7 @@ def native_library() -> tuple[ctypes.CDLL | None, str]:
     library.offpath_close.argtypes = [ctypes.c_void_p]
     library.offpath_run.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
-        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_float, ctypes.c_void_p,
+        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_float, ctypes.c_float, ctypes.c_void_p,
     ]  # fmt: skip
     library.offpath_run.restype = None
     return library, ""

@@ -15,6 +15,7 @@ from offpath.configs import Architecture, InputError, Training
 from offpath.data.batches import stream
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, load_progress, save_model, save_progress
+from offpath.fit.classes import add_classes, without_classes
 from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.parallel import from_first, share_optimizer_state, text_from_first
@@ -70,11 +71,11 @@ def _train(
                 append_metrics(run, record)
             yield record
         if writes and step in snapshots:
-            save_model(run, f"{name}-step{step}", model)
+            save_model(run, f"{name}-step{step}", without_classes(model))
         if writes and (last or step % training.checkpoint_every_steps == 0):
             flush_metrics(run)
             if last:
-                save_model(run, name, model)
+                save_model(run, name, without_classes(model))
             else:
                 save_progress(run, name, step, model, optimizer)
             note_made(run.folder, name, (first + 1, step))
@@ -99,6 +100,8 @@ def _start(
         dtype = getattr(torch, text_from_first(" ", compute))
         model = Transformer(architecture, run.configuration.graphs.max_vertices)
         model = model.to(compute.device, dtype)
+    if training.classification:
+        add_classes(model)
     optimizer = make_optimizer(model, training)
     done = load_progress(run, network.name, model, optimizer) if compute.rank == 0 else 0
     if first := from_first(done, compute):

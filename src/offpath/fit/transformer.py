@@ -53,6 +53,12 @@ class Transformer(nn.Module):
         self, tokens: Tokens, padding: Padding, groups: Groups
     ) -> Float[Tensor, " example"]:
         """One number per example, in packed order; `predict` is the same for a plain batch."""
+        return self.outputs(tokens, padding, groups)[:, 0]
+
+    def outputs(
+        self, tokens: Tokens, padding: Padding, groups: Groups
+    ) -> Float[Tensor, "example output"]:
+        """The answer, and behind it what else the read-out gives while training (`classes`)."""
         x, masks = self.embed(tokens, padding, groups)
         *others, last = self.layers
         for layer in others:
@@ -64,7 +70,7 @@ class Transformer(nn.Module):
         if torch.is_autocast_enabled(device):  # bfloat16 would round a distance to 1/16
             x, context = x.float(), torch.autocast(device, enabled=False)
         with context:
-            return self.readout(self.final_norm(x)).squeeze(1)
+            return self.readout(self.final_norm(x))
 
     def embed(
         self, tokens: Tokens, padding: Padding, groups: Groups
