@@ -112,8 +112,8 @@ class Training(Section):
     """Examples of one optimizer step."""
     steps: Steps
     """Number of optimizer steps."""
-    optimizer: Literal["adam", "adamw"]
-    """adam adds weight decay to the gradient (L2), adamw takes it from the weights."""
+    optimizer: Literal["adam", "adamw", "muon"]
+    """adam has weight decay as L2, adamw decoupled; muon is adamw, but Muon on hidden matrices."""
     learning_rate: Rate
     """Peak learning rate."""
     warmup_steps: int
@@ -127,7 +127,7 @@ class Training(Section):
     beta1: Momentum
     """Decay of the running mean of the gradient."""
     beta2: Momentum
-    """Decay of the running mean of the squared gradient."""
+    """Decay of the running mean of the squared gradient; Muon has none."""
     weight_decay: Share
     """Pull of all weights towards zero, per unit of learning rate."""
     clip_norm: Annotated[float | None, Norm]

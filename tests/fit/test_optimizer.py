@@ -1,5 +1,3 @@
-from functools import partial
-
 import pytest
 import torch
 from torch.optim import SGD, Adagrad, Adam, RMSprop
@@ -7,6 +5,7 @@ from torch.optim import SGD, Adagrad, Adam, RMSprop
 from offpath.compute import Compute
 from offpath.fit import parallel
 from offpath.fit.checkpoints import load_progress, new_model, save_progress
+from offpath.fit.muon import Muon
 from offpath.fit.optimizer import learning_rate, make_optimizer, state_tensors
 from offpath.fit.transformer import Transformer
 from offpath.recipes import laptop, paper
@@ -32,7 +31,7 @@ def test_the_study_drops_its_rate_after_6400_steps_and_keeps_it_in_fine_tuning()
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)]
+    ("name", "kind"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("muon", Muon)]
 )
 def test_the_optimizer_is_the_one_named_with_its_options(name: str, kind: type):
     training = laptop().training("finetune").model_copy(update={"optimizer": name})
@@ -43,12 +42,15 @@ def test_the_optimizer_is_the_one_named_with_its_options(name: str, kind: type):
 
 
 OPTIMIZERS = {
-    "Adam": Adam,
-    "SGD": partial(SGD, lr=0.1),  # no state at all
-    "momentum": partial(SGD, lr=0.1, momentum=0.9),
-    "RMSprop": partial(RMSprop, centered=True, momentum=0.5),
-    "Adagrad": Adagrad,  # with a state before the first step
-    "one group per parameter": lambda parameters: Adam([{"params": [p]} for p in parameters][::-1]),
+    "Adam": lambda model: Adam(model.parameters()),
+    "SGD": lambda model: SGD(model.parameters(), lr=0.1),  # no state at all
+    "momentum": lambda model: SGD(model.parameters(), lr=0.1, momentum=0.9),
+    "RMSprop": lambda model: RMSprop(model.parameters(), centered=True, momentum=0.5),
+    "Adagrad": lambda model: Adagrad(model.parameters()),  # with a state before the first step
+    "one group per parameter": lambda model: Adam(
+        [{"params": [p]} for p in model.parameters()][::-1]
+    ),
+    "Muon": lambda model: Muon(model, lr=0.1, betas=(0.9, 0.99), weight_decay=0.1),
 }
 
 
@@ -66,7 +68,7 @@ def step(model: Transformer, optimizer: torch.optim.Optimizer) -> None:
 
 def test_progress_is_saved_and_resumed_with_every_optimizer(run: Run, optimizer_of):
     model, other = new_model(run.configuration), new_model(run.configuration)
-    optimizer, empty = optimizer_of(model.parameters()), optimizer_of(other.parameters())
+    optimizer, empty = optimizer_of(model), optimizer_of(other)
     step(model, optimizer)
     save_progress(run, "pretrain", 1, model, optimizer)
     assert load_progress(run, "pretrain", other, empty) == 1
@@ -78,7 +80,7 @@ def test_progress_is_saved_and_resumed_with_every_optimizer(run: Run, optimizer_
 
 def test_all_processes_get_the_optimizer_state_of_the_first(run: Run, optimizer_of, monkeypatch):
     first, second = new_model(run.configuration), new_model(run.configuration)
-    optimizer, empty = optimizer_of(first.parameters()), optimizer_of(second.parameters())
+    optimizer, empty = optimizer_of(first), optimizer_of(second)
     step(first, optimizer)
     sent: list[bytes] = []  # in place of a broadcast
 

@@ -10,15 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from offpath.configs import Training
+from offpath.fit.muon import Muon
 
 
 def make_optimizer(model: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """Adam (Kingma, Ba 2015) or AdamW (Loshchilov, Hutter 2019) over all weights, fused."""
+    """Adam (Kingma, Ba 2015), AdamW (Loshchilov, Hutter 2019), or Muon (Jordan et al. 2024)."""
+    betas = (training.beta1, training.beta2)
+    if training.optimizer == "muon":
+        return Muon(model, training.learning_rate, betas, training.weight_decay)
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
     return kind(
         model.parameters(),
         lr=training.learning_rate,
-        betas=(training.beta1, training.beta2),
+        betas=betas,
         weight_decay=training.weight_decay,
         fused=True,
     )
