@@ -135,7 +135,7 @@ class Training(Section):
     classification: Annotated[float, within(0, 100)] = 0.0
     """Weight of a second loss, the cross-entropy of a read-out of all labels that is not kept."""
     candidates: Annotated[int, within(1, 64)] = 1
-    """Examples drawn per example trained on; those that need a longer search are chosen more often."""
+    """Examples drawn per example trained on; those with a long search are chosen more often."""
     log_every_steps: Steps
     """One line of metrics, averaged over this many steps."""
     checkpoint_every_steps: int

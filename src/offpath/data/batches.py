@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
+from offpath.data.emphasis import chosen, emphasis
 from offpath.data.graphs import draw_examples
 from offpath.data.worlds import World
 
@@ -87,10 +88,20 @@ def stream(
     The next batch is drawn in a thread while the caller works on this one.
     """
     low, high = np.linspace(0, batch_examples, ranks + 1).astype(int)[rank : rank + 2].tolist()
+    of_each = world.candidates
+
+    def share(first: int) -> Batch:
+        batch = draw(world, seed, first * of_each, (high - low) * of_each, threads=threads)
+        if of_each == 1:
+            return batch
+        frequency = emphasis(batch.tokens, batch.distance, batch.vertices)
+        kept = chosen(frequency, high - low, seed, first)
+        return Batch(*(array[kept] for array in batch))
+
     with ThreadPoolExecutor(1) as pool:
         pending = None
         for first in count_from(first_step * batch_examples + low, batch_examples):
-            ahead = pool.submit(draw, world, seed, first, high - low, threads=threads)
+            ahead = pool.submit(share, first)
             if pending is not None:
                 yield pending.result()
             pending = ahead

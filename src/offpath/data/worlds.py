@@ -30,6 +30,7 @@ class World:
     """`shares[d]`: of the drawn graphs with d(1, 2) = d, the share that is kept, for d = 1, 2, ...;
     `shares[0]`: of those without a path. A rejected graph is redrawn with as many vertices."""
     target_rule: int  # which vertex is asked for, see `graphs.draw_target`
+    candidates: int = 1  # examples of training that are drawn for each one chosen, see `emphasis`
     largest_target: int  # an example with a larger target is redrawn with as many vertices
 
 

@@ -94,7 +94,11 @@ def _trainings(c: Configuration) -> list[tuple[str, World, Training]]:
     The handcrafted one counts as one of the run's architecture, which may be smaller.
     """
     named = worlds(c.graphs)
-    return [(n.name, named[n.world], n.training) for n in networks(c) if n.world and n.training]
+    return [
+        (n.name, replace(named[n.world], candidates=n.training.candidates), n.training)
+        for n in networks(c)
+        if n.world and n.training
+    ]
 
 
 def _stage(c: Configuration, compute: Compute, world: World, training: Training) -> Record:

@@ -7,6 +7,7 @@ metrics.
 import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -58,7 +59,7 @@ def _train(
         yield {"network": name, "step": first, "resumed": dropped or "nothing was lost"}
     assert network.world is not None, "training needs a distribution"
     shares = {"rank": compute.rank, "ranks": compute.ranks, "threads": compute.threads}
-    examples = world(network.world, c.graphs)
+    examples = replace(world(network.world, c.graphs), candidates=training.candidates)
     seed = c.seed if network.seed is None else network.seed
     batches = stream(examples, seed, training.batch_examples, first, **shares)
     losses, began = LossByLabel(c.graphs.max_vertices + 1, compute), time.perf_counter()
