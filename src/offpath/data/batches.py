@@ -91,16 +91,16 @@ def stream(
     of_each = world.candidates
 
     def share(first: int) -> Batch:
-        batch = draw(world, seed, first * of_each, (high - low) * of_each, threads=threads)
         if of_each == 1:
-            return batch
+            return draw(world, seed, first + low, high - low, threads=threads)
+        batch = draw(world, seed, first * of_each, batch_examples * of_each, threads=threads)
         frequency = emphasis(batch.tokens, batch.distance, batch.vertices)
-        kept = chosen(frequency, high - low, seed, first)
+        kept = chosen(frequency, batch_examples, seed, first)[low:high]
         return Batch(*(array[kept] for array in batch))
 
     with ThreadPoolExecutor(1) as pool:
         pending = None
-        for first in count_from(first_step * batch_examples + low, batch_examples):
+        for first in count_from(first_step * batch_examples, batch_examples):
             ahead = pool.submit(share, first)
             if pending is not None:
                 yield pending.result()

@@ -13,9 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 namespace {
@@ -37,11 +35,6 @@ inline float total(Vector v) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-inline float largest(Vector v) {
-  return std::max(std::max(std::max(v[0], v[4]), std::max(v[2], v[6])),
-                  std::max(std::max(v[1], v[5]), std::max(v[3], v[7])));
-}
-
 // e to the power of numbers at most 0: the polynomial of Cephes' expf (Moshier 1989).
 inline Vector exponential(Vector x) {
   x = larger(x, Vector{} - 87.0f);
@@ -54,6 +47,10 @@ inline Vector exponential(Vector x) {
     sum = sum * rest + c;
   return sum * reinterpret_cast<Vector>((exponent + 127) << 23);
 }
+
+struct alignas(64) CacheLine {
+  float numbers[16];
+};
 
 struct Matrix {  // rows in memory, `stride` numbers apart
   float* data = nullptr;
@@ -226,10 +223,10 @@ struct Head {  // one head of one example: softmax(q k^T / sqrt(size) + logits) 
         store(shares[i] + j, load(shares[i] + j) * factor() + load(logits + j));
         most = larger(most, load(shares[i] + j));
       }
-      const float top = largest(most);
+      for (int lane = 1; lane < LANES; lane++) most[0] = std::max(most[0], most[lane]);
       for (int j = 0; j < columns(); j += LANES) {
-        store(shares[i] + j, exponential(load(shares[i] + j) - top));
-        sum += load(shares[i] + j);
+        const Vector weight = exponential(load(shares[i] + j) - most[0]);
+        store(shares[i] + j, weight), sum += weight;
       }
       const float scale = 1.0f / total(sum);
       for (int j = 0; j < columns(); j += LANES) store(shares[i] + j, load(shares[i] + j) * scale);
@@ -255,10 +252,6 @@ struct Head {  // one head of one example: softmax(q k^T / sqrt(size) + logits) 
 
 struct Shape {  // as `native.Shape`
   int32_t width, layers, heads, feed_forward, slots, outputs, norm_before, final_norm;
-};
-
-struct Scales {  // of the squared errors, and of the cross-entropies of the classes
-  float squared, entropy;
 };
 
 struct Layer {  // maps, and activations of a chunk
@@ -287,15 +280,16 @@ class Step {
     flipped = matrix(d / s.heads, keys), d_shares = matrix(s.slots, keys);
   }
 
-  // Output 0 is the answer, the others are logits of the classes: the labels 0, 1, ...
+  // The loss: `squared` * (answer - label)^2 + `entropy` * cross-entropy of the label as a class.
   void run(float* const* values, float* const* gradients, int count, const uint8_t* tokens,
-           const float* labels, Scales scales, float* answers) {
+           const float* labels, float squared, float entropy, float* answers) {
     set(values, gradients);
     for (int first = 0; first < count; first += CHUNK_EXAMPLES) {
       embed(std::min(CHUNK_EXAMPLES, count - first), tokens + 2L * first * s.slots);
       for (int i = 0; i < s.layers; i++) forward(i);
-      answer(labels + first, scales, answers + first);
-      for (int i = s.layers - 1; i >= 0; i--) feed_forward_backward(i), attention_backward(i);
+      answer(labels + first, squared, entropy, answers + first);
+      if (!squared) continue;  // answers alone
+      for (int i = s.layers - 1; i >= 0; i--) backward(i);
       for (int t = 0; t < starts.back(); t++)
         for (int j = 0; j < d; j++)
           d_embedding[pairs[2 * t + j / (d / 2)] * (d / 2) + j % (d / 2)] += gradient[t][j];
@@ -305,7 +299,7 @@ class Step {
  private:
   const Shape s;
   const int d, keys = (s.slots + LANES - 1) / LANES * LANES;  // width; of a row of `logits`
-  std::vector<std::unique_ptr<float, decltype(&std::free)>> memory;
+  std::vector<std::vector<CacheLine>> memory;
   std::vector<Layer> layers;
   Norm final_norm;
   Matrix end, normed, gradient, other, scratch, d_mixed, dq, d_kv, d_hidden, flipped, d_shares;
@@ -316,10 +310,8 @@ class Step {
   std::vector<float> logits;  // of each example's tokens as keys: log of how often they occur
 
   float* numbers(long count) {
-    const long bytes = (4 * count + 63) / 64 * 64;
-    memory.emplace_back(static_cast<float*>(std::aligned_alloc(64, bytes)), &std::free);
-    std::memset(memory.back().get(), 0, bytes);
-    return memory.back().get();
+    memory.emplace_back((count + 15) / 16);
+    return memory.back().data()->numbers;
   }
 
   Matrix matrix(long rows, long columns) {  // with strides of powers of 2 rows share cache sets
@@ -411,40 +403,39 @@ class Step {
     if (!before) l.norm2.forward(count, scratch, out);
   }
 
-  void answer(const float* labels, Scales scales, float* answers) {  // and the gradient at `end`
+  // Output 0 is the answer, the others are logits of the classes. Then the gradient at `end`.
+  void answer(const float* labels, float squared, float entropy, float* answers) {
     if (s.final_norm) final_norm.forward(examples(), end, normed);
     else normed = end;
     std::vector<float> slopes(s.outputs);
+    const Matrix weight{readout[0], d}, d_weight{d_readout[0], d};
     for (int e = 0; e < examples(); e++) {
       float most = NEVER, sum = 0.0f;
       for (int o = 0; o < s.outputs; o++) {
         Vector product = {};
-        for (int j = 0; j < d; j += LANES) product += load(normed[e] + j) * load(readout[0] + o * d + j);
+        for (int j = 0; j < d; j += LANES) product += load(normed[e] + j) * load(weight[o] + j);
         slopes[o] = total(product) + readout[1][o];
         if (o) most = std::max(most, slopes[o]);
       }
       answers[e] = slopes[0];
-      slopes[0] = 2.0f * scales.squared * (answers[e] - labels[e]);
+      slopes[0] = 2.0f * squared * (answers[e] - labels[e]);
       for (int o = 1; o < s.outputs; o++) sum += slopes[o] = std::exp(slopes[o] - most);
-      for (int o = 1; o < s.outputs; o++)
-        slopes[o] = scales.entropy * (slopes[o] / sum - (o - 1 == labels[e] ? 1.0f : 0.0f));
+      for (int o = 1; o < s.outputs; o++) slopes[o] *= entropy / sum;
+      if (s.outputs > 1) slopes[1 + static_cast<int>(labels[e])] -= entropy;
       std::fill_n(gradient[e], d, 0.0f);
-      for (int o = 0; o < s.outputs; o++) {
-        d_readout[1][o] += slopes[o];
+      for (int o = 0; o < s.outputs; d_readout[1][o] += slopes[o], o++)
         for (int j = 0; j < d; j += LANES) {
-          add(d_readout[0] + o * d + j, load(normed[e] + j) * slopes[o]);
-          add(gradient[e] + j, load(readout[0] + o * d + j) * slopes[o]);
+          add(d_weight[o] + j, load(normed[e] + j) * slopes[o]);
+          add(gradient[e] + j, load(weight[o] + j) * slopes[o]);
         }
-      }
     }
     if (s.final_norm) final_norm.backward(examples(), gradient, gradient);
   }
 
-  // `gradient` is that at the layer's output before, and at the sum after attention afterwards.
-  void feed_forward_backward(int i) {
+  void backward(int i) {  // `gradient`: at the layer's output before, at its input afterwards
     const Layer& l = layers[i];
-    const int count = rows(i);
-    const bool before = s.norm_before;
+    const int tokens = starts.back(), count = rows(i);
+    const bool before = s.norm_before, last = is_last(i);
     if (!before) l.norm2.backward(count, gradient, other), std::swap(gradient, other);
     l.down.backward(count, gradient, d_hidden, {}, l.hidden);
     l.down.add_gradients(count, gradient, l.hidden);
@@ -452,13 +443,6 @@ class Step {
     l.up.backward(count, d_hidden, other, before ? Matrix{} : gradient);
     if (before) l.norm2.backward(count, other, gradient, gradient);
     else l.norm1.backward(count, other, gradient);
-  }
-
-  // `gradient` is that at the sum after attention before, and at the layer's input afterwards.
-  void attention_backward(int i) {
-    const Layer& l = layers[i];
-    const int tokens = starts.back(), count = rows(i);
-    const bool before = s.norm_before, last = is_last(i);
     l.out.backward(count, gradient, d_mixed);
     l.out.add_gradients(count, gradient, l.mixed);
     each_head(l, last, [](const Head& head) { head.backward(); });
@@ -489,7 +473,7 @@ void offpath_close(void* step) { delete static_cast<Step*>(step); }
 void offpath_run(void* step, float* const* values, float* const* gradients, int examples,
                  const uint8_t* tokens, const float* labels, float squared, float entropy,
                  float* answers) {
-  static_cast<Step*>(step)->run(values, gradients, examples, tokens, labels, {squared, entropy},
+  static_cast<Step*>(step)->run(values, gradients, examples, tokens, labels, squared, entropy,
                                 answers);
 }
 }

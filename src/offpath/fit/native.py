@@ -175,6 +175,7 @@ def _built(compiler: str, folder: Path) -> Path:
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
+    fault = ""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         made = Path(scratch) / path.name
         for flags in PROCESSOR_FLAGS:
@@ -185,7 +186,8 @@ def _built(compiler: str, folder: Path) -> Path:
             if ended.returncode == 0:
                 made.replace(path)  # another process may have been faster: it made the same
                 return path
-    raise OSError(f"{compiler} failed: {ended.stderr.strip()[:300]}")
+            fault = fault or ended.stderr
+    raise OSError(f"{compiler} failed: {fault.strip()[:300]}")
 
 
 def _processor() -> str:
