@@ -141,7 +141,11 @@ def test_both_steps_train_alike(optimizer: str):
 @pytest.mark.parametrize(
     ("update", "compute", "fault"),
     [
-        ({"width": 20, "heads": 1}, CPU, "sizes must be multiples of 8; got width 20, head size 20"),
+        (
+            {"width": 20, "heads": 1},
+            CPU,
+            "sizes must be multiples of 8; got width 20, head size 20",
+        ),
         ({"heads": 4}, CPU, "sizes must be multiples of 8; got head size 4"),
         ({"head_size": 8}, CPU, "it is for networks that are trained"),
         ({"norm": "none"}, CPU, "it is for networks that are trained"),

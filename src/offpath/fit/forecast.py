@@ -17,6 +17,7 @@ from offpath.data.batches import draw, stream
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import Step, train
+from offpath.fit.native import native_step
 from offpath.fit.optimizer import make_optimizer, state_tensors
 from offpath.fit.transformer import Transformer, parameter_count, predict
 from offpath.networks import networks
@@ -129,7 +130,10 @@ def _stage(c: Configuration, compute: Compute, world: World, training: Training)
         began = time.perf_counter()
         next(timed).gradient_norm.item()
         times.append(time.perf_counter() - began)
-    activations = round(sum(saved.values()) * at_once / piece)
+    native = native_step(model, alone)
+    activations = round(sum(saved.values()) * at_once / piece) + (
+        native.memory_bytes if native else 0
+    )
     return {
         "examples": training.batch_examples * training.steps,
         "operations": _stage_operations(c, world, training),

@@ -31,9 +31,7 @@ inline void store(float* to, Vector v) { *reinterpret_cast<Unaligned*>(to) = v; 
 inline void add(float* to, Vector v) { store(to, load(to) + v); }
 inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 
-inline float total(Vector v) {
-  return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
-}
+float total(Vector v) { return (v[0] + v[4] + (v[2] + v[6])) + (v[1] + v[5] + (v[3] + v[7])); }
 
 // e to the power of numbers at most 0: the polynomial of Cephes' expf (Moshier 1989).
 inline Vector exponential(Vector x) {
@@ -48,9 +46,7 @@ inline Vector exponential(Vector x) {
   return sum * reinterpret_cast<Vector>((exponent + 127) << 23);
 }
 
-struct alignas(64) CacheLine {
-  float numbers[16];
-};
+struct alignas(64) CacheLine { float numbers[16]; };
 
 struct Matrix {  // rows in memory, `stride` numbers apart
   float* data = nullptr;
@@ -137,11 +133,9 @@ struct Linear {  // y = x W^T + b
     multiply(rows, outputs, inputs, x, {panels, 0}, y, {bias, base, relu});
   }
 
-  void backward(int rows, Matrix dy, Matrix dx, Matrix base = {}, Matrix gate = {}) const {
+  // Gradients of weight and bias, and dx = base + the gradient at x where `gate` is above 0.
+  void backward(int rows, Matrix dy, Matrix x, Matrix dx, Matrix base, Matrix gate = {}) const {
     multiply(rows, inputs, outputs, dy, {panels_back, 0}, dx, {nullptr, base, false, gate});
-  }
-
-  void add_gradients(int rows, Matrix dy, Matrix x) const {
     const int step = outputs > inputs ? TILE_ROWS : outputs;  // the smaller factor stays in cache
     for (int t = 0; t < rows; t += TOKEN_BLOCK)
       for (int i = 0; i < outputs; i += step) {
@@ -296,6 +290,8 @@ class Step {
     }
   }
 
+  int64_t bytes = 0;  // of memory
+
  private:
   const Shape s;
   const int d, keys = (s.slots + LANES - 1) / LANES * LANES;  // width; of a row of `logits`
@@ -310,7 +306,7 @@ class Step {
   std::vector<float> logits;  // of each example's tokens as keys: log of how often they occur
 
   float* numbers(long count) {
-    memory.emplace_back((count + 15) / 16);
+    memory.emplace_back((count + 15) / 16), bytes += 64 * memory.back().size();
     return memory.back().data()->numbers;
   }
 
@@ -363,8 +359,6 @@ class Step {
   }
 
   int examples() const { return static_cast<int>(questions.size()); }
-  bool is_last(int i) const { return i == s.layers - 1; }
-  int rows(int i) const { return is_last(i) ? examples() : starts.back(); }
 
   template <typename Work>  // calls work(head) for every head of every example
   void each_head(const Layer& l, bool last, Work work) const {
@@ -382,8 +376,8 @@ class Step {
 
   void forward(int i) {
     Layer& l = layers[i];
-    const int tokens = starts.back(), count = rows(i);
-    const bool before = s.norm_before, last = is_last(i);
+    const bool before = s.norm_before, last = i == s.layers - 1;
+    const int tokens = starts.back(), count = last ? examples() : tokens;
     if (before) l.norm1.forward(tokens, l.x, l.a);
     else l.a = l.x;
     if (!last) l.asked = l.a, l.residual = l.x;
@@ -434,28 +428,23 @@ class Step {
 
   void backward(int i) {  // `gradient`: at the layer's output before, at its input afterwards
     const Layer& l = layers[i];
-    const int tokens = starts.back(), count = rows(i);
-    const bool before = s.norm_before, last = is_last(i);
+    const bool before = s.norm_before, last = i == s.layers - 1;
+    const int tokens = starts.back(), count = last ? examples() : tokens;
     if (!before) l.norm2.backward(count, gradient, other), std::swap(gradient, other);
-    l.down.backward(count, gradient, d_hidden, {}, l.hidden);
-    l.down.add_gradients(count, gradient, l.hidden);
-    l.up.add_gradients(count, d_hidden, l.f);
-    l.up.backward(count, d_hidden, other, before ? Matrix{} : gradient);
+    l.down.backward(count, gradient, l.hidden, d_hidden, {}, l.hidden);
+    l.up.backward(count, d_hidden, l.f, other, before ? Matrix{} : gradient);
     if (before) l.norm2.backward(count, other, gradient, gradient);
     else l.norm1.backward(count, other, gradient);
-    l.out.backward(count, gradient, d_mixed);
-    l.out.add_gradients(count, gradient, l.mixed);
+    l.out.backward(count, gradient, l.mixed, d_mixed, {});
     each_head(l, last, [](const Head& head) { head.backward(); });
-    l.query.add_gradients(count, dq, l.asked);
-    l.key_value.add_gradients(tokens, d_kv, l.a);
     if (last) {  // from rows of the questions alone to rows of all tokens
       for (int t = 0; t < tokens; t++) std::fill_n(other[t], d, 0.0f);
       for (int e = 0; e < count; e++) std::copy_n(gradient[e], d, other[questions[e]]);
       std::swap(gradient, other);
     }
     const Matrix d_a = before ? other : gradient;
-    l.key_value.backward(tokens, d_kv, d_a, before ? Matrix{} : gradient);
-    l.query.backward(count, dq, last ? scratch : d_a, last ? Matrix{} : d_a);
+    l.key_value.backward(tokens, d_kv, l.a, d_a, before ? Matrix{} : gradient);
+    l.query.backward(count, dq, l.asked, last ? scratch : d_a, last ? Matrix{} : d_a);
     for (int e = 0; last && e < count; e++)
       for (int j = 0; j < d; j += LANES) add(d_a[questions[e]] + j, load(scratch[e] + j));
     if (before) l.norm1.backward(tokens, d_a, gradient, gradient);
@@ -467,6 +456,8 @@ class Step {
 extern "C" {
 
 void* offpath_open(const Shape* shape) { return new Step(*shape); }
+
+int64_t offpath_bytes(void* step) { return static_cast<Step*>(step)->bytes; }
 
 void offpath_close(void* step) { delete static_cast<Step*>(step); }
 

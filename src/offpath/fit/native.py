@@ -66,6 +66,11 @@ class NativeStep:
         self.views = [self._views(flat) for flat in self.gradients]
         self.addresses = [_pointers(views) for views in self.views]
 
+    @property
+    def memory_bytes(self) -> int:
+        """Of activations, packed weights and gradients, of all threads."""
+        return sum(map(self.library.offpath_bytes, self.steps)) + self.gradients.nbytes
+
     def __del__(self) -> None:
         """Give the memory back."""
         for step in self.steps:
@@ -152,6 +157,8 @@ def native_library() -> tuple[ctypes.CDLL | None, str]:
         return None, " ".join(str(error).split())
     library.offpath_open.restype = ctypes.c_void_p
     library.offpath_open.argtypes = [ctypes.c_void_p]
+    library.offpath_bytes.restype = ctypes.c_int64
+    library.offpath_bytes.argtypes = [ctypes.c_void_p]
     library.offpath_close.argtypes = [ctypes.c_void_p]
     library.offpath_run.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,

@@ -18,6 +18,7 @@ from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, load_progress, save_model, save_progress
 from offpath.fit.classes import add_classes, without_classes
 from offpath.fit.loop import LossByLabel, Step, train
+from offpath.fit.native import native_step
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.parallel import from_first, share_optimizer_state, text_from_first
 from offpath.fit.transformer import Transformer
@@ -25,7 +26,7 @@ from offpath.networks import Network
 from offpath.run.files import Record
 from offpath.run.folder import Run, discard_results, holds_run
 from offpath.run.metrics import append_metrics, flush_metrics, rewind_metrics
-from offpath.run.provenance import note_made
+from offpath.run.provenance import note_made, note_step
 
 
 @holds_run
@@ -54,6 +55,7 @@ def _train(
     dropped = None
     if writes:
         discard_results(run, network)
+        note_step(run.folder, name, "native" if native_step(model, compute) else "torch")
         dropped = rewind_metrics(run, name, first)
     if first or dropped:
         yield {"network": name, "step": first, "resumed": dropped or "nothing was lost"}

@@ -51,6 +51,13 @@ def note_machine(folder: Path, compute: "Compute") -> None:
         write_json(folder / "provenance.json", {"sessions": sessions})
 
 
+def note_step(folder: Path, name: str, step: str) -> None:
+    """Add to the last session what computed a network's training steps: torch or native."""
+    sessions = read_sessions(folder)
+    sessions[-1].setdefault("steps_by", {})[name] = step
+    write_json(folder / "provenance.json", {"sessions": sessions})
+
+
 def note_made(folder: Path, name: str, steps: tuple[int, int] | None = None) -> None:
     """Add to the last session a network or file that it wrote; `steps`: first and last trained."""
     sessions = read_sessions(folder)
