@@ -167,7 +167,7 @@ class Configuration(Checked):
     """A whole experiment: what `config.json` of a run folder holds."""
 
     recipe: str
-    """Where the options come from that are not given: smoke, laptop or paper."""
+    """Where the options come from that are not given: smoke, laptop, paper or paper-fast."""
     seed: Seed = 0
     """Seed of the initial weights and of every training example."""
     finetune_seed: Seed | None = None

@@ -8,7 +8,7 @@ from tests.cli.command import offpath
 # What the user types, and what the one line says.
 WRONG = {
     "unknown verb": (["runn"], "the verb must be one of run, sample, .*; got 'runn'"),
-    "unknown recipe": (["run", "--recipe", "lap"], "recipe must be one of smoke, laptop, paper"),
+    "unknown recipe": (["run", "--recipe", "lap"], "recipe must be one of smoke, laptop, paper, paper-fast"),
     "unknown verb, near one": (["finetun", "RUN"], r"; did you mean finetune\?; see"),
     "unknown field": (
         ["run", "--pretrain.step", "9"],
@@ -163,7 +163,7 @@ WRONG = {
     ),
     "weights for no recipe": (
         ["import", "file", "--heads", "2", "--recipe", "lap"],
-        "recipe must be one of smoke, laptop, paper; got 'lap'",
+        "recipe must be one of smoke, laptop, paper, paper-fast; got 'lap'",
     ),
     "weights without norm": (
         ["import", "file", "--norm", "none"],

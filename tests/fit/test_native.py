@@ -43,6 +43,10 @@ def random_model(recipe, update) -> Transformer:
     return model
 
 
+def gradients_of(model: Transformer) -> list[torch.Tensor]:
+    return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+
 def exact(model: Transformer, batch, entropy: float = 0.0):
     """Answers and gradients by torch in float64, on the padded rectangle, nothing merged."""
     double = Transformer(model.architecture, model.max_vertices)
@@ -53,7 +57,7 @@ def exact(model: Transformer, batch, entropy: float = 0.0):
     outputs = Outputs(double)(*rectangle(torch.from_numpy(batch.tokens).long()))
     _, loss = losses(outputs, torch.from_numpy(batch.distance).long(), entropy)
     (loss / len(batch.tokens)).backward()
-    return outputs[:, 0].detach(), [p.grad for p in double.parameters()]
+    return outputs[:, 0].detach(), gradients_of(double)
 
 
 def natively(model: Transformer, batch, compute: Compute = CPU, entropy: float = 0.0):
@@ -62,7 +66,7 @@ def natively(model: Transformer, batch, compute: Compute = CPU, entropy: float =
     scale = 1 / len(batch.tokens)
     labels = torch.from_numpy(batch.distance).float()
     answers = step.add_gradients(batch.tokens, labels, scale, scale * entropy)
-    return answers, [p.grad.clone() for p in model.parameters()], step
+    return answers, gradients_of(model), step
 
 
 @needs_compiler

@@ -94,8 +94,9 @@ def sweep(
     resumes when the same command is given again; what is done is skipped.
 
     Args:
-        source: A recipe (smoke, laptop, paper), or a file of Python that defines `configurations`:
-            a list of `offpath.configs.Configuration`, or a function that returns one.
+        source: A recipe (smoke, laptop, paper, paper-fast), or a file of Python that defines
+            `configurations`: a list of `offpath.configs.Configuration`, or a function that returns
+            one.
     """
     from offpath.sweep.tasks import read_configurations, sweep_runs
 
