@@ -49,8 +49,10 @@ def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
         update={"batch_examples": examples, "steps": 10**6}
     )
     model = new_model(c)
-    ours = train(model, make_optimizer(model, training), training, stream(world, 0, examples))
-    theirs = torch_steps(c, world, training, compute("cpu"))
+    machine = compute("cpu")
+    batches = stream(world, 0, examples, threads=machine.threads)
+    ours = train(model, make_optimizer(model, training), training, batches, 0, machine)
+    theirs = torch_steps(c, world, training, machine)
     pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds + 2)][2:]
     return {
         "recipe": c.recipe,
