@@ -138,7 +138,7 @@ def test_two_processes_equal_one(whole: Run, halves: Run, tmp_path: Path):
 
 @pytest.mark.skipif(native_library()[0] is None, reason="no C++ compiler")
 def test_two_processes_equal_two_threads_of_the_native_step(tmp_path: Path):
-    options = ["pretrain", *OPTIONS, "--step", "native", "--pretrain.candidates", "2"]
+    options = ["pretrain", *OPTIONS[:-1], "native", "--pretrain.candidates", "2"]
     two = started([*TWO, "-m", "offpath", *options], tmp_path)
     _, errors = two.communicate()
     assert two.returncode == 0, errors
