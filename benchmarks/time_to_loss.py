@@ -2,7 +2,7 @@
 
     python benchmarks/time_to_loss.py [--seeds 3] [--threads 1]
 
-Recipe `laptop`, both steps by turns in one run, with the same examples; the loss is the mean over 50
+Recipe `laptop`, both steps by turns in one run, the same examples; the loss is the mean over 50
 steps. Writes `benchmarks/results/time-to-loss.json`.
 """
 
