@@ -31,7 +31,7 @@ from offpath.fit.transformer import Transformer
 SOURCE = Path(__file__).with_name("native.cpp")
 COMPILERS = ("c++", "g++", "clang++")
 PROCESSOR_FLAGS = (("-march=native",), ("-mcpu=native",), ())  # the first that the compiler takes
-FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-shared", "-fPIC")
+FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-Wno-psabi", "-shared", "-fPIC")
 LANES = 8  # as in the source: sizes are multiples of it
 BUILD_SECONDS = 300.0
 
