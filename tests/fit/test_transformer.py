@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.training_step import torch_answers, torch_encoder
+from benchmarks.plain_step import torch_answers, torch_encoder
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, draw
 from offpath.data.tokens import pack

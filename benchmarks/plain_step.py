@@ -1,66 +1,24 @@
-"""Seconds of one training step: this transformer beside torch's encoder on the padded rectangle.
+"""The reference for a training step: torch's own encoder on the padded rectangle.
 
-    python benchmarks/training_step.py [--rounds 15] > benchmarks/results/training_step.json
-
-The same weights, batch and optimizer, in turns in the same run; the figures are medians.
+As one would write it first: every batch is drawn when it is needed, padded to one length, and all
+tokens pass through all layers of `nn.TransformerEncoder`.
 """
 
-import argparse
-import json
-import platform
-import time
 from collections.abc import Iterator
 from itertools import count
-from statistics import median
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import embedding
 
-from offpath.compute import Compute, compute
+from offpath.compute import Compute
 from offpath.configs import Configuration, Training
-from offpath.data.batches import draw, stream
-from offpath.data.worlds import World, worlds
+from offpath.data.batches import draw
+from offpath.data.worlds import World
 from offpath.fit.checkpoints import new_model
-from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer
-from offpath.recipes import laptop, paper
-
-
-def main() -> None:
-    """Measure both recipes' pre-training and fine-tuning and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
-    machine = compute("cpu")
-    rows = []
-    for recipe, examples in ((laptop, 512), (paper, 1024)):
-        for world in ("pretraining", "finetuning"):
-            rows.append(_compare(recipe(), world, examples, rounds))
-    about = f"{platform.machine()}, torch {torch.__version__}, {machine.threads} threads"
-    print(json.dumps({"machine": about, "rows": rows}, indent=1))
-
-
-def _compare(c: Configuration, name: str, examples: int, rounds: int) -> dict:
-    world = worlds(c.graphs)[name]
-    training = c.training("pretrain").model_copy(
-        update={"batch_examples": examples, "steps": 10**6}
-    )
-    model = new_model(c)
-    ours = train(model, make_optimizer(model, training), training, stream(world, 0, examples))
-    theirs = torch_steps(c, world, training, compute("cpu"))
-    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds + 2)][2:]
-    return {
-        "recipe": c.recipe,
-        "world": name,
-        "batch_examples": examples,
-        "seconds": median(a for a, _ in pairs),
-        "torch_seconds": median(b for _, b in pairs),
-        "ratio": median(b / a for a, b in pairs),
-        "rounds": [{"ours": a, "torch": b} for a, b in pairs],
-    }
 
 
 def torch_steps(
@@ -103,13 +61,3 @@ def torch_answers(
     x = embedding(padded, model.embedding.weight).flatten(2)
     x = encoder(x, src_key_padding_mask=padded[:, :, 1] == 0)
     return model.readout(model.final_norm(x[:, -1])).squeeze(1)
-
-
-def _seconds(steps: Iterator[object]) -> float:
-    began = time.perf_counter()
-    next(steps)
-    return round(time.perf_counter() - began, 5)
-
-
-if __name__ == "__main__":
-    main()
