@@ -29,6 +29,7 @@ from benchmarks.turns import (
     sized,
     waiting_processes,
 )
+from offpath.data.tokens import pack
 from offpath.fit.forecast import operations
 from offpath.run.files import Record, write_json
 
@@ -123,8 +124,9 @@ def _compared(
 
 def _operations_per_example(part: Part) -> float:
     """Of forward and backward, on the examples that the training chooses."""
-    counts = next(beginning(part)[2]).token_counts.tolist()
-    return operations(part.configuration, counts) / len(counts)
+    packed = pack(next(beginning(part)[2]).tokens)
+    tokens = [length for count, length in packed.groups for _ in range(count)]
+    return operations(part.configuration, tokens) / len(tokens)
 
 
 def _speed_ups(rows: list[Record]) -> list[Record]:

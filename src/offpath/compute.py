@@ -22,7 +22,7 @@ from offpath.errors import InputError, choice_fault, outside
 PRECISIONS = ("float32", "tf32", "bfloat16")
 STEPS = ("auto", "torch", "native")
 PATIENCE = timedelta(minutes=10)  # of processes with one that neither answers nor ends
-MICRO_BATCH_ON_CPU = 1024  # more is no faster there, and takes memory
+MICRO_BATCH_ON_CPU = 512  # more leaves the cache, and takes memory
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,10 @@ from tests.cli.command import offpath
 # What the user types, and what the one line says.
 WRONG = {
     "unknown verb": (["runn"], "the verb must be one of run, sample, .*; got 'runn'"),
-    "unknown recipe": (["run", "--recipe", "lap"], "recipe must be one of smoke, laptop, paper, paper-fast"),
+    "unknown recipe": (
+        ["run", "--recipe", "lap"],
+        "recipe must be one of smoke, laptop, paper, paper-fast",
+    ),
     "unknown verb, near one": (["finetun", "RUN"], r"; did you mean finetune\?; see"),
     "unknown field": (
         ["run", "--pretrain.step", "9"],

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -7,29 +9,41 @@ from offpath.data.worlds import worlds
 from offpath.recipes import laptop
 
 
-@pytest.mark.parametrize("groups", [1, 4, 6, 100])
-def test_packing_keeps_every_real_token_in_order_and_the_question_last(groups: int):
+@pytest.mark.parametrize("groups", [1, 4, 6, 65])
+def test_packing_keeps_each_token_with_its_number_and_the_question_last(groups: int):
     batch = draw(worlds(laptop().graphs)["test_e"], 0, 0, 300)
     packed = pack(batch.tokens, groups)
     start = position = 0
     for examples, length in packed.groups:
         for _ in range(examples):
-            example = packed.tokens[start : start + length]
+            here = slice(start, start + length)
             original = batch.tokens[packed.order[position]]
-            assert example[example[:, 1] > 0].tolist() == original[original[:, 1] > 0].tolist()
-            assert example[-1].tolist() == original[-1].tolist()
-            assert packed.padding[start : start + length].tolist() == (example[:, 1] == 0).tolist()
+            expected = Counter(map(tuple, original[original[:, 1] > 0].tolist()))
+            tokens, times = packed.tokens[here].tolist(), packed.times[here].tolist()
+            found = {tuple(a): n for a, n in zip(tokens, times, strict=True) if n}
+            assert found == expected
+            assert len(found) == sum(n > 0 for n in times)  # each token is there once
+            assert all(a == [0, 0] for a, n in zip(tokens, times, strict=True) if not n)
+            assert (tokens[-1], times[-1]) == (original[-1].tolist(), 1)
             start, position = start + length, position + 1
-    assert start == len(packed.tokens)
+    assert start == len(packed.tokens) == len(packed.times)
     assert position == 300
+    assert sorted(packed.order) == list(range(300))
+
+
+def test_a_group_for_each_length_leaves_no_padding():
+    packed = pack(draw(worlds(laptop().graphs)["test_e"], 0, 0, 300).tokens)
+    assert packed.times.all()
+    assert [length for _, length in packed.groups] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
 def test_packing_leaves_the_share_of_padding_that_its_docstring_says():
-    for limit, share in ((8, 0.12), (15, 0.14)):
+    for limit, share, whole in ((8, 0.15, 0.83), (15, 0.14, 0.92)):
         graphs = laptop().graphs.model_copy(update={"max_vertices": limit, "balance_distance": 5})
         batch = draw(worlds(graphs)["pretraining"], 0, 0, 4096)
-        real = int(batch.token_counts.sum())
-        assert len(pack(batch.tokens).tokens) / real - 1 == pytest.approx(share, abs=0.03)
+        real = len(pack(batch.tokens).tokens)
+        assert len(pack(batch.tokens, 6).tokens) / real - 1 == pytest.approx(share, abs=0.03)
+        assert batch.tokens[:, :, 0].size / real - 1 == pytest.approx(whole, abs=0.03)
 
 
 def test_more_groups_than_examples_are_no_error():

@@ -17,6 +17,7 @@ from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import stream
 from offpath.data.worlds import world
+from offpath.fit.native import native_library
 from offpath.fit.stages import finetune, pretrain
 from offpath.handcraft.circuits import set_circuit
 from offpath.recipes import smoke
@@ -26,7 +27,7 @@ from offpath.run.metrics import read_metrics
 STEPS = 50
 OPTIONS = [
     *("--recipe", "smoke", "--pretrain.steps", str(STEPS), "--pretrain.log-every-steps", "1"),
-    *("--threads", "1", "--device", "cpu"),
+    *("--threads", "1", "--device", "cpu", "--step", "torch"),
 ]
 TWO = ["--standalone", "--nproc-per-node", "2"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
@@ -65,7 +66,7 @@ def one_process(folder: Path, *, pieces: int = 1, **update) -> Run:
 
 
 def machine(pieces: int, examples: int = 64) -> Compute:
-    return Compute(torch.device("cpu"), 1, micro_batch=examples // pieces)
+    return Compute(torch.device("cpu"), 1, micro_batch=examples // pieces, step="torch")
 
 
 def started(words: list[str], folder: Path) -> subprocess.Popen:
@@ -133,6 +134,17 @@ def test_two_processes_equal_one(whole: Run, halves: Run, tmp_path: Path):
     # A thread of the group that outlives it may kill the process while the interpreter ends.
     (threads,) = (line for line in said.splitlines() if line.startswith("threads at the end"))
     assert "gloo" not in threads
+
+
+@pytest.mark.skipif(native_library()[0] is None, reason="no C++ compiler")
+def test_two_processes_equal_two_threads_of_the_native_step(tmp_path: Path):
+    options = ["pretrain", *OPTIONS[:-1], "native", "--pretrain.candidates", "2"]
+    two = started([*TWO, "-m", "offpath", *options], tmp_path)
+    _, errors = two.communicate()
+    assert two.returncode == 0, errors
+    one = create_run(longer({"candidates": 2}), tmp_path / "one")
+    list(pretrain(one, Compute(torch.device("cpu"), 2, step="native")))
+    assert weights(the_run(tmp_path)) == weights(one)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,25 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.autograd import grad
 
 from benchmarks.plain_step import torch_answers, torch_encoder
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, draw
-from offpath.data.tokens import pack
+from offpath.data.tokens import encode, pack
 from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
-from offpath.fit.transformer import parameter_count, predict, residual_streams, to_device
+from offpath.fit.transformer import (
+    Transformer,
+    parameter_count,
+    predict,
+    rectangle,
+    residual_streams,
+    to_device,
+)
 from offpath.recipes import RECIPES, paper
 
 CPU = torch.device("cpu")
@@ -55,9 +63,40 @@ def test_the_loss_without_padding_equals_the_loss_with_it(configuration: Configu
 
     def loss(groups: int) -> float:
         packed = pack(tokens, groups)
+        assert (packed.times == 0).any() == (groups == 1)
         return (model(*to_device(packed, CPU)) - labels[packed.order]).square().mean().item()
 
-    assert loss(groups=6) == pytest.approx(loss(groups=1), rel=1e-6)
+    assert loss(groups=65) == pytest.approx(loss(groups=1), rel=1e-6)
+
+
+def gradients(model: Transformer, arguments: tuple, factors: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Answers of a model and the gradient of their sum with these factors."""
+    answers = model(*arguments)
+    return answers.detach(), list(grad((answers * factors).sum(), list(model.parameters())))
+
+
+@pytest.mark.parametrize("groups", [1, 6, 65])
+@pytest.mark.parametrize("update", [{}, {"tokens": "vertices"}])
+def test_merged_edges_give_the_answers_and_gradients_of_repeated_ones(
+    configuration: Configuration, update: dict, groups: int
+):
+    n = configuration.graphs.max_vertices
+    a = configuration.model.model_copy(update=update)
+    torch.manual_seed(0)
+    model = Transformer(a, n).double()
+    one_edge = encode([(1, 2)] * n, 2, n)  # one edge, repeated as often as fits
+    most = encode([(1, 2)] * (n - 1) + [(2, 3)], 3, n)
+    tokens = np.concatenate([examples(configuration), one_edge, most])
+    padded = np.concatenate([tokens[:, :-1] * 0, tokens[:, -2::-1], tokens[:, -1:]], axis=1)
+    factors = torch.linspace(-1, 2, len(tokens), dtype=torch.float64)
+    expected = gradients(model, rectangle(torch.from_numpy(tokens).long()), factors)
+    for batch_tokens in (tokens, padded):
+        packed = pack(batch_tokens, groups)
+        assert packed.times.max() == n
+        found = gradients(model, to_device(packed, CPU), factors[packed.order])
+        torch.testing.assert_close(found[0], expected[0][packed.order], rtol=1e-9, atol=1e-12)
+        for ours, plain in zip(found[1], expected[1], strict=True):
+            assert (ours - plain).norm() <= 1e-9 * plain.norm() + 1e-12
 
 
 def test_padding_edge_order_and_neighbours_in_the_batch_change_no_answer(

@@ -10,6 +10,7 @@ from torch import Tensor
 from offpath.compute import Compute
 from offpath.configs import InputError
 from offpath.data.batches import draw, frozen
+from offpath.data.tokens import pack
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import Tensors, new_model, save_model
 from offpath.fit.transformer import predict
@@ -49,7 +50,7 @@ def test_the_read_out_of_a_transformer_has_the_coefficient_of_its_linear_regress
     hook = model.readout.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     predict(model, batch.tokens)
     hook.remove()
-    packed_at = np.argsort(np.argsort(batch.token_counts, kind="stable"))
+    packed_at = np.argsort(pack(batch.tokens).order)
     features = np.c_[seen[0].numpy()[packed_at], np.ones(256)]
     labels = batch.distance.astype(float)
     solution = np.linalg.lstsq(features, labels, rcond=None)[0]

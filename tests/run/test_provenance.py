@@ -31,7 +31,7 @@ def test_a_session_names_what_it_made_and_on_what(run: Run):
         note_made(run.folder, "report.html")
     (session,) = sessions(run)
     assert session["made"] == {"pretrained": [1, 200], "report.html": None}
-    assert session["computed_on"] == [{"device": "cpu", "threads": 1, "micro_batch": 1024}]
+    assert session["computed_on"] == [{"device": "cpu", "threads": 1, "micro_batch": 512}]
 
 
 def test_a_stage_holds_the_run_that_it_works_on(run: Run):

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from offpath.fit.embeddings import Groups, Padding, Tokens
+from offpath.fit.embeddings import Groups, Times, Tokens
 from offpath.fit.transformer import Transformer
 
 
@@ -24,10 +24,10 @@ class Outputs(nn.Module):
         self.model = model
 
     def forward(
-        self, tokens: Tokens, padding: Padding, groups: Groups
+        self, tokens: Tokens, times: Times, groups: Groups
     ) -> Float[Tensor, "example output"]:
         """The answer, and logits of the classes if there are any."""
-        return self.model.outputs(tokens, padding, groups)
+        return self.model.outputs(tokens, times, groups)
 
 
 def add_classes(model: Transformer) -> None:

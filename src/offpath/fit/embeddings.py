@@ -1,21 +1,22 @@
 """Tokens to the residual stream before the first layer, in two ways: of edges or of vertices.
 
-In: packed examples as `tokens.pack` makes them. Out: a vector of `width` per token, which of the
-tokens are padding, and how they are grouped.
+In: packed examples as `tokens.pack` makes them. Out: a vector of `width` per token, how many tokens
+each stands for, and how they are grouped.
 """
 
 from itertools import accumulate
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 Tokens = Int64[Tensor, "token 2"]
-Padding = Bool[Tensor, " token"]
+Times = UInt8[Tensor, " token"]
+"""How many equal tokens each one stands for; 0: it is padding."""
 Groups = tuple[tuple[int, int], ...]
-Embedded = tuple[Float[Tensor, "stream_token width"], Bool[Tensor, " stream_token"], Groups]
-"""The residual stream of all tokens, which of them are padding, and how they are grouped."""
+Embedded = tuple[Float[Tensor, "stream_token width"], UInt8[Tensor, " stream_token"], Groups]
+"""The residual stream of all tokens, how many tokens each stands for, and how they are grouped."""
 
 # Features of max_vertices entries each: a vertex token's neighbours (itself among them) and id; the
 # answer token's source and target.
@@ -32,9 +33,9 @@ class EdgeTokens(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(max_vertices + 2, width // 2))
 
-    def forward(self, tokens: Tokens, padding: Padding, groups: Groups) -> Embedded:
+    def forward(self, tokens: Tokens, times: Times, groups: Groups) -> Embedded:
         """One token of the stream per token of the input."""
-        return embedding(tokens, self.weight).flatten(1), padding, groups
+        return embedding(tokens, self.weight).flatten(1), times, groups
 
 
 class VertexTokens(nn.Module):
@@ -50,11 +51,11 @@ class VertexTokens(nn.Module):
         features = len(BLOCKS) * max_vertices + len(FLAGS)
         self.weight = nn.Parameter(torch.randn(features, width))
 
-    def forward(self, tokens: Tokens, padding: Padding, groups: Groups) -> Embedded:
-        """Every example has the same tokens, in one group; none is padding."""
+    def forward(self, tokens: Tokens, times: Times, groups: Groups) -> Embedded:
+        """Every example has the same tokens, in one group; none is padding, and none repeated."""
         features, groups = vertex_features(tokens, groups, self.max_vertices)
-        none = torch.zeros(len(features), dtype=torch.bool, device=features.device)
-        return features.to(self.weight.dtype) @ self.weight, none, groups
+        once = torch.ones(len(features), dtype=torch.uint8, device=features.device)
+        return features.to(self.weight.dtype) @ self.weight, once, groups
 
 
 def feature_slices(max_vertices: int) -> dict[str, slice]:

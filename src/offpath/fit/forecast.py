@@ -14,6 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from offpath.compute import Compute
 from offpath.configs import Configuration, Training
 from offpath.data.batches import draw, stream
+from offpath.data.tokens import pack
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.loop import Step, train
@@ -150,7 +151,8 @@ def _held_bytes(model: Transformer, optimizer: torch.optim.Optimizer) -> int:
 
 
 def _stage_operations(c: Configuration, world: World, training: Training) -> float:
-    tokens = draw(world, 0, 0, LARGEST_CALIBRATION).token_counts.tolist()
+    packed = pack(draw(world, 0, 0, LARGEST_CALIBRATION).tokens)
+    tokens = [length for count, length in packed.groups for _ in range(count)]
     examples = training.batch_examples * training.steps
     return operations(c, tokens) / LARGEST_CALIBRATION * examples
 

@@ -22,7 +22,7 @@ from offpath.fit.classes import Outputs, losses
 from offpath.fit.native import NativeStep, native_step
 from offpath.fit.optimizer import learning_rate
 from offpath.fit.parallel import replicated, summed
-from offpath.fit.transformer import Transformer, to_device
+from offpath.fit.transformer import Transformer, most_groups, to_device
 from offpath.run.files import Record
 
 
@@ -80,7 +80,7 @@ def _add_gradients(
     alone = outputs.no_sync if isinstance(outputs, DistributedDataParallel) else nullcontext
     for start in range(0, count, size):
         piece = slice(start, start + size)
-        packed = pack(batch.tokens[piece])
+        packed = pack(batch.tokens[piece], most_groups(compute.device))
         true = torch.from_numpy(batch.distance[piece][packed.order])
         labels.append(true.to(compute.device, non_blocking=True).long())
         with alone() if piece.stop < count else nullcontext():

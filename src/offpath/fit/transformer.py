@@ -1,8 +1,9 @@
 """The one transformer: edge tokens and a question in, a distance out.
 
 An encoder of the ordinary kind (Vaswani et al. 2017; pre-norm as Xiong et al. 2020) without
-positions, read out by a linear map from the question token. Nothing is computed on padding beyond
-what evens out similar lengths, and the last layer computes its output for the question token alone.
+positions, read out by a linear map from the question token. Repeated edges are one token, nothing
+is computed on padding (on a GPU: beyond what evens out similar lengths), and the last layer has an
+output for the question token alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,15 +16,19 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, relu, scaled_dot_product_attention
 
 from offpath.configs import Architecture
-from offpath.data.tokens import Packed, pack
-from offpath.fit.embeddings import EdgeTokens, Groups, Padding, Tokens, VertexTokens
+from offpath.data.tokens import MOST_GROUPS, Packed, pack
+from offpath.fit.embeddings import EdgeTokens, Groups, Times, Tokens, VertexTokens
 
 MOST_EXAMPLES, MOST_NUMBERS = 4096, 2**24  # answered, and held of one layer, at once
+MOST_GROUPS_ON_GPU = 6  # each is a call of attention per layer, longer than its padding takes
 Stream = Float[Tensor, "token width"]
 AtRows = Float[Tensor, "rows width"]
 Batch = UInt8[np.ndarray, "example token 2"]
 Masks = list[Tensor]
-"""Per group 0 at keys to look at and minus infinity at padding, (example, 1, 1, token)."""
+"""Per group what is added to the scores of each key, (example, 1, 1, token).
+
+The logarithm of how many equal tokens it stands for: minus infinity at padding.
+"""
 Rows = Tensor | slice
 """Which tokens a layer computes its output for: `ALL`, or one of each example."""
 ALL = slice(None)
@@ -49,17 +54,15 @@ class Transformer(nn.Module):
         self.final_norm = nn.LayerNorm(a.width) if a.final_norm else nn.Identity()
         self.readout = nn.Linear(a.width, 1)
 
-    def forward(
-        self, tokens: Tokens, padding: Padding, groups: Groups
-    ) -> Float[Tensor, " example"]:
+    def forward(self, tokens: Tokens, times: Times, groups: Groups) -> Float[Tensor, " example"]:
         """One number per example, in packed order; `predict` is the same for a plain batch."""
-        return self.outputs(tokens, padding, groups)[:, 0]
+        return self.outputs(tokens, times, groups)[:, 0]
 
     def outputs(
-        self, tokens: Tokens, padding: Padding, groups: Groups
+        self, tokens: Tokens, times: Times, groups: Groups
     ) -> Float[Tensor, "example output"]:
         """The answer, and behind it what else the read-out gives while training (`classes`)."""
-        x, masks = self.embed(tokens, padding, groups)
+        x, masks = self.embed(tokens, times, groups)
         *others, last = self.layers
         for layer in others:
             x = layer(x, masks, ALL)
@@ -73,11 +76,12 @@ class Transformer(nn.Module):
             return self.readout(self.final_norm(x))
 
     def embed(
-        self, tokens: Tokens, padding: Padding, groups: Groups
+        self, tokens: Tokens, times: Times, groups: Groups
     ) -> tuple[Float[Tensor, "stream_token width"], Masks]:
         """The residual stream before the first layer, and the masks of attention."""
-        x, padding, groups = self.embedding(tokens, padding, groups)
-        mask = torch.zeros_like(padding, dtype=x.dtype).masked_fill_(padding, -torch.inf)
+        x, times, groups = self.embedding(tokens, times, groups)
+        # Without positions m equal keys draw m times the weight of one: its score and log m.
+        mask = times.to(x.dtype).log()
         return x, [piece[:, None, None] for piece in _grouped(mask, groups)]
 
 
@@ -160,17 +164,25 @@ def _grouped(x: Shaped[Tensor, "token ..."], groups: Groups) -> list[Tensor]:
     return [piece.unflatten(0, shape) for piece, shape in zip(pieces, groups, strict=True)]
 
 
+def most_groups(device: torch.device) -> int:
+    """Into how many groups examples are packed at most."""
+    return MOST_GROUPS_ON_GPU if device.type == "cuda" else MOST_GROUPS
+
+
 def to_device(packed: Packed, device: torch.device) -> tuple[Tensor, Tensor, Groups]:
     """The arguments of `Transformer.forward`, on the device."""
     tokens = torch.from_numpy(packed.tokens).to(device, non_blocking=True).long()
-    padding = torch.from_numpy(packed.padding).to(device, non_blocking=True)
-    return tokens, padding, packed.groups
+    times = torch.from_numpy(packed.times).to(device, non_blocking=True)
+    return tokens, times, packed.groups
 
 
 def rectangle(tokens: Int64[Tensor, "example token 2"]) -> tuple[Tensor, Tensor, Groups]:
-    """The arguments of `Transformer.forward` for a plain batch: one group, nothing reordered."""
+    """The arguments of `Transformer.forward` for a plain batch: one group, nothing reordered.
+
+    Repeated edges stay tokens of their own.
+    """
     flat = tokens.flatten(0, 1)
-    return flat, flat[:, 1] == 0, ((tokens.shape[0], tokens.shape[1]),)
+    return flat, (flat[:, 1] != 0).to(torch.uint8), ((tokens.shape[0], tokens.shape[1]),)
 
 
 @torch.no_grad()  # not inference_mode: probes may be trained on what comes out
@@ -199,7 +211,7 @@ def predict(model: Transformer, tokens: Batch) -> Float[np.ndarray, " example"]:
     chunk = max(1, min(MOST_EXAMPLES, MOST_NUMBERS // (length * (a.width + 3 * inner))))
     answers = torch.empty(len(tokens), dtype=torch.promote_types(weight.dtype, torch.float32))
     for start in range(0, len(tokens), chunk):
-        packed = pack(tokens[start : start + chunk])
+        packed = pack(tokens[start : start + chunk], most_groups(weight.device))
         chunk_answers = model(*to_device(packed, weight.device))
         answers[start + torch.from_numpy(packed.order)] = chunk_answers.to("cpu", answers.dtype)
     return answers.numpy()
