@@ -40,28 +40,15 @@ SMOKE_SIZES = {"vertices": (5, 6), "layers": (1, 2), "width": (16, 32), "batch":
 
 def main(words: list[str] | None = None) -> None:
     """Measure, write and show."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--recipes", nargs="+", choices=BATCH_EXAMPLES,
-                        default=["laptop", "paper", "paper-fast"],
-                        help="whose threads, processes and memory are measured")  # fmt: skip
-    parser.add_argument("--base", choices=("paper", "smoke"), default="paper",
-                        help="the recipe whose sizes are changed")  # fmt: skip
-    parser.add_argument("--threads", nargs="+", type=int, choices=(1, 2), default=(1, 2))
-    parser.add_argument("--rounds", type=int, help="by default 5")
-    parser.add_argument("--seconds", type=float, help="per way and round, by default 1")
-    parser.add_argument("--short", action="store_true",
-                        help="3 rounds of 0.2 seconds, without the largest sizes")  # fmt: skip
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    given = parser.parse_args(words)
+    given = _parser().parse_args(words)
     rounds = given.rounds or (3 if given.short else 5)
     seconds = given.seconds or (0.2 if given.short else 1.0)
+    recipes = given.recipes or ["laptop", *([] if given.short else ["paper"]), "paper-fast"]
     with waiting_processes() as process:
-        memory = _memory(given.recipes, given.threads)
+        memory = _memory(recipes, given.threads)
         arranged = [
             row
-            for name in given.recipes
+            for name in recipes
             for row in _arranged(name, given.threads, rounds, seconds, process)
         ]
         rows = [
@@ -74,6 +61,23 @@ def main(words: list[str] | None = None) -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(given.out, result)
     show(*(table(result) for table in TABLES["scaling"]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    of_recipes = "whose threads, processes and memory are measured; laptop, paper, paper-fast"
+    parser.add_argument("--recipes", nargs="+", choices=BATCH_EXAMPLES, help=of_recipes)
+    parser.add_argument("--base", choices=("paper", "smoke"), default="paper",
+                        help="the recipe whose sizes are changed")  # fmt: skip
+    parser.add_argument("--threads", nargs="+", type=int, choices=(1, 2), default=(1, 2))
+    parser.add_argument("--rounds", type=int, help="by default 5")
+    parser.add_argument("--seconds", type=float, help="per way and round, by default 1")
+    fewer = "3 rounds of 0.2 seconds, without the largest sizes and recipe paper"
+    parser.add_argument("--short", action="store_true", help=fewer)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser
 
 
 def _arranged(

@@ -34,8 +34,8 @@ def main() -> None:
 
 
 def show(*tables: Table) -> None:
-    """Print tables to the terminal."""
-    for table in tables:
+    """Print the tables that have rows to the terminal."""
+    for table in (table for table in tables if table.rows):
         show_table(table.headers, table.rows, table.title)
 
 

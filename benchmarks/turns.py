@@ -143,7 +143,7 @@ def matrix_product_rate(threads: int, seconds: float) -> float:
     return done * 2 * MATRIX**3 / (time.perf_counter() - began)
 
 
-def peak_bytes(part: Part | None, steps: int = 3) -> int:
+def peak_bytes(part: Part | None, steps: int = 2) -> int:
     """The largest resident memory of this process so far, after some steps; None: no step."""
     if part is not None:
         going = _steps(part)
