@@ -1,4 +1,5 @@
 # make run: the whole experiment. make test: the tests. make test-slow: those that take minutes.
+# make bench: the speed of drawing and training on this machine, beside references; five minutes.
 # All set everything up first.
 # PY= another Python (3.11 or later), PIP_FLAGS= more options for pip, ARGS= options for offpath run.
 
@@ -10,7 +11,7 @@ BIN := .venv/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q \
        --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: run test test-browser test-slow lint check format clean
+.PHONY: run test test-browser test-slow bench lint check format clean
 
 run: .venv/run-ready
 	$(BIN)/offpath run $(ARGS)
@@ -24,6 +25,13 @@ test-browser: .venv/test-ready
 test-slow: .venv/test-ready
 	$(BIN)/python -m pytest -q -m "slow and not gpu" --timeout 3600
 
+bench: .venv/run-ready
+	mkdir -p build/bench
+	$(BIN)/python benchmarks/graphs.py --rounds 3 --seconds 0.2 > build/bench/graphs.json
+	$(BIN)/python -m benchmarks.tables build/bench/graphs.json
+	$(BIN)/python -m benchmarks.step --short --out build/bench/step.json
+	$(BIN)/python -m benchmarks.scaling --short --out build/bench/scaling.json
+
 lint: .venv/test-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -36,7 +44,7 @@ format: .venv/test-ready
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache dist
+	rm -rf .venv .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is made once the install is whole, and again when what it depends on changes.

@@ -26,12 +26,12 @@ from offpath.recipes import laptop, paper
 FAST_CHUNK = 100_000
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Measure every distribution at both scales and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="per generator and round")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     rows = []
     for recipe in (paper, laptop):
         known = worlds(recipe().graphs)

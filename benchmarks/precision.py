@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.training_step import torch_steps
+from benchmarks.plain_step import torch_steps
 from offpath.compute import Compute, compute
 from offpath.configs import Configuration, Training
 from offpath.data.batches import stream

@@ -89,9 +89,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "overlap": network_tables.overlap_table,
     "variance": variance_tables.variance_table,
     "short": network_tables.short_table,
-    "graphs": speed_tables.graphs_table,
-    "step": speed_tables.step_table,
-    "jobs": speed_tables.jobs_table,
+    **speed_tables.PARTS,
     **circuit_tables.TABLES,
 }
 """What makes each part of a page, by its marker."""

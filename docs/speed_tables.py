@@ -1,37 +1,34 @@
-"""Tables of speed, from the raw files in `benchmarks/results/`."""
+"""Tables of speed and of records, from the raw files and `records.toml` in `benchmarks/`."""
 
+import tomllib
+from functools import partial
 from statistics import median
 
-from docs.raw import markdown, record
+from benchmarks.tables import TABLES
+from docs.raw import RESULTS, markdown, record
+
+RECORDS = RESULTS.parent / "records.toml"
+FIELDS = ("metric", "value", "spread", "command", "commit", "raw")
 
 
-def graphs_table() -> str:
-    """Every distribution at both scales, with the ratios of all rounds."""
-    head = ["recipe", "distribution", "examples per second", "plain Python", "ratio", "all ratios"]
+def records_table() -> str:
+    """Every record, as `records.toml` has it, with a link to the raw file."""
     rows = [
-        [
-            r["recipe"],
-            r["world"],
-            f"{r['examples_per_second']:,.0f}",
-            f"{r['plain_examples_per_second']:,.0f}",
-            f"{r['ratio']:.0f}",
-            ", ".join(f"{x:.0f}" for x in sorted(x["fast"] / x["plain"] for x in r["rounds"])),
-        ]
-        for r in record("graphs")["rows"]
-    ]
-    return markdown(head, rows)
+        [r["metric"], f"**{r['value']}**", r["spread"], f"`{r['command']}`", r["commit"],
+         f"[{r['raw'].removeprefix('results/')}]({r['raw']})"]
+        for r in tomllib.loads(RECORDS.read_text())["record"]
+    ]  # fmt: skip
+    return markdown([*FIELDS], rows)
 
 
-def step_table() -> str:
-    """Every training step that was measured, with the spread over rounds."""
-    head = ["recipe", "distribution", "examples", "seconds", "torch's encoder, padded", "ratio"]
-    rows = []
-    for r in record("training_step")["rows"]:
-        ratios = [x["torch"] / x["ours"] for x in r["rounds"]]
-        seconds = [f"{r['seconds']:.4f}", f"{r['torch_seconds']:.4f}", f"{r['ratio']:.2f}"]
-        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        rows.append([r["recipe"], r["world"], str(r["batch_examples"]), *seconds, spread])
-    return markdown([*head, "range"], rows)
+def tables_of(name: str) -> str:
+    """All tables of a raw file, each below its title; the command where there is no file yet."""
+    if not (RESULTS / f"{name}.json").exists():
+        return f"Not measured yet: `python -m benchmarks.{name}`."
+    tables = [table(record(name)) for table in TABLES[name]]
+    if len(tables) == 1:
+        return markdown(tables[0].headers, tables[0].rows)
+    return "\n\n".join(f"{t.title}:\n\n{markdown(t.headers, t.rows)}" for t in tables)
 
 
 def jobs_table() -> str:
@@ -43,3 +40,10 @@ def jobs_table() -> str:
     ]
     rows.append(["ratio of medians", "", f"{found['ratio_of_medians']:.2f}"])
     return markdown(["two runs", "seconds of each round", "median"], rows)
+
+
+PARTS = {name: partial(tables_of, name) for name in TABLES} | {
+    "records": records_table,
+    "jobs": jobs_table,
+}
+"""By marker."""

@@ -7,7 +7,7 @@ from offpath.data.batches import draw
 from offpath.data.tokens import pack
 from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
-from offpath.fit.forecast import _held_bytes, _operations, forecast
+from offpath.fit.forecast import _held_bytes, forecast, operations
 from offpath.fit.transformer import to_device
 from offpath.recipes import laptop, paper, smoke
 
@@ -23,7 +23,7 @@ def test_operations_agree_with_torchs_count_of_the_matrix_products(recipe):
     with FlopCounterMode(display=False) as counter:
         model(*to_device(packed, CPU.device)).sum().backward()
     products = counter.get_total_flops()  # no attention on a CPU
-    estimate = _operations(c, [length for count, length in packed.groups for _ in range(count)])
+    estimate = operations(c, [length for count, length in packed.groups for _ in range(count)])
     assert estimate == pytest.approx(products, rel=0.15)
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import grad
 
-from benchmarks.training_step import torch_answers, torch_encoder
+from benchmarks.plain_step import torch_answers, torch_encoder
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, draw
 from offpath.data.tokens import encode, pack

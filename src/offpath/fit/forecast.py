@@ -154,10 +154,10 @@ def _stage_operations(c: Configuration, world: World, training: Training) -> flo
     packed = pack(draw(world, 0, 0, LARGEST_CALIBRATION).tokens)
     tokens = [length for count, length in packed.groups for _ in range(count)]
     examples = training.batch_examples * training.steps
-    return _operations(c, tokens) / LARGEST_CALIBRATION * examples
+    return operations(c, tokens) / LARGEST_CALIBRATION * examples
 
 
-def _operations(c: Configuration, tokens: list[int]) -> float:
+def operations(c: Configuration, tokens: list[int]) -> float:
     """Floating-point operations of forward and backward over examples with so many tokens each.
 
     A multiply-add counts 2, the backward pass twice the forward; norms and padding are left out.

@@ -30,7 +30,7 @@ def note_session(folder: Path) -> None:
     session = {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": shlex.join(["offpath" if program == "__main__.py" else program, *sys.argv[1:]]),
-        "commit": _commit(),
+        "commit": source_commit(),
         "python": platform.python_version(),
         "packages": {"offpath": offpath.__version__} | {name: _version(name) for name in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -91,7 +91,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
+def source_commit() -> str | None:
     """The commit of the source that runs, with a + if it was changed since; None outside git."""
 
     def git(*words: str) -> str:
