@@ -17,6 +17,7 @@ from offpath.data.batches import draw, stream
 from offpath.data.tokens import pack
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
+from offpath.fit.classes import add_classes
 from offpath.fit.loop import Step, train
 from offpath.fit.native import native_step
 from offpath.fit.optimizer import make_optimizer, state_tensors
@@ -108,6 +109,8 @@ def _stage(c: Configuration, compute: Compute, world: World, training: Training)
     at_once = min(share, compute.micro_batch or share)
     size, piece = min(share, LARGEST_CALIBRATION), min(at_once, LARGEST_CALIBRATION)
     model = new_model(c).to(compute.device)
+    if training.classification:
+        add_classes(model)
     optimizer = make_optimizer(model, training)
     alone = replace(compute, rank=0, ranks=1)
 

@@ -139,6 +139,8 @@ def _unsupported(model: Transformer, compute: Compute) -> str:
         return "it is for weights in float32"
     if a.tokens != "edges" or a.norm == "none" or a.head_size is not None:
         return "it is for networks that are trained, not for handcrafted ones of other shapes"
+    if any(part._forward_hooks or part._forward_pre_hooks for part in model.modules()):
+        return "it calls no hooks, and the network has some"
     if odd:
         return f"sizes must be multiples of {LANES}; got {', '.join(odd)}"
     return ""
