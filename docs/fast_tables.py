@@ -3,7 +3,16 @@
 from docs.raw import markdown, record
 from offpath.run.files import Record
 
-DISTANCES = {"1": "1", "3": "3", "5": "5", "7": "7", "8": "8", "9": "9", "10": "10", "no path": "15"}
+DISTANCES = {
+    "1": "1",
+    "3": "3",
+    "5": "5",
+    "7": "7",
+    "8": "8",
+    "9": "9",
+    "10": "10",
+    "no path": "15",
+}
 
 
 def paper_fast_table() -> str:

@@ -36,7 +36,7 @@ class Compute:
     micro_batch: int | None = None
     """Examples whose activations are held at a time in training; None: the whole batch."""
     step: str = "auto"
-    """What computes a training step: torch, the native library, or what is faster; of `STEPS`."""
+    """What computes a training step: torch, or the native library where it can; one of `STEPS`."""
     rank: int = 0
     """Which of the processes that train together this is; the first alone writes files."""
     ranks: int = 1
@@ -95,6 +95,8 @@ def compute(
         raise InputError(f"device must be auto, cpu or cuda; got {device!r}")
     if device == "cuda" and not gpu:
         raise InputError("device cuda needs a GPU that torch can see, and there is none; use cpu")
+    if step == "native" and micro_batch is not None:
+        raise InputError("micro_batch is for the step of torch; leave it out, or choose step torch")
     if micro_batch is None and device == "cpu":
         micro_batch = MICRO_BATCH_ON_CPU
     for name, number, most in (("threads", threads, 1024), ("micro_batch", micro_batch, 2**24)):

@@ -127,7 +127,7 @@ class Training(Section):
     beta1: Momentum
     """Decay of the running mean of the gradient."""
     beta2: Momentum
-    """Decay of the running mean of the squared gradient; Muon has none."""
+    """Decay of the running mean of the squared gradient; of no effect on the matrices of Muon."""
     weight_decay: Share
     """Pull of all weights towards zero, per unit of learning rate."""
     clip_norm: Annotated[float | None, Norm]

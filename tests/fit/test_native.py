@@ -15,7 +15,7 @@ from offpath.data.worlds import world
 from offpath.fit import native
 from offpath.fit.classes import Outputs, add_classes, losses
 from offpath.fit.loop import train
-from offpath.fit.native import native_library, native_step
+from offpath.fit.native import check_native, native_library, native_step
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, rectangle
 from offpath.recipes import laptop, paper, smoke
@@ -65,7 +65,7 @@ def natively(model: Transformer, batch, compute: Compute = CPU, entropy: float =
     assert step
     scale = 1 / len(batch.tokens)
     labels = torch.from_numpy(batch.distance).float()
-    answers = step.add_gradients(batch.tokens, labels, scale, scale * entropy)
+    answers = step.set_gradients(batch.tokens, labels, scale, scale * entropy)
     return answers, gradients_of(model), step
 
 
@@ -105,8 +105,8 @@ def test_answers_depend_neither_on_the_batch_nor_on_padding_nor_on_the_order_of_
     batch = draw(world("test_e", laptop().graphs), 0, 0, 70)
     together, _, step = natively(model, batch)
     other = np.concatenate([batch.tokens[:, -2::-1], batch.tokens[:, -1:]], axis=1)
-    reordered = step.add_gradients(other, torch.zeros(70), 1.0)
-    alone = [step.add_gradients(row[None], torch.zeros(1), 1.0).item() for row in batch.tokens]
+    reordered = step.set_gradients(other, torch.zeros(70), 1.0)
+    alone = [step.set_gradients(row[None], torch.zeros(1), 1.0).item() for row in batch.tokens]
     assert reordered.numpy() == pytest.approx(together.numpy(), rel=1e-5, abs=1e-5)
     assert alone == together.tolist()
 
@@ -141,7 +141,6 @@ def test_both_steps_train_alike(optimizer: str):
     assert losses["native"] == pytest.approx(losses["torch"], rel=1e-3)
 
 
-@needs_compiler
 @pytest.mark.parametrize(
     ("update", "compute", "fault"),
     [
@@ -151,21 +150,40 @@ def test_both_steps_train_alike(optimizer: str):
             "sizes must be multiples of 8; got width 20, head size 20",
         ),
         ({"heads": 4}, CPU, "sizes must be multiples of 8; got head size 4"),
-        ({"head_size": 8}, CPU, "it is for networks that are trained"),
-        ({"norm": "none"}, CPU, "it is for networks that are trained"),
+        ({"head_size": 8}, CPU, "it is not for handcrafted networks"),
+        ({"norm": "none"}, CPU, "it is not for handcrafted networks"),
         ({}, replace(CPU, precision="bfloat16"), "it is for float32 on a CPU"),
     ],
 )
-def test_what_the_native_step_cannot_do_is_said_or_left_to_torch(update, compute, fault):
+def test_what_the_native_step_cannot_do_is_refused_or_left_to_torch(update, compute, fault):
     model = random_model(smoke, update)
-    assert native_step(model, replace(compute, step="auto")) is None
-    with pytest.raises(InputError, match=f"native step cannot be used: {fault}"):
-        native_step(model, compute)
+    assert native_step(model, compute) is None
+    check_native(model.architecture, replace(compute, step="auto"))
+    with pytest.raises(InputError, match=f"native step cannot be used: {fault}.*--step auto"):
+        check_native(model.architecture, compute)
+
+
+def test_networks_with_hooks_or_in_double_precision_are_left_to_torch():
+    hooked = random_model(smoke, {})
+    hooked.get_submodule("layers.0").register_forward_hook(lambda *_: None)
+    assert native_step(hooked, CPU) is None
+    assert native_step(random_model(smoke, {}).double(), CPU) is None
+
+
+@needs_compiler
+def test_weights_that_are_no_number_give_answers_or_gradients_that_are_none():
+    batch = draw(world("pretraining", smoke().graphs), 0, 0, 64)
+    for name, _ in random_model(smoke, {}).named_parameters():
+        model = random_model(smoke, {})
+        model.get_parameter(name).data.fill_(torch.nan)
+        answers, gradients, _ = natively(model, batch)
+        assert not all(torch.isfinite(t).all() for t in (answers, *gradients)), name
 
 
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
     native_library.cache_clear()
     yield tmp_path / "offpath"
     native_library.cache_clear()
@@ -175,27 +193,37 @@ def test_without_a_compiler_torch_is_used_in_silence(empty_cache, monkeypatch):
     monkeypatch.setenv("PATH", str(empty_cache))
     model = random_model(smoke, {})
     assert native_step(model, replace(CPU, step="auto")) is None
-    with pytest.raises(InputError, match=r"there is no C\+\+ compiler .*; choose --step auto"):
-        native_step(model, CPU)
+    with pytest.raises(
+        InputError, match=r"there is no C\+\+ compiler \(c\+\+, g\+\+, clang\+\+\); ch"
+    ):
+        check_native(model.architecture, CPU)
 
 
 def test_a_compiler_that_fails_is_quoted(empty_cache, monkeypatch):
     compiler = empty_cache.parent / "broken"
-    compiler.write_text("#!/bin/sh\necho 'no such header' >&2; exit 1\n")
+    compiler.write_text('#!/bin/sh\necho "no header $1" >&2; exit 1\n')
     compiler.chmod(0o755)
-    monkeypatch.setenv("CXX", str(compiler))
-    with pytest.raises(InputError, match="failed: no such header; choose --step auto"):
-        native_step(random_model(smoke, {}), CPU)
+    monkeypatch.setenv("CXX", f"{compiler} -some")
+    with pytest.raises(InputError, match="failed: no header -some; choose --step auto"):
+        check_native(smoke().model, CPU)
+
+
+def load_elsewhere() -> None:
+    """Load the library in a process of its own."""
+    command = "from offpath.fit.native import native_library; assert native_library()[0]"
+    subprocess.run([sys.executable, "-c", command], check=True)
 
 
 @needs_compiler
-def test_the_library_is_built_once_for_all_processes(empty_cache):
-    assert native_library()[0]
-    (first,) = empty_cache.iterdir()
-    made = first.stat().st_mtime_ns
-    command = "from offpath.fit.native import native_library; assert native_library()[0]"
-    subprocess.run([sys.executable, "-c", command], check=True)
-    assert [path.stat().st_mtime_ns for path in empty_cache.iterdir()] == [made]
+def test_a_library_is_built_once_for_all_processes_and_again_if_it_is_damaged(empty_cache):
+    load_elsewhere()
+    (path,) = empty_cache.iterdir()
+    made = path.stat()
+    load_elsewhere()
+    assert [p.stat().st_mtime_ns for p in empty_cache.iterdir()] == [made.st_mtime_ns]
+    path.write_bytes(b"half a library")
+    load_elsewhere()
+    assert [p.stat().st_size for p in empty_cache.iterdir()] == [made.st_size]
 
 
 @needs_compiler

@@ -26,7 +26,7 @@ class TrainingMachineOptions(MachineOptions):
     """Where and how to train: changes speed and memory, and results by rounding only."""
 
     micro_batch: int | None = None
-    """Examples of a batch held in memory at a time; None: all on a GPU, 512 on a CPU."""
+    """Examples that torch's step holds in memory at a time; None: all on a GPU, 512 on a CPU."""
     step: Literal["auto", "torch", "native"] = "auto"
     """What computes a training step; native needs a C++ compiler, auto takes it where it can."""
 

@@ -30,9 +30,12 @@ def begin(base: RunOptions) -> tuple[Run, "Compute"]:
 
     Prints the name of the folder, so that one can look into it meanwhile.
     """
+    from offpath.fit.native import check_native
+
     configuration = base.configuration
     compute = compute_on(base.machine, join=True).at(configuration.precision)
     run = Run(base.runs_folder / configuration.run_name, configuration)
+    check_native(configuration.model, compute)
     if compute.rank:
         return run, compute
     started = any(run.checkpoint(n).exists() for n in ("pretrained-resume", "pretrained"))

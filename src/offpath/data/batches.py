@@ -1,7 +1,9 @@
 """Examples in batches: any part of a world's endless stream, and frozen evaluation sets.
 
 Example i of a stream depends on (seed, world, purpose, i) alone. Step s of training takes examples
-s * batch to (s + 1) * batch, each rank its share of them: a stream resumes without any state.
+s * batch to (s + 1) * batch, each rank its share of them: a stream resumes without any state. With
+several candidates per example it chooses among s * batch * candidates and the next, by seed and
+step; then each rank draws them all.
 """
 
 from collections.abc import Iterator

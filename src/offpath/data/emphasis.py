@@ -26,7 +26,7 @@ def chosen(
     Drawn without replacement with probabilities proportional to `emphasis`: Efraimidis, Spirakis
     2006, "Weighted random sampling with a reservoir".
     """
-    draws = np.random.Generator(np.random.Philox(key=seed, counter=first)).random(len(emphasis))
+    draws = np.random.Generator(np.random.Philox(key=[seed, first])).random(len(emphasis))
     return np.sort(np.argsort(np.log(draws) / emphasis, kind="stable")[-count:])
 
 

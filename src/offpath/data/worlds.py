@@ -5,10 +5,10 @@ asked for. Largest graphs of 15 vertices, and of 7 in fine-tuning, give those of
 Westover, Zhao 2024).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from offpath.configs import Graphs
+from offpath.configs import Graphs, Training
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
 from offpath.errors import InputError, choice_fault
 
@@ -32,6 +32,11 @@ class World:
     target_rule: int  # which vertex is asked for, see `graphs.draw_target`
     candidates: int = 1  # examples of training that are drawn for each one chosen, see `emphasis`
     largest_target: int  # an example with a larger target is redrawn with as many vertices
+
+
+def training_world(name: str, graphs: Graphs, training: Training) -> World:
+    """The distribution called `name`, with as many candidates per example as training asks for."""
+    return replace(world(name, graphs), candidates=training.candidates)
 
 
 def worlds(graphs: Graphs) -> dict[str, World]:

@@ -33,11 +33,10 @@ class Outputs(nn.Module):
 def add_classes(model: Transformer) -> None:
     """Give the read-out a row for each label, 0 to `max_vertices`, that starts at zero."""
     answer, labels = model.readout, model.max_vertices + 1
-    model.readout = nn.Linear(answer.in_features, 1 + labels).to(answer.weight)
-    with torch.no_grad():
-        for wide, narrow in zip(model.readout.parameters(), answer.parameters(), strict=True):
-            wide.zero_()
-            wide[:1] = narrow
+    model.readout = nn.Linear(answer.in_features, 1 + labels, device="meta")
+    for name, rows in answer.state_dict().items():
+        wide = torch.cat([rows, rows.new_zeros(labels, *rows.shape[1:])])
+        setattr(model.readout, name, nn.Parameter(wide))
 
 
 def without_classes(model: Transformer) -> Transformer:

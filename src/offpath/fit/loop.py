@@ -34,6 +34,7 @@ class Step(NamedTuple):
     labels: Int64[Tensor, " example"]
     gradient_norm: Float[Tensor, ""]  # of the whole gradient, before clipping
     learning_rate: float
+    native: bool = False  # whether the native step computed it
 
 
 def train(
@@ -58,12 +59,12 @@ def train(
         optimizer.zero_grad()
         with compute.arithmetic():
             if native:
-                errors, labels = _add_natively(native, batch, training, compute)
+                errors, labels = _set_natively(native, batch, training, compute)
             else:
                 errors, labels = _add_gradients(replica, batch, training, compute)
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
-        yield Step(step, errors, labels, norm, rate)
+        yield Step(step, errors, labels, norm, rate, native is not None)
 
 
 def _add_gradients(
@@ -93,13 +94,13 @@ def _add_gradients(
     return torch.cat(errors), torch.cat(labels)
 
 
-def _add_natively(
+def _set_natively(
     native: NativeStep, batch: Batch, training: Training, compute: Compute
 ) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
     """The same by the native step, in the order of the batch."""
     labels = torch.from_numpy(batch.distance).long()
     scale = 1 / training.batch_examples
-    answers = native.add_gradients(
+    answers = native.set_gradients(
         batch.tokens, labels.float(), scale, scale * training.classification
     )
     summed(native.gradients[0], compute)

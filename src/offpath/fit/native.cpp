@@ -29,13 +29,13 @@ typedef float Unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_a
 inline Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
 inline void store(float* to, Vector v) { *reinterpret_cast<Unaligned*>(to) = v; }
 inline void add(float* to, Vector v) { store(to, load(to) + v); }
-inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
+inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }  // b where one is no number
 
 float total(Vector v) { return (v[0] + v[4] + (v[2] + v[6])) + (v[1] + v[5] + (v[3] + v[7])); }
 
 // e to the power of numbers at most 0: the polynomial of Cephes' expf (Moshier 1989).
 inline Vector exponential(Vector x) {
-  x = larger(x, Vector{} - 87.0f);
+  x = larger(Vector{} - 87.0f, x);
   const Integers exponent = __builtin_convertvector(x * 1.44269504f - 0.5f, Integers);
   const Vector whole = __builtin_convertvector(exponent, Vector);
   const Vector rest = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
@@ -83,7 +83,7 @@ inline void tile(int i, int j, int depth, Matrix a, Matrix b, Matrix c, const Fi
 #pragma GCC unroll 12
   for (int n = 0; n < ROWS * VECTORS; n++) {
     const int row = i + n / VECTORS, column = j + n % VECTORS * LANES;
-    if (finish.relu) sum[n] = larger(sum[n], Vector{});
+    if (finish.relu) sum[n] = larger(Vector{}, sum[n]);
     if (finish.gate.data) sum[n] = load(finish.gate[row] + column) > 0.0f ? sum[n] : Vector{};
     store(c[row] + column, sum[n]);
   }
@@ -282,7 +282,6 @@ class Step {
       embed(std::min(CHUNK_EXAMPLES, count - first), tokens + 2L * first * s.slots);
       for (int i = 0; i < s.layers; i++) forward(i);
       answer(labels + first, squared, entropy, answers + first);
-      if (!squared) continue;  // answers alone
       for (int i = s.layers - 1; i >= 0; i--) backward(i);
       for (int t = 0; t < starts.back(); t++)
         for (int j = 0; j < d; j++)
@@ -316,7 +315,8 @@ class Step {
   }
 
   Linear linear(int inputs, int outputs) {
-    return {inputs, outputs, numbers(inputs * outputs), numbers(inputs * outputs)};
+    const long count = static_cast<long>(inputs) * outputs;
+    return {inputs, outputs, numbers(count), numbers(count)};
   }
 
   Norm norm(int rows) { return {d, matrix(rows, d), numbers(rows)}; }
@@ -455,7 +455,7 @@ class Step {
 
 extern "C" {
 
-void* offpath_open(const Shape* shape) { return new Step(*shape); }
+void* offpath_open(const Shape* shape) try { return new Step(*shape); } catch (...) { return nullptr; }
 
 int64_t offpath_bytes(void* step) { return static_cast<Step*>(step)->bytes; }
 

@@ -3,12 +3,13 @@
 In: a transformer on the CPU and a batch. Out: gradients and answers, as torch's step gives them up
 to rounding. Each thread works on its part of the batch with gradients of its own, which are added
 in order: equal thread counts give equal bits. The library lies in the user's cache folder, under a
-name made of the source, the flags and the processor.
+name made of the source, the compiler and the processor; `CXX` chooses another compiler.
 """
 
 import ctypes
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,11 +22,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from offpath.compute import Compute
+from offpath.configs import Architecture
 from offpath.errors import InputError
+from offpath.fit.parallel import summed
 from offpath.fit.transformer import Transformer
 
 SOURCE = Path(__file__).with_name("native.cpp")
@@ -53,31 +56,36 @@ class NativeStep:
 
     def __init__(self, library: ctypes.CDLL, model: Transformer, threads: int) -> None:
         """Memory for `threads` threads."""
-        a = model.architecture
+        self.steps: list[int] = []
+        self.library, a = library, model.architecture
         shape = Shape(
             a.width, a.layers, a.heads, a.feed_forward, model.max_vertices + 1,
             model.readout.out_features, a.norm == "pre", a.final_norm,
         )  # fmt: skip
-        self.library, self.parameters = library, list(model.parameters())
+        self.parameters = list(model.parameters())
         self.steps = [library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
+        if not all(self.steps):
+            raise MemoryError
+        self.slots = model.max_vertices + 1
         self.pool = ThreadPoolExecutor(threads)
         count = sum(p.numel() for p in self.parameters)
-        self.gradients = torch.zeros(threads, count)
+        self.gradients = torch.zeros(threads, count, dtype=torch.float32)
         self.views = [self._views(flat) for flat in self.gradients]
         self.addresses = [_pointers(views) for views in self.views]
 
     @property
     def memory_bytes(self) -> int:
-        """Of activations, packed weights and gradients, of all threads."""
-        return sum(map(self.library.offpath_bytes, self.steps)) + self.gradients.nbytes
+        """Of activations and packed weights of all threads, and of gradients beyond the first's."""
+        return sum(map(self.library.offpath_bytes, self.steps)) + self.gradients[1:].nbytes
 
     def __del__(self) -> None:
         """Give the memory back."""
         for step in self.steps:
-            self.library.offpath_close(step)
+            if step:
+                self.library.offpath_close(step)
 
-    def add_gradients(
-        self, tokens: UInt8[np.ndarray, "example slots 2"], labels: Float[Tensor, " example"],
+    def set_gradients(
+        self, tokens: UInt8[np.ndarray, "example slots 2"], labels: Float32[Tensor, " example"],
         squared: float, entropy: float = 0.0,
     ) -> Float[Tensor, " example"]:  # fmt: skip
         """The answers; every parameter's `grad` becomes that of the loss.
@@ -86,7 +94,8 @@ class NativeStep:
         cross-entropies of the classes. `grad` is memory of this object, which the next call
         overwrites.
         """
-        answers = torch.empty(len(tokens))
+        assert tokens.shape[1] == self.slots, "the library reads as many tokens of each example"
+        answers = torch.empty(len(tokens), dtype=torch.float32)
         tokens = np.ascontiguousarray(tokens)
         cuts = np.linspace(0, len(tokens), len(self.steps) + 1).astype(int).tolist()
         self.gradients.zero_()
@@ -113,49 +122,61 @@ class NativeStep:
 
 
 def native_step(model: Transformer, compute: Compute) -> NativeStep | None:
-    """The native step for a model, or None where torch's is to be used.
+    """The native step for a model; None where torch's is to be used.
 
-    With `compute.step` "native" an `InputError` says why it cannot be used.
+    Processes that train together use the same: all of them call this.
     """
-    if compute.step == "torch":
+    library, _ = native_library() if not native_fault(model.architecture, compute) else (None, "")
+    if not _plain(model):
+        library = None
+    without = torch.tensor(float(library is None), device=compute.device)
+    if summed(without, compute).item() or library is None:
         return None
-    fault = _unsupported(model, compute) or native_library()[1]
-    library, _ = native_library() if not fault else (None, "")
-    if library:
-        return NativeStep(library, model, compute.threads)
-    if compute.step == "native":
+    return NativeStep(library, model, compute.threads)
+
+
+def check_native(architecture: Architecture, compute: Compute) -> None:
+    """Refuse `step` "native" before a run begins whose networks it could not train."""
+    if compute.step != "native":
+        return
+    if fault := native_fault(architecture, compute) or native_library()[1]:
         raise InputError(f"the native step cannot be used: {fault}; choose --step auto")
-    return None
 
 
-def _unsupported(model: Transformer, compute: Compute) -> str:
-    """Why a model cannot be trained natively; empty if it can."""
-    a = model.architecture
+def native_fault(architecture: Architecture, compute: Compute) -> str:
+    """Why an architecture is not trained natively; empty if it is."""
+    a = architecture
     sizes = {"width": a.width, "feed_forward": a.feed_forward, "head size": a.width // a.heads}
     odd = [f"{name} {size}" for name, size in sizes.items() if size % LANES]
+    if compute.step == "torch":
+        return "torch's was chosen"
     if compute.device.type != "cpu" or compute.precision != "float32":
         return "it is for float32 on a CPU"
-    if model.readout.weight.dtype != torch.float32:
-        return "it is for weights in float32"
     if a.tokens != "edges" or a.norm == "none" or a.head_size is not None:
-        return "it is for networks that are trained, not for handcrafted ones of other shapes"
-    if any(part._forward_hooks or part._forward_pre_hooks for part in model.modules()):
-        return "it calls no hooks, and the network has some"
+        return "it is not for handcrafted networks of other shapes"
     if odd:
         return f"sizes must be multiples of {LANES}; got {', '.join(odd)}"
     return ""
 
 
+def _plain(model: Transformer) -> bool:
+    """Whether weights are as the library reads them, and no hook waits to be called."""
+    hooks = any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
+    weights = model.parameters()
+    return not hooks and all(p.dtype == torch.float32 and p.is_contiguous() for p in weights)
+
+
 @cache
 def native_library() -> tuple[ctypes.CDLL | None, str]:
     """The library, built if it is not in the cache; or None, and why there is none."""
-    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))), None)
+    chosen = shlex.split(os.environ.get("CXX", ""))
+    known = [chosen] if chosen else [[name] for name in COMPILERS]
+    compiler = next((words for words in known if shutil.which(words[0])), None)
     if compiler is None:
-        return None, "there is no C++ compiler (c++, g++ or clang++)"
+        return None, f"there is no C++ compiler ({', '.join(words[0] for words in known)})"
     try:
-        path = _built(compiler, cache_folder())
-        library = ctypes.CDLL(str(path))
-    except (OSError, subprocess.SubprocessError) as error:
+        library = _loaded(compiler, cache_folder())
+    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
         return None, " ".join(str(error).split())
     library.offpath_open.restype = ctypes.c_void_p
     library.offpath_open.argtypes = [ctypes.c_void_p]
@@ -177,10 +198,24 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / default) / "offpath"
 
 
-def _built(compiler: str, folder: Path) -> Path:
+def _loaded(compiler: Sequence[str], folder: Path) -> ctypes.CDLL:
+    """The library; one in the cache that cannot be loaded is built once more."""
+    try:
+        return ctypes.CDLL(str(_built(compiler, folder)))
+    except OSError:
+        for damaged in folder.glob(f"{_name(compiler)}"):
+            damaged.unlink()
+        return ctypes.CDLL(str(_built(compiler, folder)))
+
+
+def _name(compiler: Sequence[str]) -> str:
+    content = [SOURCE.read_text(), *compiler, *FLAGS, platform.machine(), _processor()]
+    return f"step-{sha256(chr(0).join(content).encode()).hexdigest()[:16]}.so"
+
+
+def _built(compiler: Sequence[str], folder: Path) -> Path:
     """The path of the library, which is compiled if it is not there; an `OSError` if it fails."""
-    content = [SOURCE.read_text(), compiler, *FLAGS, platform.machine(), _processor()]
-    path = folder / f"step-{sha256(chr(0).join(content).encode()).hexdigest()[:16]}.so"
+    path = folder / _name(compiler)
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
@@ -188,15 +223,17 @@ def _built(compiler: str, folder: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         made = Path(scratch) / path.name
         for flags in PROCESSOR_FLAGS:
-            command = [compiler, *FLAGS, *flags, "-o", str(made), str(SOURCE)]
+            command = [*compiler, *FLAGS, *flags, "-o", str(made), str(SOURCE)]
             ended = subprocess.run(
                 command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
             )
             if ended.returncode == 0:
+                with made.open("rb") as written:  # half a library would end Python without a word
+                    os.fsync(written.fileno())
                 made.replace(path)  # another process may have been faster: it made the same
                 return path
-            fault = fault or ended.stderr
-    raise OSError(f"{compiler} failed: {fault.strip()[:300]}")
+            fault = ended.stderr
+    raise OSError(f"{compiler[0]} failed: {fault.strip()[:300]}")
 
 
 def _processor() -> str:

@@ -7,18 +7,16 @@ metrics.
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import torch
 
 from offpath.compute import Compute
 from offpath.configs import Architecture, InputError, Training
 from offpath.data.batches import stream
-from offpath.data.worlds import world
+from offpath.data.worlds import training_world
 from offpath.fit.checkpoints import load_model, load_progress, save_model, save_progress
 from offpath.fit.classes import add_classes, without_classes
 from offpath.fit.loop import LossByLabel, Step, train
-from offpath.fit.native import native_step
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.parallel import from_first, share_optimizer_state, text_from_first
 from offpath.fit.transformer import Transformer
@@ -55,13 +53,12 @@ def _train(
     dropped = None
     if writes:
         discard_results(run, network)
-        note_step(run.folder, name, "native" if native_step(model, compute) else "torch")
         dropped = rewind_metrics(run, name, first)
     if first or dropped:
         yield {"network": name, "step": first, "resumed": dropped or "nothing was lost"}
     assert network.world is not None, "training needs a distribution"
     shares = {"rank": compute.rank, "ranks": compute.ranks, "threads": compute.threads}
-    examples = replace(world(network.world, c.graphs), candidates=training.candidates)
+    examples = training_world(network.world, c.graphs, training)
     seed = c.seed if network.seed is None else network.seed
     batches = stream(examples, seed, training.batch_examples, first, **shares)
     losses, began = LossByLabel(c.graphs.max_vertices + 1, compute), time.perf_counter()
@@ -82,6 +79,7 @@ def _train(
             else:
                 save_progress(run, name, step, model, optimizer)
             note_made(run.folder, name, (first + 1, step))
+            note_step(run.folder, name, "native" if seen.native else "torch")
         if logged:
             began = time.perf_counter()
 

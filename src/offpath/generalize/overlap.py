@@ -6,13 +6,15 @@ Costs about a microsecond per training example.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, UInt64
 
 from offpath.configs import Configuration
-from offpath.data.batches import Batch, draw
+from offpath.data.batches import Batch, draw, stream
 from offpath.data.contents import Contents, contents
 from offpath.data.worlds import world
 from offpath.networks import networks
@@ -28,19 +30,28 @@ class TrainingSet(NamedTuple):
     world: str
     seed: int
     examples: int
+    batch_examples: int
+    candidates: int = 1
 
     def batches(self, c: Configuration, threads: int) -> Iterator[Batch]:
         """The examples, in pieces."""
+        source = replace(world(self.world, c.graphs), candidates=self.candidates)
+        if self.candidates > 1:  # which of them are chosen is decided batch by batch
+            batches = stream(source, self.seed, self.batch_examples, threads=threads)
+            yield from islice(batches, self.examples // self.batch_examples)
+            return
         for start in range(0, self.examples, CHUNK):
             count = min(CHUNK, self.examples - start)
-            yield draw(world(self.world, c.graphs), self.seed, start, count, threads=threads)
+            yield draw(source, self.seed, start, count, threads=threads)
 
 
 def training_sets(c: Configuration) -> list[TrainingSet]:
     """What the networks of a run are trained on, each set once."""
     sets = [
         TrainingSet(one.world, c.seed if one.seed is None else one.seed,
-                    one.training.steps * one.training.batch_examples)
+                    one.training.steps * one.training.batch_examples,
+                    one.training.batch_examples if one.training.candidates > 1 else 1,
+                    one.training.candidates)
         for one in networks(c)
         if one.training and one.world
     ]  # fmt: skip

@@ -13,8 +13,9 @@ from jaxtyping import Float
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen, stream
-from offpath.data.worlds import worlds
+from offpath.data.worlds import training_world, worlds
 from offpath.fit.checkpoints import load_model
+from offpath.fit.classes import add_classes
 from offpath.fit.loop import train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.transformer import Transformer, predict
@@ -63,7 +64,10 @@ def _retention(
     model = load_model(run, "circuit", compute.device)
     steps = points(training.steps)
     known, threads = worlds(c.graphs), compute.threads
-    batches = stream(known[one.world], c.seed, training.batch_examples, threads=threads)
+    if training.classification:
+        add_classes(model)
+    shown = training_world(one.world, c.graphs, training)
+    batches = stream(shown, c.seed, training.batch_examples, threads=threads)
     names = known if at_end_on_all else [ANY_TARGET]
     sets = {name: frozen(known[name], e.seed, e.examples, threads)[0] for name in names}
     along = {ANY_TARGET: frozen(known[ANY_TARGET], e.seed, few, threads)[0]}

@@ -170,10 +170,12 @@ def _retrain(
 
 def retraining(base: Training, rate: float, options: Robustness) -> Training:
     """Adam at a constant rate, without decay or clipping, as in WWZ24."""
+    betas = {"beta1": 0.9, "beta2": 0.999} if base.optimizer == "muon" else {}
     return base.model_copy(update={
+        **betas,
         "learning_rate": rate, "warmup_steps": 0, "decay_from": 1.0, "final_share": 1.0,
         "batch_examples": options.batch_examples, "steps": options.steps, "optimizer": "adam",
-        "weight_decay": 0.0, "clip_norm": None
+        "weight_decay": 0.0, "clip_norm": None, "classification": 0.0, "candidates": 1,
     })  # fmt: skip
 
 
