@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import circuit_tables, network_tables, setup, speed_tables, variance_tables
+from docs import circuit_tables, fast_tables, network_tables, setup, speed_tables, variance_tables
 from docs.fields import fields_page
 from docs.raw import markdown
 from offpath.cli.main import VERBS, overview
@@ -88,6 +88,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "other scores": network_tables.other_scores_table,
     "overlap": network_tables.overlap_table,
     "variance": variance_tables.variance_table,
+    "paper-fast": fast_tables.paper_fast_table,
+    "levers": fast_tables.levers_table,
     "short": network_tables.short_table,
     **speed_tables.PARTS,
     **circuit_tables.TABLES,

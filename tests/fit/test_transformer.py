@@ -155,7 +155,7 @@ def test_hooks_on_layers_and_their_attention_fire_in_every_pass(
         forward(model, tokens)
         assert fired == expected
         fired.clear()
-    training = configuration.training("pretrain")
+    training = configuration.training("pretrain").model_copy(update={"classification": 0.0})
     next(train(model, make_optimizer(model, training), training, [batch(configuration)]))
     assert fired == expected
 

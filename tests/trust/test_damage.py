@@ -139,7 +139,7 @@ def laboratory(tmp_path_factory) -> Iterator[Laboratory]:
         patch.chdir(place)
         # What takes long and is the same in all, or never the same.
         patch.setattr("offpath.report.page._vega", lambda: "")
-        patch.setattr("offpath.run.provenance._commit", lambda: None)
+        patch.setattr("offpath.run.provenance.source_commit", lambda: None)
         ticks = count(0.0)
         patch.setattr("offpath.fit.stage.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
         yield Laboratory(place)
