@@ -55,3 +55,12 @@ def test_memory_counts_weights_gradients_and_what_the_optimizer_holds(optimizer,
     chosen.step()
     expected = bytes_per_weight * sum(p.numel() for p in model.parameters())
     assert _held_bytes(model, chosen) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("step", ["torch", "auto"])
+def test_a_forecast_times_training_with_classes_and_candidates(step: str, monkeypatch):
+    monkeypatch.setattr("offpath.fit.forecast.TIMED_SECONDS", 0.0)
+    c = smoke().change({"pretrain.classification": 1.0, "pretrain.candidates": 3})
+    estimate = forecast(c, Compute(torch.device("cpu"), 1, step=step))
+    assert estimate["stages"]["pretrained"]["seconds"] > 0
+    assert estimate["stages"]["pretrained"]["memory_bytes"] > 1000

@@ -1,7 +1,10 @@
+from dataclasses import replace
+from itertools import islice
+
 import numpy as np
 import pytest
 
-from offpath.data.batches import draw, frozen
+from offpath.data.batches import draw, frozen, stream
 from offpath.data.worlds import worlds
 from offpath.generalize.neighbours import finetuning_questions, nearest_answers
 from offpath.generalize.overlap import overlap, training_sets
@@ -39,6 +42,16 @@ def test_a_question_is_new_if_no_training_set_holds_it():
         shown |= set(keys(draw(worlds(C.graphs)[one.world], one.seed, 0, one.examples)))
     for name, batch in SETS.items():
         assert NEW[name].tolist() == [key not in shown for key in keys(batch)]
+
+
+def test_chosen_candidates_are_the_training_set_that_training_sees():
+    c = C.change({"pretrain.candidates": 3})
+    training = c.training("pretrain")
+    source = replace(worlds(c.graphs)["pretraining"], candidates=3)
+    batches = islice(stream(source, c.seed, training.batch_examples), training.steps)
+    seen = [key for batch in batches for key in keys(batch)]
+    (known,) = (one for one in training_sets(c) if one.world == "pretraining")
+    assert [key for batch in known.batches(c, 1) for key in keys(batch)] == seen
 
 
 def test_held_out_graphs_make_new_questions_in_small_graphs():

@@ -12,8 +12,8 @@ from offpath.fit.checkpoints import load_model, new_model, save_model
 from offpath.handcraft.circuits import circuit_configuration, make
 from offpath.interpret.options import Robustness
 from offpath.interpret.retention import interventions
-from offpath.interpret.robustness import loss, matrices, measure_robustness
-from offpath.recipes import smoke
+from offpath.interpret.robustness import loss, matrices, measure_robustness, retraining
+from offpath.recipes import paper_fast, smoke
 from offpath.results import Robustness as Result
 from offpath.results import read_result, write_result
 from offpath.run.folder import Run, create_run
@@ -203,3 +203,9 @@ def test_all_faults_of_the_options_are_named_at_once():
         "choices must be 1 to 10000; got 0; rates must hold at least one number; "
         "noise_rate must be 1e-12 to 10; got 100.0"
     )
+
+
+def test_a_perturbed_network_retrains_by_adam_on_the_plain_distribution():
+    training = retraining(paper_fast().training("pretrain"), 1e-4, Robustness())
+    assert (training.optimizer, training.beta1, training.beta2) == ("adam", 0.9, 0.999)
+    assert (training.classification, training.candidates) == (0.0, 1)
