@@ -10,6 +10,7 @@ distance, and of 13 vertices or more; the loss along training; examples and seco
 
 import sys
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -66,14 +67,14 @@ def _means(
 
 
 def _training(run: Run) -> Record:
-    """Examples, seconds of training as its lines of metrics have them, and the loss along it."""
+    """Examples, seconds at the median rate of its lines of metrics, and the loss along it."""
     training = run.configuration.training("pretrain")
     lines = [line for line in read_metrics(run) if line["network"] == "pretrained"]
-    per_line = training.batch_examples * training.log_every_steps
+    examples = training.batch_examples * training.steps
     chunks = np.array_split(np.array([line["loss"] for line in lines]), POINTS)
     return {
-        "examples": training.batch_examples * training.steps,
-        "seconds": sum(per_line / line["examples_per_second"] for line in lines),
+        "examples": examples,
+        "seconds": examples / median(line["examples_per_second"] for line in lines),
         "computed_on": [one for s in read_sessions(run.folder) for one in s["computed_on"]],
         "loss_along_training": [round(float(chunk.mean()), 6) for chunk in chunks],
     }

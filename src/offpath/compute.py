@@ -109,6 +109,17 @@ def compute(
     return _joined(alone) if join and ranks > 1 else alone
 
 
+@contextmanager
+def torch_on_one_thread() -> Iterator[None]:
+    """A context in which torch works on the calling thread alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _joined(alone: Compute) -> Compute:
     """The same among the processes that torchrun started, on a GPU of its own if on any."""
     rank, ranks, local_rank, local_ranks = launched()

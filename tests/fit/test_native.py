@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -122,6 +123,24 @@ def test_equal_thread_counts_give_equal_bits_and_others_the_same_up_to_rounding(
     for a, b, c in zip(one, three, again, strict=True):
         assert torch.equal(b, c)
         assert (a - b).norm() <= 1e-5 * a.norm() + 1e-9
+
+
+@needs_compiler
+def test_torch_has_its_threads_again_when_training_ends_or_is_closed():
+    c, before = smoke(), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for taken in (3, c.training("pretrain").steps + 1):
+            model = Transformer(c.model, c.graphs.max_vertices)
+            batches = stream(world("pretraining", c.graphs), 0, 64)
+            made = make_optimizer(model, c.training("pretrain"))
+            steps = train(model, made, c.training("pretrain"), batches, 0, CPU)
+            for _ in islice(steps, taken):
+                during = torch.get_num_threads()
+            steps.close()  # pyright: ignore
+            assert (during, torch.get_num_threads()) == (1, 2)
+    finally:
+        torch.set_num_threads(before)
 
 
 @needs_compiler

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from offpath.compute import Compute
+from offpath.compute import Compute, torch_on_one_thread
 from offpath.configs import Training
 from offpath.data.batches import Batch
 from offpath.data.tokens import pack
@@ -47,24 +47,27 @@ def train(
 ) -> Iterator[Step]:
     """Train from `first_step` steps done to `training.steps`, one step for each `next`.
 
-    `batches` are this process's shares; `compute` gives precision and micro-batch.
+    `batches` are this process's shares; `compute` gives precision, micro-batch and what computes a
+    step. With the native step torch has one thread until training ends or is closed.
     """
     compute = compute or Compute(model.readout.weight.device, 1)
     replica, native = replicated(Outputs(model), compute), native_step(model, compute)
     clip = torch.inf if training.clip_norm is None else training.clip_norm
-    for step, batch in zip(range(first_step + 1, training.steps + 1), batches, strict=False):
-        rate = learning_rate(training, step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.zero_grad()
-        with compute.arithmetic():
-            if native:
-                errors, labels = _set_natively(native, batch, training, compute)
-            else:
-                errors, labels = _add_gradients(replica, batch, training, compute)
-        norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimizer.step()
-        yield Step(step, errors, labels, norm, rate, native is not None)
+    # Torch's threads wait for work in loops: they would take the cores from the native step's.
+    with torch_on_one_thread() if native else nullcontext():
+        for step, batch in zip(range(first_step + 1, training.steps + 1), batches, strict=False):
+            rate = learning_rate(training, step)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.zero_grad()
+            with compute.arithmetic():
+                if native:
+                    errors, labels = _set_natively(native, batch, training, compute)
+                else:
+                    errors, labels = _add_gradients(replica, batch, training, compute)
+            norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
+            optimizer.step()
+            yield Step(step, errors, labels, norm, rate, native is not None)
 
 
 def _add_gradients(
