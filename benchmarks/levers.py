@@ -20,8 +20,8 @@ from offpath.data.worlds import world
 from offpath.fit.checkpoints import new_model
 from offpath.fit.classes import add_classes, without_classes
 from offpath.fit.loop import train
+from offpath.fit.native import answers
 from offpath.fit.optimizer import make_optimizer
-from offpath.fit.transformer import predict
 from offpath.recipes import paper_fast
 from offpath.run.files import Record, write_json
 
@@ -80,7 +80,8 @@ def _measure(lever: str, seed: int, examples: int) -> Record:
         pass
     seconds = time.perf_counter() - began
     fresh = draw(world("pretraining", c.graphs), SEED, 0, EVALUATED_ON, "evaluation")
-    errors = (predict(without_classes(model), fresh.tokens).astype(float) - fresh.distance) ** 2
+    given = answers(without_classes(model), fresh.tokens, machine)
+    errors = (given.astype(float) - fresh.distance) ** 2
     return {
         "examples": training.steps * training.batch_examples,
         "mse": errors.mean(),

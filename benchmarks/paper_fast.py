@@ -15,10 +15,11 @@ from statistics import median
 import numpy as np
 from jaxtyping import Float64, UInt8
 
+from offpath.compute import compute
 from offpath.data.batches import draw
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model
-from offpath.fit.transformer import predict
+from offpath.fit.native import answers
 from offpath.run.files import Record, write_json
 from offpath.run.folder import Run, open_run
 from offpath.run.metrics import read_metrics
@@ -48,8 +49,8 @@ def main() -> None:
 def _errors(run: Run) -> Record:
     c = run.configuration
     batch = draw(world("pretraining", c.graphs), SEED, 0, EXAMPLES, "evaluation")
-    answers = predict(load_model(run, "pretrained", "cpu"), batch.tokens)
-    errors = (answers.astype(float) - batch.distance) ** 2
+    model = load_model(run, "pretrained", "cpu")
+    errors = (answers(model, batch.tokens, compute("cpu")).astype(float) - batch.distance) ** 2
     return {
         "mse": errors.mean(),
         "standard_error": errors.std() / len(errors) ** 0.5,

@@ -16,9 +16,9 @@ from offpath.data.worlds import world
 from offpath.fit import native
 from offpath.fit.classes import Outputs, add_classes, losses
 from offpath.fit.loop import train
-from offpath.fit.native import check_native, native_library, native_step
+from offpath.fit.native import answers, check_native, native_library, native_step
 from offpath.fit.optimizer import make_optimizer
-from offpath.fit.transformer import Transformer, rectangle
+from offpath.fit.transformer import Transformer, predict, rectangle
 from offpath.recipes import laptop, paper, smoke
 
 CPU = Compute(torch.device("cpu"), 1, step="native")
@@ -123,6 +123,20 @@ def test_equal_thread_counts_give_equal_bits_and_others_the_same_up_to_rounding(
     for a, b, c in zip(one, three, again, strict=True):
         assert torch.equal(b, c)
         assert (a - b).norm() <= 1e-5 * a.norm() + 1e-9
+
+
+@needs_compiler
+@pytest.mark.parametrize("threads", [1, 3])
+def test_answers_alone_are_those_of_predict(threads: int):
+    model = random_model(paper, {"layers": 2, "norm": "pre"})
+    batch = draw(world("test_e", paper().graphs), 0, 0, 300)
+    compute = replace(CPU, threads=threads, precision="bfloat16", ranks=2)
+    natively = answers(model, batch.tokens, compute)
+    assert natively.dtype == np.float32
+    assert natively == pytest.approx(predict(model, batch.tokens), rel=1e-5, abs=1e-5)
+    assert all(p.grad is None or not p.grad.any() for p in model.parameters())
+    by_torch = answers(model, batch.tokens, replace(compute, step="torch"))
+    assert np.array_equal(by_torch, predict(model, batch.tokens))
 
 
 @needs_compiler

@@ -19,9 +19,9 @@ from offpath.data.worlds import World, training_world, worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.classes import add_classes
 from offpath.fit.loop import Step, train
-from offpath.fit.native import native_step
+from offpath.fit.native import answers, native_step
 from offpath.fit.optimizer import make_optimizer, state_tensors
-from offpath.fit.transformer import Transformer, parameter_count, predict
+from offpath.fit.transformer import Transformer, parameter_count
 from offpath.networks import networks
 from offpath.run.files import Record
 
@@ -45,9 +45,9 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
         stages[name] = timed[kind] = timed.get(kind) or _stage(c, compute, world, training)
     model = new_model(c).to(compute.device)
     tokens = draw(worlds(c.graphs)["test_e"], 0, 0, CALIBRATION_ANSWERS).tokens
-    predict(model, tokens[:64])  # not timed: it compiles and allocates
+    answers(model, tokens[:64], compute)  # not timed: it compiles and allocates
     began = time.perf_counter()
-    predict(model, tokens)
+    answers(model, tokens, compute)
     seconds_per_answer = (time.perf_counter() - began) / len(tokens)
     per_example = seconds_per_answer + c.evaluate.bootstrap_resamples * SECONDS_PER_RESAMPLED_ERROR
     examples = c.evaluate.examples * len(worlds(c.graphs)) * len(networks(c))

@@ -282,6 +282,7 @@ class Step {
       embed(std::min(CHUNK_EXAMPLES, count - first), tokens + 2L * first * s.slots);
       for (int i = 0; i < s.layers; i++) forward(i);
       answer(labels + first, squared, entropy, answers + first);
+      if (!squared && !entropy) continue;  // answers alone
       for (int i = s.layers - 1; i >= 0; i--) backward(i);
       for (int t = 0; t < starts.back(); t++)
         for (int j = 0; j < d; j++)
@@ -445,8 +446,8 @@ class Step {
     const Matrix d_a = before ? other : gradient;
     l.key_value.backward(tokens, d_kv, l.a, d_a, before ? Matrix{} : gradient);
     l.query.backward(count, dq, l.asked, last ? scratch : d_a, last ? Matrix{} : d_a);
-    for (int e = 0; last && e < count; e++)
-      for (int j = 0; j < d; j += LANES) add(d_a[questions[e]] + j, load(scratch[e] + j));
+    for (int n = 0; last && n < count * d; n += LANES)
+      add(d_a[questions[n / d]] + n % d, load(scratch[n / d] + n % d));
     if (before) l.norm1.backward(tokens, d_a, gradient, gradient);
   }
 };
@@ -455,16 +456,15 @@ class Step {
 
 extern "C" {
 
-void* offpath_open(const Shape* shape) try { return new Step(*shape); } catch (...) { return nullptr; }
+Step* offpath_open(const Shape* shape) try { return new Step(*shape); } catch (...) { return 0; }
 
-int64_t offpath_bytes(void* step) { return static_cast<Step*>(step)->bytes; }
+int64_t offpath_bytes(const Step* step) { return step->bytes; }
 
-void offpath_close(void* step) { delete static_cast<Step*>(step); }
+void offpath_close(Step* step) { delete step; }
 
-void offpath_run(void* step, float* const* values, float* const* gradients, int examples,
+void offpath_run(Step* step, float* const* values, float* const* gradients, int count,
                  const uint8_t* tokens, const float* labels, float squared, float entropy,
                  float* answers) {
-  static_cast<Step*>(step)->run(values, gradients, examples, tokens, labels, squared, entropy,
-                                answers);
+  step->run(values, gradients, count, tokens, labels, squared, entropy, answers);
 }
 }

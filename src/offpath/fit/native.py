@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -29,7 +30,7 @@ from offpath.compute import Compute
 from offpath.configs import Architecture
 from offpath.errors import InputError
 from offpath.fit.parallel import summed
-from offpath.fit.transformer import Transformer
+from offpath.fit.transformer import Transformer, predict
 
 SOURCE = Path(__file__).with_name("native.cpp")
 COMPILERS = ("c++", "g++", "clang++")
@@ -116,6 +117,12 @@ class NativeStep:
             parameter.grad = gradient
         return answers
 
+    def answers(
+        self, tokens: UInt8[np.ndarray, "example slots 2"]
+    ) -> Float[np.ndarray, " example"]:
+        """The answers alone; gradients are zero afterwards."""
+        return self.set_gradients(tokens, torch.zeros(len(tokens)), 0.0).numpy()
+
     def _views(self, flat: Tensor) -> list[Tensor]:
         pieces = flat.split([p.numel() for p in self.parameters])
         return [piece.view_as(p) for piece, p in zip(pieces, self.parameters, strict=True)]
@@ -133,6 +140,14 @@ def native_step(model: Transformer, compute: Compute) -> NativeStep | None:
     if summed(without, compute).item() or library is None:
         return None
     return NativeStep(library, model, compute.threads)
+
+
+def answers(
+    model: Transformer, tokens: UInt8[np.ndarray, "example slots 2"], compute: Compute
+) -> Float[np.ndarray, " example"]:
+    """The answers of `predict` in float32, natively where that can be, by this process alone."""
+    step = native_step(model, replace(compute, precision="float32", rank=0, ranks=1))
+    return step.answers(tokens) if step else predict(model, tokens)
 
 
 def check_native(architecture: Architecture, compute: Compute) -> None:

@@ -18,7 +18,8 @@ from offpath.data.batches import Batch, draw, frozen
 from offpath.data.label_distribution import label_distribution
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import load_model
-from offpath.fit.transformer import Transformer, predict
+from offpath.fit.native import answers as natively
+from offpath.fit.transformer import Transformer
 from offpath.generalize.baselines import Known, Rule, rules
 from offpath.generalize.evaluate import Calibration, Compared, evaluate
 from offpath.generalize.neighbours import finetuning_questions
@@ -48,8 +49,8 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
     cells, predictions, labels = [], [], []
     for number, (name, world) in enumerate(known.items(), start=1):
         batch, sha256 = sets[name]
-        answers = {one: predict(model, batch.tokens) for one, model in models.items()}
-        calibration = _calibration(world, models, c, threads)
+        answers = {one: natively(m, batch.tokens, compute) for one, m in models.items()}
+        calibration = _calibration(world, models, c, compute)
         ruled = Known(calibration.batch, questions)
         of_rules = {one: rule.answers(batch, ruled) for one, rule in table.items()}
         trivial = frozenset(one for one, rule in table.items() if rule.trivial)
@@ -82,12 +83,14 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
 
 
 def _calibration(
-    world: World, models: dict[str, Transformer], c: Configuration, threads: int
+    world: World, models: dict[str, Transformer], c: Configuration, compute: Compute
 ) -> Calibration:
     """Examples behind the evaluation set in its stream, and the answers of the networks."""
     e = c.evaluate
-    batch = draw(world, e.seed, e.examples, _calibration_examples(c), "evaluation", threads)
-    return Calibration(batch, {one: predict(m, batch.tokens) for one, m in models.items()})
+    batch = draw(world, e.seed, e.examples, _calibration_examples(c), "evaluation", compute.threads)
+    return Calibration(
+        batch, {one: natively(m, batch.tokens, compute) for one, m in models.items()}
+    )
 
 
 def _calibration_examples(c: Configuration) -> int:
