@@ -10,13 +10,12 @@ squared error on 2^17 fresh examples.
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from offpath.compute import compute
 from offpath.configs import Configuration
 from offpath.data.batches import draw, stream
-from offpath.data.worlds import world
+from offpath.data.worlds import training_world, world
 from offpath.fit.checkpoints import new_model
 from offpath.fit.classes import add_classes, without_classes
 from offpath.fit.loop import train
@@ -73,8 +72,8 @@ def _measure(lever: str, seed: int, examples: int) -> Record:
     model = new_model(c)
     if training.classification:
         add_classes(model)
-    examples_from = replace(world("pretraining", c.graphs), candidates=training.candidates)
-    batches = stream(examples_from, seed, training.batch_examples)
+    shown = training_world("pretraining", c.graphs, training)
+    batches = stream(shown, seed, training.batch_examples)
     began = time.perf_counter()
     for _ in train(model, make_optimizer(model, training), training, batches, 0, machine):
         pass

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import cache, lru_cache
 from statistics import median
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from benchmarks.plain_step import torch_steps
 from offpath.compute import compute
 from offpath.configs import Configuration, Training
 from offpath.data.batches import Batch, stream
-from offpath.data.worlds import World, worlds
+from offpath.data.worlds import World, training_world
 from offpath.fit.checkpoints import new_model
 from offpath.fit.classes import add_classes
 from offpath.fit.loop import train
@@ -127,8 +126,7 @@ def options(part: Part) -> Training:
 
 def examples_of(part: Part) -> World:
     """The distribution, with the candidates that the training options ask for."""
-    world = worlds(part.configuration.graphs)[part.world]
-    return replace(world, candidates=options(part).candidates)
+    return training_world(part.world, part.configuration.graphs, options(part))
 
 
 def matrix_product_rate(threads: int, seconds: float) -> float:

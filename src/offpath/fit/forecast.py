@@ -153,7 +153,7 @@ def _held_bytes(model: Transformer, optimizer: torch.optim.Optimizer) -> int:
 
 
 def _stage_operations(c: Configuration, world: World, training: Training) -> float:
-    packed = pack(draw(world, 0, 0, LARGEST_CALIBRATION).tokens)
+    packed = pack(next(stream(world, 0, LARGEST_CALIBRATION)).tokens)
     tokens = [length for count, length in packed.groups for _ in range(count)]
     examples = training.batch_examples * training.steps
     return operations(c, tokens) / LARGEST_CALIBRATION * examples

@@ -215,22 +215,18 @@ def cache_folder() -> Path:
 
 def _loaded(compiler: Sequence[str], folder: Path) -> ctypes.CDLL:
     """The library; one in the cache that cannot be loaded is built once more."""
+    path = _built(compiler, folder)
     try:
-        return ctypes.CDLL(str(_built(compiler, folder)))
+        return ctypes.CDLL(str(path))
     except OSError:
-        for damaged in folder.glob(f"{_name(compiler)}"):
-            damaged.unlink()
+        path.unlink(missing_ok=True)
         return ctypes.CDLL(str(_built(compiler, folder)))
-
-
-def _name(compiler: Sequence[str]) -> str:
-    content = [SOURCE.read_text(), *compiler, *FLAGS, platform.machine(), _processor()]
-    return f"step-{sha256(chr(0).join(content).encode()).hexdigest()[:16]}.so"
 
 
 def _built(compiler: Sequence[str], folder: Path) -> Path:
     """The path of the library, which is compiled if it is not there; an `OSError` if it fails."""
-    path = folder / _name(compiler)
+    content = [SOURCE.read_text(), *compiler, *FLAGS, platform.machine(), _processor()]
+    path = folder / f"step-{sha256(chr(0).join(content).encode()).hexdigest()[:16]}.so"
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
