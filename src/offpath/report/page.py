@@ -47,8 +47,9 @@ def page(story: Story) -> str:
     """The whole page of a run as text."""
     c, sets = story.run.configuration, story.get(Labels) or story.get(Matrix)
     ways = [name.replace("-", " ") for name, way in VARIANTS.items() if way() == c.finetune]
-    return _rendered(
+    return rendered(
         "page",
+        vega=_vega(),
         run=story.run,
         c=c,
         trains=story.trains,
@@ -71,15 +72,16 @@ def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
         "seeds": words.listed(sorted({str(run.seed) for run in comparison.runs}, key=int)),
         "command": f"offpath report {' '.join(run.quoted for run in runs)} --out {out}",
     }
-    return _rendered(
+    return rendered(
         "seeds",
+        vega=_vega(),
         **known,
         colours={property_name(p.predictor): p.colour for p in comparison.predictors},
         sections=seeds.sections(comparison, known),
     )
 
 
-def _rendered(name: str, **parts: object) -> str:
+def rendered(name: str, **parts: object) -> str:
     """A page from its template, with the style sheet and all scripts in it."""
     environment = Environment(
         loader=PackageLoader("offpath.report", "assets"),
@@ -90,7 +92,7 @@ def _rendered(name: str, **parts: object) -> str:
     )
     environment.filters |= FILTERS
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment.get_template(f"{name}.html.jinja").render(vega=Markup(_vega()), **parts)
+    return environment.get_template(f"{name}.html.jinja").render(**parts)
 
 
 def _colours(story: Story) -> dict[str, Colour]:
@@ -103,6 +105,6 @@ def _colours(story: Story) -> dict[str, Colour]:
 
 
 @cache
-def _vega() -> str:
+def _vega() -> Markup:
     """Vega, Vega-Lite and vega-embed in one script."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
+    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE))
