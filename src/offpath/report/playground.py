@@ -137,17 +137,19 @@ def _same_graphs(runs: Sequence[Run]) -> Graphs:
 
 def _candidates(runs: Sequence[Run]) -> list[Candidate]:
     """Every network with a checkpoint, in `ORDER`; a circuit that several runs share is one."""
-    seeds, found = [run.configuration.seed for run in runs], {}
+    seeds = {run.configuration.seed for run in runs}
+    found: dict[tuple[object, ...], Candidate] = {}
     for run in runs:
         c = run.configuration
-        of = f"seed {c.seed}" if len(set(seeds)) == len(runs) else c.run_name
+        of = f", seed {c.seed}" if len(seeds) == len(runs) else f", {c.run_name}"
         for network in networks(c):
-            handcrafted = network.made_by == "handcraft"
-            title = f"{network.title} ({c.circuit})" if handcrafted else f"{network.title}, {of}"
-            key = (c.circuit, c.model) if handcrafted else (network.name, run.folder)
-            if network.name != NOTHING_TO_ASK and run.checkpoint(network.name).exists():
-                title = title if len(runs) > 1 else network.title
-                found.setdefault(key, Candidate(run, network, title))
+            if network.name == NOTHING_TO_ASK or not run.checkpoint(network.name).exists():
+                continue
+            key, more = (run.folder, network.name), of
+            if network.made_by == "handcraft":
+                key, more = (c.circuit, c.model), f" ({c.circuit})"
+            title = network.title + (more if len(runs) > 1 else "")
+            found.setdefault(key, Candidate(run, network, title))
     if not found:
         folders = " ".join(run.quoted for run in runs)
         raise InputError(

@@ -82,13 +82,13 @@ const Forward = (() => {
   }
 
   // y = map(x) in rows `first` to `end` - 1, two at a time: eight sums at once keep a core busy.
+  // What it makes of the row behind an odd number is not looked at.
   function apply(map, x, xStride, y, yStride, first, end, relu = false) {
     const { rows, start, ends, reads, weights } = map, least = relu ? 0 : -Infinity;
     for (let o = 0; o < rows; o += 4) {
       const from = ends[o >> 2], to = ends[(o >> 2) + 1];
       for (let row = first; row < end; row += 2) {
-        const other = Math.min(row + 1, end - 1); // the same row twice where one is left
-        const x0 = row * xStride, x1 = other * xStride, y0 = row * yStride + o, y1 = other * yStride + o;
+        const x0 = row * xStride, x1 = x0 + xStride, y0 = row * yStride + o, y1 = y0 + yStride;
         let a0 = start[o], b0 = start[o + 1], c0 = start[o + 2], d0 = start[o + 3];
         let a1 = a0, b1 = b0, c1 = c0, d1 = d0;
         for (let r = from, w = 4 * from; r < to; r++, w += 4) {
@@ -202,7 +202,7 @@ const Forward = (() => {
   // Room for the activations of so many tokens, kept from question to question.
   function spaceFor(m, tokens) {
     if (m.space?.tokens >= tokens) return m.space;
-    const room = (size) => new Float64Array(tokens * size);
+    const room = (size) => new Float64Array((tokens + 1) * size); // rows are computed in pairs
     const [x, normed, added] = [0, 0, 0].map(() => room(m.stride));
     const [queries, keys, values, mixed] = [0, 0, 0, 0].map(() => room(m.inner));
     const hidden = room(m.units), scores = room(1);
