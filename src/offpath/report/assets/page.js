@@ -15,19 +15,6 @@ window.drawn = Promise.all(
   )
 ).then((charts) => charts.length);
 
-// Light, dark, or what the system says: the charts' colours are the style sheet's, so they follow.
-const root = document.documentElement;
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const button = document.querySelector(".theme");
-const isDark = () => (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
-const label = () => { button.textContent = isDark() ? "Light" : "Dark"; };
-button.addEventListener("click", () => {
-  root.dataset.theme = isDark() ? "light" : "dark";
-  label();
-});
-dark.addEventListener("change", label);
-label();
-
 // The table of contents marks the section that is being read.
 const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
 const reading = new IntersectionObserver((entries) => {
