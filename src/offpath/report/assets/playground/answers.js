@@ -5,10 +5,9 @@ const Answers = (() => {
   const { element, svg, put, byId, number, signed } = Elements;
   const SAY_AFTER_MS = 600; // a screen reader hears the answers once the drawing rests
 
-  const labelText = (distance, noPath) => (distance === noPath ? "no path" : String(distance));
+  const MANY = 7; // from so many networks on, their answers come last
 
-  // The label that an answer rounds to.
-  const rounded = (answer, noPath) => Math.min(noPath, Math.max(0, Math.round(answer)));
+  const labelText = (distance, noPath) => (distance === noPath ? "no path" : String(distance));
 
   function draw(page) {
     const { drawing } = page.state, { maxVertices } = page;
@@ -39,6 +38,7 @@ const Answers = (() => {
       return element("tr", {}, name, element("td", { class: "line" }, parts.line), parts.answer, parts.error, parts.verdict);
     });
     byId("answers").append(...rows);
+    if (rows.length > MANY) put(byId("results"), "class", "results many");
     byId("answers").closest("table").querySelector(".scale").append(...scale(page.maxVertices));
     for (const { title, why } of page.payload.omitted) byId("omitted").append(element("li", {}, `Left out: ${title}, because ${why}.`));
     const targets = Array.from({ length: page.maxVertices - 1 }, (_, i) => element("option", { value: i + 2 }, String(i + 2)));
@@ -65,12 +65,12 @@ const Answers = (() => {
     }
     put(parts.line, "hidden", answer === null);
     if (answer === null) return;
-    const label = rounded(answer, noPath), right = label === truth;
+    const label = Math.round(answer), right = label === truth;
     place(parts.line, answer, truth, noPath);
     parts.answer.textContent = number(answer);
     parts.error.textContent = signed(answer - truth);
     put(parts.verdict, "class", `verdict ${right ? "right" : "wrong"}`);
-    parts.verdict.replaceChildren(icon(right ? "good" : "bad"), element("span", {}, labelText(label, noPath)), element("span", { class: "hidden" }, right ? ", right" : ", wrong"));
+    parts.verdict.replaceChildren(icon(right ? "good" : "bad"), element("span", {}, labelText(label, noPath).replace("-", "−")), element("span", { class: "hidden" }, right ? ", right" : ", wrong"));
   }
 
   const ICONS = { good: "M2 6.5 4.8 9.5 10 3", bad: "M2.5 2.5 9.5 9.5M9.5 2.5 2.5 9.5", leaves: "M3 9 9 3M4.2 3H9V7.8" };
@@ -99,10 +99,10 @@ const Answers = (() => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       const words = models.filter(({ answer }) => answer !== null).map(({ network, answer }) =>
-        `${network.title}: ${number(answer)}, ${rounded(answer, maxVertices) === truth ? "right" : "wrong"}`);
+        `${network.title}: ${number(answer)}, ${Math.round(answer) === truth ? "right" : "wrong"}`);
       byId("live").textContent = `True distance: ${labelText(truth, maxVertices)}. ${words.join(". ")}.`;
     }, SAY_AFTER_MS);
   }
 
-  return { build, draw, track, place, labelText, rounded };
+  return { build, draw, track, place, labelText };
 })();

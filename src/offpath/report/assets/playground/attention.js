@@ -90,7 +90,7 @@ const Attention = (() => {
     const { layer, head, numbers } = page.state.inside, count = names.length;
     const row = found.attention[layer][head].subarray(token * count, (token + 1) * count);
     const weight = new Map();
-    names.forEach((name, i) => weight.set(name, (weight.get(name) ?? 0) + row[i]));
+    names.forEach((name, i) => weight.set(name, (weight.get(name) ?? 0) + (row[i] > 1e-4 ? row[i] : 0)));
     const looker = names[token], question = names.at(-1), edges = typeof found.tokens[0] !== "string";
     const own = (name) => (name === looker ? "var(--accent)" : null);
     const label = (share) => (numbers && share >= 0.005 ? percent(share) : "");
@@ -104,14 +104,15 @@ const Attention = (() => {
       vertex: (v) => {
         const share = weight.get(String(v)) ?? 0;
         if (edges) return {};
-        return { ring: own(String(v)) ?? "var(--looks)", ringWidth: own(String(v)) ? 3 : 12 * share, fill: `color-mix(in oklab, var(--looks) ${100 * share}%, var(--card))`, ink: "var(--ink)", caption: label(share) || " " };
+        return { ring: own(String(v)) ?? "var(--looks)", ringWidth: own(String(v)) ? 3 : 12 * share, fill: tint(share), ink: "var(--ink)", caption: label(share) || " " };
       },
-      question: { stroke: own(question) ?? "var(--looks)", width: own(question) ? 3 : 1.5 + 6 * weight.get(question), label: label(weight.get(question)) },
+      question: { fill: tint(weight.get(question)), stroke: own(question) ?? "var(--looks)", width: own(question) ? 3 : 1.5, label: label(weight.get(question)) },
     });
-    const most = [...weight].sort(([, a], [, b]) => b - a).slice(0, 3).map(([name, share]) => `${name === looker ? "itself" : named(name)} ${percent(share)}`);
+    const most = [...weight].sort(([, a], [, b]) => b - a).slice(0, 3).filter(([, share]) => share >= 0.005).map(([name, share]) => `${name === looker ? "itself" : named(name)} ${percent(share)}`);
     sentence.textContent = `${capital(named(looker))} looks at ${most.join(", ")}.`;
   }
 
+  const tint = (share) => `color-mix(in oklab, var(--looks) ${number(60 * share)}%, var(--card))`;
   const named = (name) => (name.endsWith("?") ? `the question on ${name.slice(0, -2)}` : name.includes("–") ? `edge ${name}` : name === "answer" ? "the answer token" : `vertex ${name}`);
   const capital = (text) => text[0].toUpperCase() + text.slice(1);
 

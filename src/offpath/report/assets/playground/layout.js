@@ -4,13 +4,13 @@
 // of which the drawing with the fewest crossings and the clearest vertices is taken.
 const Layout = (() => {
   const STARTS = 10, ROUNDS = 120, ASPECT = 1.5; // width by height for which drawings are judged
-  const BEND = 0.85; // below 1, long paths bend and use the height
+  const ARC = 2.6; // angle that the longest of the shortest paths bends by, to use the height
 
   function layout(vertices, edges) {
     const places = new Map(), parts = components(vertices, edges);
     const single = parts.filter((part) => part.length === 1), joined = parts.filter((part) => part.length > 1);
     const floor = joined.length && single.length ? 0.8 : 1; // single vertices stand in a row below
-    const shares = joined.map((part) => Math.sqrt(part.length)), sum = shares.reduce((a, b) => a + b, 0);
+    const shares = joined.map((part) => part.length ** 0.75), sum = shares.reduce((a, b) => a + b, 0);
     let left = 0;
     joined.forEach((part, i) => {
       const width = shares[i] / sum, gap = joined.length > 1 ? 0.12 : 0;
@@ -39,12 +39,10 @@ const Layout = (() => {
   // The best of several drawings of a connected graph, stretched to the unit square.
   function best(part, edges, aspect) {
     const ends = Graphs.distinct(edges).map(({ ends }) => ends.map((v) => part.indexOf(v)));
-    const ideal = part.map((v) => {
-      const hops = Graphs.hops(edges, v);
-      return part.map((w) => hops.get(w) ** BEND);
-    });
+    const hops = part.map((v) => Graphs.hops(edges, v)), radius = Math.max(...hops.flatMap((h) => [...h.values()])) / ARC;
+    const ideal = hops.map((h) => part.map((w) => 2 * radius * Math.sin(h.get(w) / radius / 2))); // chords of an arc
     let chosen = null, least = Infinity;
-    for (let start = 0; start < STARTS; start += 1) {
+    for (let start = 0; start < (part.length > 20 ? 2 : STARTS); start += 1) {
       const places = stretched(turned(majorized(initial(part.length, start), ideal)), aspect);
       const cost = badness(places, ends, aspect);
       if (cost < least - 1e-9) [chosen, least] = [places, cost];

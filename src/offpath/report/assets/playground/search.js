@@ -103,9 +103,11 @@ const Search = (() => {
         describe: (r, c) => `${names[r]}: ${directions[c].name}: ${number(value(r, directions[c]), 3)}`,
         say: (words) => { text.textContent = words; },
       });
-      return element("div", { class: "block" }, element("h4", {}, group), element("div", { class: "columns", "aria-hidden": "true" }, ...directions.map(({ name }) => element("span", {}, name))), map);
+      const tokens = element("div", { class: "names", "aria-hidden": "true" }, ...names.map((name) => element("span", {}, name)));
+      const heads = element("div", { class: "columns", "aria-hidden": "true" }, ...directions.map(({ name }) => element("span", {}, name)));
+      return element("div", { class: "block" }, heads, tokens, map, element("h4", {}, group));
     });
-    return [element("div", { class: "groups" }, element("div", { class: "names", "aria-hidden": "true" }, ...names.map((name) => element("span", {}, name))), ...maps), text];
+    return [element("div", { class: "groups" }, ...maps), text];
   }
 
   return { serves, compute, show, frontier };

@@ -28,7 +28,7 @@ const View = (() => {
   function draw(self, drawing, { edge = () => ({}), vertex = () => ({}), question = null }) {
     self.measure();
     const { places, edges, target } = drawing;
-    self.radius = places.size > 24 || self.size[0] < 20 * places.size ? 12 : 17;
+    self.radius = Math.min(17, Math.max(9, 0.13 * Math.sqrt((self.size[0] * self.size[1]) / places.size)));
     const at = new Map([...places].map(([v, place]) => [v, self.toPixels(place)]));
     const distinct = Graphs.distinct(edges);
     reconcile(self.layers.edges, distinct, "key", () => newEdge(), (node, e) => drawEdge(node, e, at, edge(e)));
