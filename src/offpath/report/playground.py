@@ -19,7 +19,8 @@ from offpath.networks import Network, networks
 from offpath.report.page import rendered
 from offpath.results import CircuitResult, Direction, read_result
 from offpath.run.files import Record, write_file
-from offpath.run.folder import Run
+from offpath.run.folder import Run, working_on
+from offpath.run.provenance import note_made
 from offpath.run.tensors import read_arrays
 from offpath.slices import STRATA
 
@@ -36,7 +37,7 @@ class Question(TypedDict):
     """A graph, with repeated edges as drawn, and the vertex asked for."""
 
     vertices: int
-    edges: list[tuple[int, int]]
+    edges: list[list[int]]
     target: int
 
 
@@ -62,7 +63,13 @@ def write_playground(
 ) -> list[dict[str, str]]:
     """Write the page, and return which networks were left out, and why."""
     made = payload(runs, examples)
-    write_file(path, _page(runs, made).encode(errors="replace"))
+    content = _page(runs, made).encode(errors="replace")
+    if path == runs[0].playground:
+        with working_on(runs[0]):
+            write_file(path, content)
+            note_made(runs[0].folder, path.name)
+    else:
+        write_file(path, content)
     return made["omitted"]
 
 
