@@ -4,6 +4,7 @@
 const Drawing = (() => {
   const { svg, put } = Elements;
   const TAP = 6; // pixels that a finger may move in a tap
+  const FINGER = 12; // and by which it may miss
   const STEP = 0.03, ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
   const TOOLS = [
     { value: "draw", title: "Draw: tap the ground for a vertex, drag from vertex to vertex for an edge", text: "Draw", icon: "M4 15 15 4M2.5 15a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0M13.5 4a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0" },
@@ -21,6 +22,7 @@ const Drawing = (() => {
     root.addEventListener("pointermove", (event) => drag(self, event));
     root.addEventListener("pointerup", (event) => release(self, event));
     root.addEventListener("pointercancel", () => letGo(self));
+    root.addEventListener("touchstart", (event) => holdStill(self, event), { passive: false });
     root.addEventListener("keydown", (event) => key(self, event));
     drawTools(toolbar, page);
     return { canvas, draw: () => draw(self) };
@@ -78,7 +80,14 @@ const Drawing = (() => {
     const box = self.canvas.root.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   }
-  const reachOf = (event) => (event.pointerType === "touch" ? 12 : 6);
+  const reachOf = (event) => (event.pointerType === "touch" ? FINGER : 6);
+
+  // A finger that takes hold of a vertex does not scroll the page. (Chromium heeds `touch-action` of
+  // the whole drawing alone.)
+  function holdStill(self, event) {
+    const [touch] = event.touches;
+    if (event.touches.length === 1 && under(self, pointOf(self, touch), FINGER).vertex) event.preventDefault();
+  }
 
   function press(self, event) {
     if (event.button !== 0 || !event.isPrimary) return;

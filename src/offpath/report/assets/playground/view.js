@@ -65,7 +65,7 @@ const View = (() => {
   const newEdge = () => svg("g", { class: "edge" }, svg("path", { class: "halo" }), svg("path", { class: "line" }), svg("path", { class: "hit" }));
   const newHandle = ({ key }) => svg("g", { class: "handle", tabindex: 0, role: "button", "data-edge": key }, svg("circle", { r: 11 }));
   const newVertex = (self, id) => svg("g", { class: "vertex", "data-vertex": id, tabindex: self.focusable ? 0 : null, role: self.focusable ? "button" : null },
-    svg("circle", { class: "reach" }), svg("circle", { class: "ring" }), svg("circle", { class: "disc" }), svg("text", { class: "id" }), svg("text", { class: "caption" }));
+    svg("circle", { class: "ring" }), svg("circle", { class: "disc" }), svg("text", { class: "id" }), svg("text", { class: "caption" }));
 
   const middle = ({ ends: [a, b] }, at) => [0, 1].map((k) => (at.get(a)[k] + at.get(b)[k]) / 2);
 
@@ -88,10 +88,9 @@ const View = (() => {
   }
 
   function drawVertex(self, node, id, at, drawing, { fill, ink, ring, ringWidth, caption }) {
-    const [reach, ringNode, disc, name, below] = node.children, role = id === 1 ? "start" : id === drawing.target ? "target" : "plain";
+    const [ringNode, disc, name, below] = node.children, role = id === 1 ? "start" : id === drawing.target ? "target" : "plain";
     put(node, "transform", `translate(${at.get(id).join(" ")})`);
     put(node, "class", `vertex ${role}`);
-    put(reach, "r", self.radius + 9); // where a finger takes hold
     put(disc, "r", self.radius);
     put(ringNode, "r", self.radius + 2 + (ringWidth ?? 0) / 2);
     ringNode.style.stroke = ring ?? "none";
