@@ -41,7 +41,7 @@ def written_page(run: Run) -> Path:
 
 @contextmanager
 def opened(context: Any, path: Path, fragment: str = "") -> Iterator[Any]:
-    """The page with all its networks loaded; it may ask for nothing else and complain of nothing."""
+    """The page with all its networks loaded; it asks for nothing else and complains of nothing."""
     page, complaints, asked = context.new_page(), [], []
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -1,4 +1,4 @@
-"""The playground as Chromium shows it: drawn on by mouse, touch and keyboard; run by `make test-browser`."""
+"""The playground in Chromium, by mouse, touch and keyboard; run by `make test-browser`."""
 
 import random
 from collections.abc import Iterator
@@ -175,7 +175,7 @@ def test_the_link_brings_the_drawing_back_in_a_new_page(page: Any, desk: Any, pa
         for vertex, place in places.items():
             assert there[0][vertex] == pytest.approx(place, abs=1e-3)
         other.evaluate("location.hash = 'edges=1-3,3-4,1-3&target=4'")
-        other.wait_for_function("Page.page.state.drawing.edges.length === 3")
+        sync_api.expect(other.locator("#target")).to_have_value("4")
         assert sorted(state(other)[0]) == [1, 3, 4]
         other.click("#undo")  # what was drawn before the new address is not lost
         assert state(other)[1:] == (edges, target)
@@ -198,7 +198,7 @@ def test_a_damaged_link_is_named_and_an_example_shown(desk: Any, path: Path):
     with opened(desk, path, "#edges=1-9") as page:
         for fragment, fault in DAMAGED.items():
             page.evaluate("(fragment) => { location.hash = fragment; }", fragment)
-            page.wait_for_function("(fault) => trouble.textContent.includes(fault)", arg=fault)
+            sync_api.expect(page.locator("#trouble")).to_contain_text(fault)
             assert page.locator("#canvas .vertex").count() == 5
         page.click("#clear")
         assert not page.is_visible("#trouble")
@@ -223,10 +223,11 @@ def test_examples_of_every_distribution_agree_with_python_and_lie_where_they_wer
     page: Any, run: Run
 ):
     c = run.configuration
-    found = page.evaluate("""() => Page.page.payload.examples.map(({ world, questions }) => [world,
-        questions.map(({ vertices, edges, target }) => [Graphs.distance(edges, target, 8),
-          Graphs.stratum(edges, target, target <= vertices),
-          Graphs.pretrainingAxes(edges, target, 8).length, Graphs.finetuningAxes(edges, target, 5).length])])""")
+    found = page.evaluate("""() => Page.page.payload.examples.map(({ world, questions }) => [
+        world, questions.map(({ vertices, edges, target }) => [
+          Graphs.distance(edges, target, 8), Graphs.stratum(edges, target, target <= vertices),
+          Graphs.pretrainingAxes(edges, target, 8).length,
+          Graphs.finetuningAxes(edges, target, 5).length])])""")
     for name, rows in found:
         batch, _ = frozen(worlds(c.graphs)[name], c.evaluate.seed, 100)
         strata = [STRATA[i].slice for i in batch.stratum]
@@ -251,8 +252,9 @@ def test_every_axis_by_which_a_question_leaves_its_training_is_named(page: Any):
         for _ in range(100)
     ]
     found = page.evaluate(
-        """(questions) => questions.map(([edges, target]) => [Graphs.pretrainingAxes(edges, target, 8),
-        Graphs.finetuningAxes(edges, target, 5)].map((axes) => axes.map(({ axis }) => axis)))""",
+        """(questions) => questions.map(([edges, target]) => [
+          Graphs.pretrainingAxes(edges, target, 8), Graphs.finetuningAxes(edges, target, 5),
+        ].map((axes) => axes.map(({ axis }) => axis)))""",
         questions,
     )
     expected = [playgrounds.axes(*question) for question in questions]
@@ -269,18 +271,19 @@ def test_a_repeated_edge_is_drawn_twice_and_deleted_at_once(desk: Any, path: Pat
         assert state(page)[1] == [(2, 3)]
 
 
-CLEARANCE = """() => Page.page.payload.examples.flatMap(({ questions }) => questions).map((question) => {
-  const ids = Array.from({ length: question.vertices }, (_, i) => i + 1);
-  const places = Layout.layout(ids, question.edges);
+CLEARANCE = """() => Page.page.payload.examples.flatMap((one) => one.questions).map((question) => {
+  const ids = Array.from({ length: question.vertices }, (_, i) => i + 1), { edges } = question;
+  const places = Layout.layout(ids, edges), all = [...places.values()].flat();
   const at = (v) => [600 * places.get(v)[0], 320 * places.get(v)[1]];
+  const gap = (v, w) => Math.hypot(at(v)[0] - at(w)[0], at(v)[1] - at(w)[1]);
   const gaps = ids.flatMap((v) => [
-    ...ids.filter((w) => w < v).map((w) => Math.hypot(at(v)[0] - at(w)[0], at(v)[1] - at(w)[1])),
-    ...question.edges.filter((e) => !e.includes(v)).map(([a, b]) => Layout.toSegment(at(v), at(a), at(b)))]);
-  return [Math.min(...gaps), Math.min(...[...places.values()].flat()), Math.max(...[...places.values()].flat())];
+    ...ids.filter((w) => w < v).map((w) => gap(v, w)),
+    ...edges.filter((e) => !e.includes(v)).map((e) => Layout.toSegment(at(v), ...e.map(at)))]);
+  return [Math.min(...gaps), Math.min(...all), Math.max(...all)];
 })"""
 
 
 def test_examples_are_laid_out_on_the_canvas_with_no_vertex_on_an_edge(page: Any):
     rows = page.evaluate(CLEARANCE)
-    assert all(-1e-9 <= low and high <= 1 + 1e-9 for _, low, high in rows)
+    assert all(low >= -1e-9 and high <= 1 + 1e-9 for _, low, high in rows)
     assert sum(gap < 20 for gap, _, _ in rows) <= 0.01 * len(rows)

@@ -18,7 +18,7 @@ const Attention = (() => {
     const sentence = element("p", { class: "readout", id: "attention-text" });
     const preview = (token) => drawGraph(context, view, token, names, sentence);
     const view = View.view(graph);
-    context.after = [() => preview(tokenOf(chosen, names))];
+    context.after = () => preview(tokenOf(chosen, names));
     const numbers = element("input", { type: "checkbox", id: "numbers", change: () => {
       chosen.numbers = numbers.checked;
       context.redraw();

@@ -5,7 +5,7 @@ const Inside = (() => {
   const { element, put, byId, refill } = Elements;
   const PANELS = { attention: Attention, stream: Stream, removal: Removal, search: Search };
   const later = window.requestIdleCallback ?? ((run) => setTimeout(run, 16));
-  let seen = false, wanted = 0, known = null;
+  let seen = false, wanted = 0, known = null, scene = "";
 
   function build(page) {
     const select = byId("network");
@@ -51,10 +51,25 @@ const Inside = (() => {
       put(tab, "tabindex", chosen ? 0 : -1);
     }
     put(byId("panel"), "aria-labelledby", tabOf(inside.panel).id);
-    wanted += 1;
+    const asked = sceneOf(entry, page.state), mine = (wanted += 1);
+    put(byId("panel"), "data-shown", asked === scene ? `${inside.panel} ${entry.index}` : null);
+    if (asked === scene) return;
+    if (!entry.model) {
+      refill(byId("panel"), element("p", { class: "readout" }, entry.failure ?? "The weights are being read."));
+      scene = "";
+    }
     if (!seen || !entry.model) return;
-    const mine = wanted;
-    later(() => { if (mine === wanted) show(page, entry, drawing); });
+    later(() => {
+      if (mine !== wanted) return;
+      show(page, entry, drawing);
+      scene = asked;
+    });
+  }
+
+  // Everything that a panel depends on; the step of the search it shows by itself.
+  function sceneOf({ index, model, failure }, { drawing: { places, edges, target }, inside }) {
+    const look = [innerWidth, getComputedStyle(document.body).color];
+    return JSON.stringify([index, Boolean(model), failure, [...places], edges, target, { ...inside, step: null }, look]);
   }
 
   const tabOf = (name) => byId(`tab-${name}`);
@@ -65,7 +80,8 @@ const Inside = (() => {
     if (known?.key !== key) known = { key, found: panel.compute(entry.model, edges, target) };
     const context = { page, entry, drawing, found: known.found, truth: Graphs.distance(edges, target, page.maxVertices), redraw: () => draw(page) };
     refill(byId("panel"), ...panel.show(context));
-    for (const after of context.after ?? []) after();
+    context.after?.();
+    put(byId("panel"), "data-shown", `${page.state.inside.panel} ${entry.index}`);
   }
 
   // The name of a token as people read it.

@@ -25,12 +25,12 @@ const Removal = (() => {
     const largest = Math.max(1, ...rows.map(({ moves }) => Math.abs(moves))), byKey = new Map(rows.map((row) => [row.key, row]));
     const graph = svg("svg", { class: "canvas small", role: "img", "aria-label": "The graph; each edge coloured by how the answer moves without it" });
     const view = View.view(graph);
-    context.after = [() => view.draw(drawing, {
+    context.after = () => view.draw(drawing, {
       edge: ({ key }) => {
         const { moves } = byKey.get(key), share = Math.abs(moves) / largest;
         return { colour: side(moves), width: 1.5 + 9 * share, opacity: 0.25 + 0.75 * Math.sqrt(share), label: signed(moves) };
       },
-    })];
+    });
     const intro = element("p", { class: "intro" }, "Each edge is deleted in turn. Orange: the answer grows without it; blue: it falls. An exact network moves as the true distance does.");
     if (rows.length === 0) return [intro, element("p", { class: "readout" }, "There is no edge to delete: draw one.")];
     return [intro, element("div", { class: "two" }, element("div", { class: "pane" }, graph), table(rows, found.answer, truth, largest, noPath))];

@@ -51,7 +51,7 @@ const Search = (() => {
       return undefined;
     });
     const back = button("back", "Back", () => go(page.state.inside.step - 1)), forth = button("forth", "Forward", () => go(page.state.inside.step + 1));
-    context.after = [() => go(page.state.inside.step)];
+    context.after = () => go(page.state.inside.step);
     stop();
     return [
       element("p", { class: "intro" }, "The handcrafted network searches from both ends at once: each layer lets what is reached from 1, and from the target, grow by one hop. Where the two meet, the distance is known."),
