@@ -2,7 +2,9 @@
 
 In: rows of numbers and words, the keys of the legend, the frame with both axes. A row's `series` is
 the title of its key. Out: Vega-Lite specifications. Colours are names of the page's style sheet
-(`var(--finetuned)`): the page turns from light to dark without drawing anything anew.
+(`var(--finetuned)`): the page turns from light to dark without drawing anything anew. Charts with
+a true distance in their rows have a parameter `distance`, by which the page links them; those with
+numbers on both axes have `zoom_x` and `zoom_y`, the domains that are looked at.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ class Frame(NamedTuple):
     x: Spec
     y: Spec
     words: Mapping[str, str]
+    distance: str = ""  # the field that holds a true distance as text, if there is one
     level: tuple[float, Key] | None = None  # a line across, at this value of y
     band: tuple[float, float] | None = None  # a shaded part of x
 
@@ -31,7 +34,8 @@ def frame(chart: str, x: Spec | None = None, y: Spec | None = None, **words: obj
     """The frame that `assets/charts.toml` has for a chart; x and y change its axes."""
     own = asset("charts")[chart]
     sides = (_axis(own["x"], x or {}), _axis(own["y"], y or {}))
-    return Frame(filled(own["name"], words), own.get("height", 300), *sides, own.get("words", {}))
+    rest = (own.get("words", {}), own.get("distance", ""))
+    return Frame(filled(own["name"], words), own.get("height", 300), *sides, *rest)
 
 
 def _axis(name: str, change: Spec) -> Spec:
@@ -102,14 +106,20 @@ def curves(
 
     `points` are drawn as marks.
     """
+    frame = frame._replace(x=_zoomed("x", frame.x), y=_zoomed("y", frame.y))
     look, width = {"color": _series(keys)}, 1.5
     if any("line" in row for row in rows):
         look["detail"], width = {"field": "line", "type": "nominal"}, 1.1
     layers = [_layer(frame, "line", look, strokeWidth=width, strokeJoin="round", clip=True)]
     if points:
         marks = {"color": _series(keys), "shape": _series(keys, shapes=True)}
-        layers += [_layer(frame, "point", marks, points, filled=True, size=48, opacity=0.85)]
-    return _boxed(frame, rows, layers)
+        look = {"filled": True, "size": 48, "opacity": 0.85, "clip": True}
+        layers += [_layer(frame, "point", marks, points, **look)]
+    made = _boxed(frame, rows, layers)
+    domains = [{"name": f"zoom_{side}", "value": None} for side in "xy"]
+    log = frame.y["scale"].get("type") == "log"
+    about = made["usermeta"] | {"zoom": True, "log": log}
+    return {**made, "params": [*made["params"], *domains], "usermeta": about}
 
 
 def bars(
@@ -138,6 +148,7 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
     """
     scale = {"type": "sqrt", "domain": [0, 1], "range": [0, 1]}
     opacity = {"field": "share", "type": "quantitative", "legend": None, "scale": scale}
+    opacity["condition"] = {"test": _faint(frame), "value": 0.04}
     look = {"x2": {"field": "right"}, "y2": {"field": "high"}, "opacity": opacity}
     # thousands of bins: the chart's own words must do
     bins = _layer(frame, "rect", look, fill=colour("density"), aria=False)
@@ -153,7 +164,7 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
     }
     layers = [bins, _layer(bare, "line", at, ends, **dashed)]
     panel = {"width": frame.height, "height": frame.height, "layer": layers}
-    whole = {"description": frame.name, "data": {"values": rows}}
+    whole = {"description": frame.name, "data": {"values": rows}, **_about(frame)}
     return {**whole, "facet": facet, "spacing": 10, "spec": panel}
 
 
@@ -195,6 +206,9 @@ def _layer(
         kind = {"type": "quantitative", "format": form} if form else {"type": "nominal"}
         shown.append({"field": field, "title": title, **kind})
     whole = {"x": frame.x, "y": frame.y, "tooltip": shown or None, **encoding}
+    if frame.distance and rows is None and "opacity" not in encoding:
+        faint = {"test": _faint(frame), "value": 0.12}
+        whole["opacity"] = {"condition": faint, "value": look.get("opacity", 1)}
     given = {channel: field for channel, field in whole.items() if field is not None}
     layer = {"mark": {"type": mark, **look}, "encoding": given}
     return layer if rows is None else {**layer, "data": {"values": rows}}
@@ -213,7 +227,22 @@ def _boxed(frame: Frame, rows: Sequence[Row], layers: list[Spec]) -> Spec:
         beneath += [_layer(bare, "rule", {"x": None}, [row], **look)]
     box = {"description": frame.name, "width": "container", "height": frame.height}
     fit = {"autosize": {"type": "fit-x", "contains": "padding"}}
-    return {**box, **fit, "data": {"values": rows}, "layer": [*beneath, *layers]}
+    return {**box, **fit, **_about(frame), "data": {"values": rows}, "layer": [*beneath, *layers]}
+
+
+def _about(frame: Frame) -> Spec:
+    """The parameter that links charts, and what the page's script needs to know."""
+    params = [{"name": "distance", "value": None}] if frame.distance else []
+    return {"params": params, "usermeta": {"distance": frame.distance}}
+
+
+def _faint(frame: Frame) -> str:
+    """When a mark steps back: another true distance is looked at."""
+    return f"distance !== null && datum['{frame.distance}'] !== distance"
+
+
+def _zoomed(side: str, axis: Spec) -> Spec:
+    return axis | {"scale": axis["scale"] | {"domainRaw": {"expr": f"zoom_{side}"}}}
 
 
 def _series(keys: Sequence[Key], shapes: bool = False) -> Spec:

@@ -55,6 +55,7 @@ def page(story: Story) -> str:
         way=ways[0] if ways and story.trains else "",
         colours=_colours(story),
         sections=sections(story),
+        gaps=story.gaps(),
         sessions=folder.sessions(story.run),
         worlds=sets.worlds if sets else [],
     )
