@@ -54,6 +54,7 @@ def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
     Series stand side by side where the other axis has names; else a faint line joins them.
     """
     flat, named = (side["type"] == "nominal" for side in (frame.y, frame.x))
+    frame = frame if flat or named else _zoomed(frame)
     beside = {"field": "series", "type": "nominal", "sort": None}
     offset = {"yOffset": beside} if flat else {"xOffset": beside} if named else {}
     value, channel = (frame.x, "x") if flat else (frame.y, "y")
@@ -64,7 +65,9 @@ def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
     line = _layer(frame, "line", {"color": series}, strokeWidth=1.2, opacity=0.5, aria=False)
     rule = _layer(frame, "rule", {**offset, "color": series, **ends}, strokeWidth=2)
     point = _layer(frame, "point", marks, strokeWidth=1.6, size=46, opacity=1)
-    return _boxed(frame, rows, [rule, point] if offset else [line, rule, point])
+    if flat or named:
+        return _boxed(frame, rows, [rule, point])
+    return _with_zoom(_boxed(frame, rows, [line, rule, point]), frame)
 
 
 def strips(
@@ -106,7 +109,7 @@ def curves(
 
     `points` are drawn as marks.
     """
-    frame = frame._replace(x=_zoomed("x", frame.x), y=_zoomed("y", frame.y))
+    frame = _zoomed(frame)
     look, width = {"color": _series(keys)}, 1.5
     if any("line" in row for row in rows):
         look["detail"], width = {"field": "line", "type": "nominal"}, 1.1
@@ -115,11 +118,7 @@ def curves(
         marks = {"color": _series(keys), "shape": _series(keys, shapes=True)}
         look = {"filled": True, "size": 48, "opacity": 0.85, "clip": True}
         layers += [_layer(frame, "point", marks, points, **look)]
-    made = _boxed(frame, rows, layers)
-    domains = [{"name": f"zoom_{side}", "value": None} for side in "xy"]
-    log = frame.y["scale"].get("type") == "log"
-    about = made["usermeta"] | {"zoom": True, "log": log}
-    return {**made, "params": [*made["params"], *domains], "usermeta": about}
+    return _with_zoom(_boxed(frame, rows, layers), frame)
 
 
 def bars(
@@ -241,8 +240,21 @@ def _faint(frame: Frame) -> str:
     return f"distance !== null && datum['{frame.distance}'] !== distance"
 
 
-def _zoomed(side: str, axis: Spec) -> Spec:
-    return axis | {"scale": axis["scale"] | {"domainRaw": {"expr": f"zoom_{side}"}}}
+def _zoomed(frame: Frame) -> Frame:
+    """The frame with axes whose domains are parameters."""
+    sides = [
+        axis | {"scale": axis["scale"] | {"domainRaw": {"expr": f"zoom_{side}"}}}
+        for side, axis in (("x", frame.x), ("y", frame.y))
+    ]
+    return frame._replace(x=sides[0], y=sides[1])
+
+
+def _with_zoom(made: Spec, frame: Frame) -> Spec:
+    """A chart of a zoomed frame, with these parameters."""
+    domains = [{"name": f"zoom_{side}", "value": None} for side in "xy"]
+    about = {"zoom": True, "log": frame.y["scale"].get("type") == "log"}
+    params = [*made["params"], *domains]
+    return {**made, "params": params, "usermeta": made["usermeta"] | about}
 
 
 def _series(keys: Sequence[Key], shapes: bool = False) -> Spec:

@@ -56,7 +56,9 @@ class Entry(NamedTuple):
     hover: str = ""  # what the page shows under the pointer
     boxes: bool = False  # whether each line is a small box of its own on the page
     group: str = ""  # by which the page marks the entry: above, below
-    numbers: Mapping[str, float] | None = None  # what a file of the table gets in place of lines
+    numbers: Mapping[str, float | int] | None = (
+        None  # what a file of the table gets in place of lines
+    )
 
 
 class TableRow(NamedTuple):
@@ -253,7 +255,7 @@ def score_entry(scores: Scores | None, *more: str) -> Entry | None:
     return Entry([*lines, *more], scores.accuracy, hover=hover, numbers=numbers(scores))
 
 
-def numbers(scores: Scores) -> dict[str, float]:
+def numbers(scores: Scores) -> dict[str, float | int]:
     """The numbers of some scores, with four significant digits."""
     known = scores.model_dump(include=set(Scores.model_fields), exclude_none=True)
     return {

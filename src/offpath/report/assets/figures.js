@@ -1,14 +1,6 @@
 "use strict";
 // Figures: drawn when they come near the screen, linked by true distance, zoomed, and saved.
-const axis = {
-  labelColor: "var(--muted)", titleColor: "var(--muted)", titleFontWeight: "normal", titlePadding: 8,
-  gridColor: "var(--line)", domainColor: "var(--line)", tickColor: "var(--line)", tickSize: 4, labelPadding: 5, labelSeparation: 8,
-  labelFontSize: 11, titleFontSize: 11.5,
-};
-const config = {
-  background: "transparent", font: "system-ui, sans-serif", view: { stroke: null }, axis,
-  header: { labelColor: "var(--ink)" }, facet: { spacing: 10 },
-};
+const config = JSON.parse(document.getElementById("look").textContent);
 const boxes = [...document.querySelectorAll("[data-chart]")];
 const specs = new Map(boxes.map((box) => [box, JSON.parse(box.textContent)]));
 const views = new Map();

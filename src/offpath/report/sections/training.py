@@ -46,16 +46,10 @@ def _pretraining(story: Story, network: Network) -> list[Figure]:
 
 
 def label_keys(max_vertices: int) -> list[Key]:
-    """A colour for each true distance, from near to far, and a grey for "no path"."""
-    keys = []
-    for label in range(1, max_vertices):
-        place = 2 * (label - 1) / max(1, max_vertices - 2)  # 0 near, 1 middle, 2 far
-        ends = ("middle", "near") if place <= 1 else ("far", "middle")
-        share = round(100 * (place if place <= 1 else place - 1))
-        mixed = f"color-mix(in oklch, {colour(ends[0])} {share}%, {colour(ends[1])})"
-        keys.append(Key(label_title(label, max_vertices), mixed, distance=True))
-    no_path = Key(label_title(max_vertices, max_vertices), colour("no_path"), distance=True)
-    return [*keys, no_path]
+    """A key for each true distance, "no path" last."""
+    labels = range(1, max_vertices + 1)
+    titles = {label: label_title(label, max_vertices) for label in labels}
+    return [Key(titles[n], colour(f"distance-{n}"), distance=True) for n in labels]
 
 
 def distance_loss_chart(lines: Sequence[Logged], max_vertices: int, x: Spec | None = None) -> Spec:
