@@ -22,7 +22,7 @@ from offpath.slices import HARD_HEADLINE, SPLIT_STRATA
 from tests.report.conftest import add_metrics, circuit_run, shown_sections, with_result, with_scores
 from tests.report.stories import changed
 
-FIRST = ["answer", "ledger", "matrix", "strata", "data", "training", "predictions", "study"]
+FIRST = ["answer", "ledger", "matrix", "strata", "task", "data", "training", "predictions", "study"]
 SOLUTIONS = ["circuit", "robustness", "coefficient"]
 FACTS = ["Model", "Training data", "Test data", "Metric", "Seeds", "Made by", "Draws"]
 OTHERS = ["pretrained", "scratch", "distance_to_2"]
@@ -96,6 +96,7 @@ def test_a_run_that_only_began_names_the_commands_for_the_rest(tmp_path: Path):
     trainings = ("fine-tuned", "from scratch", "handcrafted, fine-tuned")
     assert missing == {
         *((f"the training of the network “{t}”", f"offpath finetune {folder}") for t in trainings),
+        ("the examples of the task", f"offpath evaluate {folder}"),
         ("the evaluation sets", f"offpath evaluate {folder}"),
         ("the test matrix", f"offpath evaluate {folder}"),
         ("the predictions", f"offpath evaluate {folder}"),

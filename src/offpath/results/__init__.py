@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from offpath.errors import InputError
 from offpath.results.coefficients import LearningCoefficients, Plateau, Point, Sweep, Trace
-from offpath.results.graphs import DrawnGraph
+from offpath.results.graphs import DrawnGraph, Example, Examples, WorldExamples
 from offpath.results.rows import Result, Row
 from offpath.results.scores import (
     Cell,
@@ -52,16 +52,18 @@ from offpath.run.provenance import note_made
 
 __all__ = [
     "FORMAT", "RESULTS", "Cell", "CircuitResult", "ConstantAnswer", "Direction", "DrawnGraph",
-    "EvaluationSet", "Graded", "LabelCount", "LabelWorld", "Labels", "LearningCoefficients",
-    "Matrix", "OverSteps", "Overlap", "OverlapRow", "Perturbed", "Place", "Plateau", "Point",
-    "PredictionCounts", "Predictions", "Predictor", "Recovered", "Result", "Retention",
-    "Robustness", "Row", "Scores", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
-    "StudyStratum", "Sweep", "Trace", "read_result", "write_result",
+    "EvaluationSet", "Example", "Examples", "Graded", "LabelCount", "LabelWorld", "Labels",
+    "LearningCoefficients", "Matrix", "OverSteps", "Overlap", "OverlapRow", "Perturbed", "Place",
+    "Plateau", "Point", "PredictionCounts", "Predictions", "Predictor", "Recovered", "Result",
+    "Retention", "Robustness", "Row", "Scores", "SizeError", "State", "StepCell", "Study",
+    "StudyQuantity", "StudyStratum", "Sweep", "Trace", "WorldExamples", "read_result",
+    "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
 RESULTS: tuple[type[Result], ...] = (
-    Labels, Overlap, Matrix, Predictions, Study, CircuitResult, Robustness, LearningCoefficients,
+    Examples, Labels, Overlap, Matrix, Predictions, Study, CircuitResult, Robustness,
+    LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
 R = TypeVar("R", bound=Result)

@@ -14,6 +14,7 @@ from offpath.report.sections import (
     predictions,
     robustness,
     study,
+    task,
     training,
 )
 from offpath.report.words import paragraph
@@ -23,6 +24,7 @@ SECTIONS = {
     "ledger": (ledger.section, results.Matrix, results.Overlap),
     "matrix": (matrix.section, results.Matrix),
     "strata": (matrix.strata_section, results.Matrix),
+    "task": (task.section, results.Examples),
     "data": (data.section, results.Labels),
     "training": (training.section,),
     "predictions": (predictions.section, results.Matrix, results.Predictions),
