@@ -24,7 +24,7 @@ from offpath.slices import HEADLINE, SPLIT_STRATA
 from tests.report.conftest import add_metrics, circuit_run, shown_sections, with_result, with_scores
 from tests.report.stories import changed
 
-FIRST = ["answer", "data", "training", "matrix", "strata", "ledger", "predictions", "study"]
+FIRST = ["answer", "task", "data", "training", "matrix", "strata", "ledger", "predictions", "study"]
 SOLUTIONS = ["circuit", "robustness", "coefficient"]
 FACTS = ["Model", "Training data", "Test data", "Metric", "Seeds", "Made by", "Draws"]
 OTHERS = ["pretrained", "scratch", "distance_to_2"]
@@ -101,7 +101,9 @@ def test_a_run_that_only_began_shows_what_it_has_and_names_the_commands_for_the_
     trainings = ("fine-tuned", "from scratch", "handcrafted, fine-tuned")
     assert missing == {
         *((f"the training of the network “{t}”", f"offpath finetune {folder}") for t in trainings),
+        ("the examples of the task", f"offpath evaluate {folder}"),
         ("the evaluation sets", f"offpath evaluate {folder}"),
+        ("the examples", f"offpath evaluate {folder}"),
         ("the test matrix", f"offpath evaluate {folder}"),
         ("the predictions", f"offpath evaluate {folder}"),
         ("the ledger of overlap", f"offpath evaluate {folder}"),

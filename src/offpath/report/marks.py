@@ -8,10 +8,12 @@ numbers on both axes have `zoom_x` and `zoom_y`, the domains that are looked at.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from offpath.report.parts import SHAPES, Key, Spec, colour
 from offpath.report.words import asset, filled
+from offpath.results import DrawnGraph
 
 Row = Mapping[str, Any]
 DASHES = {"line": [1, 0], "dashed": [5, 3], "dotted": [2, 3]}
@@ -171,7 +173,7 @@ def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], fr
     """A graph: rows with a place `x`, `y` from 0 to 1; edges with `x2`, `y2` too.
 
     A vertex has its name in `vertex`, written in the colour `ink`; one with a `role` has a ring and
-    that word beside it. The axes of the frame are not shown.
+    that word beside it. A `marked` edge is drawn bold. The axes of the frame are not shown.
     """
     x, y = (side | {"axis": None} for side in (frame.x, frame.y))
     frame, bare = frame._replace(x=x, y=y), frame._replace(x=x, y=y, words={})
@@ -179,14 +181,28 @@ def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], fr
     ink = {"text": {"field": "vertex"}, "color": {"field": "ink", "type": "nominal", "scale": None}}
     ring = {"size": 760, "strokeWidth": 2, "color": colour("ink"), "aria": False}
     roles, away = [row for row in vertices if row["role"]], {"expr": "datum.y > 0.5 ? -22 : 23"}
+    bold = {"color": colour("ink"), "strokeWidth": 4, "aria": False}
+    marked = [row for row in edges if row.get("marked")]
     layers = [
         _layer(bare, "rule", ends, edges, color=colour("edge"), strokeWidth=1.6, aria=False),
+        *([_layer(bare, "rule", ends, marked, **bold)] if marked else []),
         _layer(frame, "circle", {"color": _series(keys)}, size=440, opacity=1),
         _layer(frame, "point", {}, roles, **ring),
         _layer(frame, "text", ink, fontSize=12, fontWeight="bold", aria=False),
         _layer(frame, "text", {"text": {"field": "role"}}, roles, dy=away, **muted, aria=False),
     ]
     return _boxed(frame, vertices, layers) | {"resolve": {"scale": {"color": "independent"}}}
+
+
+def edge_rows(graph: DrawnGraph, path: Sequence[int] = ()) -> list[Row]:
+    """The edges of a drawing for `graph`, those between neighbours on the path marked."""
+    places, steps = graph.positions, {frozenset(step) for step in pairwise(path)}
+    rows = []
+    for a, b in graph.edges:
+        (x, y), (x2, y2) = places[a - 1], places[b - 1]
+        mark = {"marked": True} if {a, b} in steps else {}
+        rows.append({"x": x, "y": y, "x2": x2, "y2": y2, **mark})
+    return rows
 
 
 def thinned(points: Sequence[Any], most: int) -> list[Any]:

@@ -14,12 +14,14 @@ from offpath.report.sections import (
     predictions,
     robustness,
     study,
+    task,
     training,
 )
 from offpath.report.words import paragraph
 
 SECTIONS = {
     "answer": (answer.section, results.Matrix),
+    "task": (task.section, results.Examples),
     "data": (data.section, results.Labels),
     "training": (training.section,),
     "matrix": (matrix.section, results.Matrix),
