@@ -94,6 +94,13 @@ def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
 def _rendered(
     name: str, colours: Mapping[str, Colour], shown: Sequence[Section], **parts: object
 ) -> str:
+    """A page of figures from its template."""
+    named = {property_name(one): pair for one, pair in colours.items()}
+    fixed = {"vega": _vega(), "look": asset("charts")["look"], "colours": named}
+    return rendered(name, sections=shown, **fixed, **parts)
+
+
+def rendered(name: str, **parts: object) -> str:
     """A page from its template, with the style sheet and all scripts in it."""
     environment = Environment(
         loader=PackageLoader("offpath.report", "assets"),
@@ -104,10 +111,7 @@ def _rendered(
     )
     environment.filters |= FILTERS
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    template = environment.get_template(f"{name}.html.jinja")
-    named = {property_name(one): pair for one, pair in colours.items()}
-    fixed = {"vega": Markup(_vega()), "look": asset("charts")["look"], "colours": named}
-    return template.render(sections=shown, **fixed, **parts)
+    return environment.get_template(f"{name}.html.jinja").render(**parts)
 
 
 def _colours(story: Story) -> dict[str, Colour]:
@@ -121,6 +125,6 @@ def _colours(story: Story) -> dict[str, Colour]:
 
 
 @cache
-def _vega() -> str:
+def _vega() -> Markup:
     """Vega, Vega-Lite and vega-embed in one script."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
+    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE))

@@ -1,16 +1,5 @@
 "use strict";
-// The page itself: light and dark, the table of contents, what print shows.
-const root = document.documentElement;
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const button = document.querySelector(".theme");
-const isDark = () => (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
-const label = () => { button.textContent = isDark() ? "Light" : "Dark"; };
-button.addEventListener("click", () => {
-  root.dataset.theme = isDark() ? "light" : "dark";
-  label();
-});
-dark.addEventListener("change", label);
-label();
+// The page itself: the table of contents, what print shows.
 
 // Beside the text there is room for the contents; on a narrow screen they are folded.
 const contents = document.querySelector(".contents details");
