@@ -15,9 +15,12 @@ from offpath.generalize.matrix import measure_matrix
 from offpath.handcraft.circuits import set_circuit
 from offpath.networks import networks
 from offpath.report.page import write_report
-from offpath.results import CircuitResult, Labels, Matrix, Predictions
+from offpath.results import CircuitResult, Examples, Labels, Matrix, Predictions
 from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, holds_run
+
+MADE = (CircuitResult, Examples, Labels, Matrix, Predictions)
+"""Results of every run."""
 
 
 @holds_run
@@ -48,7 +51,7 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
 
 def is_done(run: Run) -> bool:
     """Whether every stage has ended, and all that it made is still there."""
-    results = [run.result(kind.file) for kind in (CircuitResult, Labels, Matrix, Predictions)]
+    results = [run.result(kind.file) for kind in MADE]
     return all(path.exists() for path in [*_checkpoints(run), *results, run.done])
 
 
