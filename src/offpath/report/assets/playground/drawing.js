@@ -5,17 +5,14 @@ const Drawing = (() => {
   const { svg, put } = Elements;
   const TAP = 6; // pixels that a finger may move in a tap
   const FINGER = 12; // and by which it may miss
-  const STEP = 0.03, ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
-  const TOOLS = [
-    { value: "draw", title: "Draw: tap the ground for a vertex, drag from vertex to vertex for an edge", text: "Draw", icon: "M4 15 15 4M2.5 15a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0M13.5 4a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0" },
-    { value: "move", title: "Move: drag a vertex", text: "Move", icon: "M9.5 2v15M2 9.5h15M7 4.5 9.5 2 12 4.5M7 14.5 9.5 17 12 14.5M4.5 7 2 9.5 4.5 12M14.5 7 17 9.5 14.5 12" },
-    { value: "delete", title: "Delete: tap a vertex or an edge", text: "Delete", icon: "M4 4 15 15M15 4 4 15" },
-    { value: "target", title: "Target: tap the vertex to ask for", text: "Target", icon: "M3 9.5a6.5 6.5 0 1 0 13 0a6.5 6.5 0 1 0-13 0M7 9.5a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0" },
-  ];
+  const STEP = 0.03; // of the canvas, by an arrow key
+  const ARROWS = {
+    ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP],
+  };
 
   function start(root, toolbar, page) {
-    const canvas = View.view(root, { focusable: true, named: (v) => caption(v, page.state.drawing.target) });
-    const line = svg("path", { class: "drawn none" });
+    const canvas = View.view(root, { focusable: true, named: caption });
+    const line = svg("path.drawn.none");
     root.insertBefore(line, canvas.layers.vertices);
     const self = { page, canvas, line, grip: null };
     root.addEventListener("pointerdown", (event) => press(self, event));
@@ -24,26 +21,22 @@ const Drawing = (() => {
     root.addEventListener("pointercancel", () => letGo(self));
     root.addEventListener("touchstart", (event) => holdStill(self, event), { passive: false });
     root.addEventListener("keydown", (event) => key(self, event));
-    drawTools(toolbar, page);
+    toolbar.addEventListener("change", ({ target: { value } }) => {
+      Object.assign(page.state, { tool: value, armed: null });
+      page.render();
+    });
     return { canvas, draw: () => draw(self) };
   }
 
-  function drawTools(toolbar, page) {
-    const labels = TOOLS.map(({ value, title, text, icon }) => ({
-      value, title, label: [svg("svg", { viewBox: "0 0 19 19", "aria-hidden": "true" }, svg("path", { d: icon })), text],
-    }));
-    toolbar.append(...Elements.choices("tool", labels, page.state.tool, (tool) => {
-      page.state.tool = tool;
-      page.state.armed = null;
-      page.render();
-    }));
+  function caption(vertex, target) {
+    if (vertex === 1) return "start";
+    if (vertex === target) return "target";
+    return vertex === 2 ? "trained target" : "";
   }
 
-  const caption = (vertex, target) =>
-    [vertex === 1 ? "start" : "", vertex === target ? "target" : "", vertex === 2 && target !== 2 ? "trained target" : ""].join("");
-
   function draw(self) {
-    const { state } = self.page, { drawing } = state, path = Graphs.shortestPath(drawing.edges, drawing.target) ?? [];
+    const { state } = self.page, { drawing } = state;
+    const path = Graphs.shortestPath(drawing.edges, drawing.target) ?? [];
     const onPath = new Set(path.slice(1).map((v, i) => Graphs.edgeKey(Graphs.ordered(v, path[i]))));
     put(self.canvas.root, "class", `canvas tool-${state.tool}`);
     self.canvas.draw(drawing, {
@@ -72,7 +65,8 @@ const Drawing = (() => {
     const nearest = (list) => list.reduce((a, b) => (b.gap < a.gap ? b : a), near(Infinity, null));
     const vertex = nearest([...at].map(([v, [x, y]]) => near(Math.hypot(x - point[0], y - point[1]), v)));
     if (vertex.gap <= canvas.radius + reach) return { vertex: vertex.name, edge: null };
-    const edge = nearest(Graphs.distinct(drawing.edges).map(({ key, ends: [a, b] }) => near(Layout.toSegment(point, at.get(a), at.get(b)), key)));
+    const edge = nearest(Graphs.distinct(drawing.edges).map(({ key, ends }) =>
+      near(Layout.toSegment(point, ...ends.map((v) => at.get(v))), key)));
     return { vertex: null, edge: edge.gap <= reach + 2 ? edge.name : null };
   }
 
@@ -85,8 +79,8 @@ const Drawing = (() => {
   // A finger that takes hold of a vertex does not scroll the page. (Chromium heeds `touch-action` of
   // the whole drawing alone.)
   function holdStill(self, event) {
-    const [touch] = event.touches;
-    if (event.touches.length === 1 && under(self, pointOf(self, touch), FINGER).vertex) event.preventDefault();
+    const [touch, ...others] = event.touches;
+    if (!others.length && under(self, pointOf(self, touch), FINGER).vertex) event.preventDefault();
   }
 
   function press(self, event) {
@@ -142,7 +136,8 @@ const Drawing = (() => {
       return;
     }
     const added = Edits.add(page.state.drawing, page.maxVertices, canvas.toUnits(point));
-    page.change(typeof added === "string" ? added : Edits.connect(added, from, newest(page.state.drawing, added)));
+    const whole = typeof added === "string" ? added : Edits.connect(added, from, newest(page.state.drawing, added));
+    page.change(whole);
   }
 
   const newest = (before, after) => [...after.places.keys()].find((v) => !before.places.has(v));
@@ -178,7 +173,7 @@ const Drawing = (() => {
     else if (letter === "n") addAndFocus(self, event);
     else if (edge && ["Delete", "Backspace"].includes(event.key)) done(Edits.removeEdge(drawing, edge));
     else if (!vertex) return;
-    else if (event.key in ARROWS) done(Edits.move(drawing, id, pushed(drawing.places.get(id), ARROWS[event.key])), `move ${id}`);
+    else if (event.key in ARROWS) done(pushed(drawing, id, ARROWS[event.key]), `move ${id}`);
     else if (["Delete", "Backspace"].includes(event.key)) done(Edits.removeVertex(drawing, id));
     else if (letter === "t") done(Edits.setTarget(drawing, id));
     else if (["enter", " ", "c"].includes(letter)) {
@@ -187,7 +182,8 @@ const Drawing = (() => {
     }
   }
 
-  const pushed = (place, by) => place.map((u, k) => Math.min(1, Math.max(0, u + by[k])));
+  const pushed = (drawing, vertex, by) =>
+    Edits.move(drawing, vertex, drawing.places.get(vertex).map((u, k) => Math.min(1, Math.max(0, u + by[k]))));
 
   function addAndFocus(self, event) {
     const before = self.page.state.drawing, after = Edits.add(before, self.page.maxVertices);

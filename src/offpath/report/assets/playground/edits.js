@@ -34,7 +34,8 @@ const Edits = (() => {
   }
 
   // All edges between the same two vertices.
-  const removeEdge = (drawing, key) => ({ ...drawing, edges: drawing.edges.filter((edge) => Graphs.edgeKey(edge) !== key) });
+  const removeEdge = (drawing, key) =>
+    ({ ...drawing, edges: drawing.edges.filter((edge) => Graphs.edgeKey(edge) !== key) });
 
   function setTarget(drawing, target) {
     return target === 1 ? "Vertex 1 is the start, and no target: its distance is 0." : { ...drawing, target };
@@ -48,9 +49,9 @@ const Edits = (() => {
     let found = [0.5, 0.5], widest = -1;
     for (let x = 0.05; x < 1; x += 0.1) {
       for (let y = 0.05; y < 1; y += 0.15) {
-        const here = [x * 1.5, y];
-        const free = Math.min(...[...places.keys()].map((v) => Math.hypot(here[0] - at(v)[0], here[1] - at(v)[1])),
-          ...edges.map(([a, b]) => 1.5 * Layout.toSegment(here, at(a), at(b))));
+        const here = [x * 1.5, y], toEdge = ([a, b]) => 1.5 * Layout.toSegment(here, at(a), at(b));
+        const toVertex = (v) => Math.hypot(here[0] - at(v)[0], here[1] - at(v)[1]);
+        const free = Math.min(...[...places.keys()].map(toVertex), ...edges.map(toEdge));
         if (free > widest + 1e-9) [found, widest] = [[x, y], free];
       }
     }

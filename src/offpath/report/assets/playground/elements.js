@@ -1,14 +1,26 @@
 "use strict";
 // Elements of the page, and numbers as it writes them. Text becomes text, never markup.
 const Elements = (() => {
-  const filled = (node, attributes, children) => {
-    for (const [name, value] of Object.entries(attributes)) put(node, name, value);
-    node.append(...children.filter((child) => child !== null));
+  // element("p.readout", { id: "x" }, "words", child): a tag with classes, attributes, and children,
+  // also in lists.
+  function element(tag, ...parts) {
+    const [name, ...classes] = tag.split(".");
+    return filled(document.createElement(name), classes, parts);
+  }
+
+  function svg(tag, ...parts) {
+    const [name, ...classes] = tag.split(".");
+    return filled(document.createElementNS("http://www.w3.org/2000/svg", name), classes, parts);
+  }
+
+  function filled(node, classes, parts) {
+    if (classes.length) node.setAttribute("class", classes.join(" "));
+    for (const part of parts.flat()) {
+      if (typeof part === "string" || part instanceof Node) node.append(part);
+      else Object.entries(part ?? {}).forEach(([name, value]) => put(node, name, value));
+    }
     return node;
-  };
-  const element = (tag, attributes = {}, ...children) => filled(document.createElement(tag), attributes, children);
-  const svg = (tag, attributes = {}, ...children) =>
-    filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  }
 
   // An attribute; null, undefined and false take it away, a function is a listener, --x a property.
   function put(node, name, value) {
@@ -19,28 +31,28 @@ const Elements = (() => {
   }
 
   const byId = (id) => document.getElementById(id);
-  const number = (x, digits = 2) => x.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");
-  const signed = (x, digits = 2) => (x > 0 && Number(x.toFixed(digits)) !== 0 ? "+" : "") + number(x, digits);
+  const minus = (text) => text.replace("-", "−");
+  const number = (x, digits = 2) => minus(x.toFixed(digits).replace(/^-(0\.?0*)$/, "$1"));
+  const signed = (x, digits = 2) => (Number(x.toFixed(digits)) > 0 ? "+" : "") + number(x, digits);
 
-  // Radio buttons, shown as their labels: one stop of the Tab key, arrow keys choose.
+  // Radio buttons, shown as their labels: one stop of the Tab key, and arrow keys choose.
   function choices(name, options, chosen, choose) {
     return options.map(({ value, label, title }) => {
-      const input = element("input", { type: "radio", name, value, class: "hidden", "aria-label": title ?? null });
+      const input = element("input.hidden", { type: "radio", name, value, "aria-label": title });
       input.checked = value === chosen;
       input.addEventListener("change", () => choose(value));
-      return element("label", { class: "choice", title: title ?? null }, input, ...[label].flat());
+      return element("label.choice", { title }, input, label);
     });
   }
 
-  // Replaces what a node holds, and leaves the focus on the choice that had it.
+  // Replaces what a node holds; what had the focus, or is chosen in its place, has it again.
   function refill(node, ...children) {
-    const held = node.contains(document.activeElement) ? document.activeElement : null;
-    const { name, value, id } = held ?? {};
-    node.replaceChildren(...children.filter((child) => child !== null));
-    if (!held) return;
-    const again = id ? byId(id) : [...node.querySelectorAll("input")].find((i) => i.name === name && (i.value === value || i.checked));
-    again?.focus({ preventScroll: true });
+    const { name, value, id } = node.contains(document.activeElement) ? document.activeElement : {};
+    node.replaceChildren(...children);
+    const same = (input) => input.name === name && (input.value === value || input.checked);
+    const again = id ? byId(id) : name && [...node.querySelectorAll("input")].find(same);
+    if (again && node.contains(again)) again.focus({ preventScroll: true });
   }
 
-  return { element, svg, put, byId, number, signed, choices, refill };
+  return { element, svg, put, byId, minus, number, signed, choices, refill };
 })();

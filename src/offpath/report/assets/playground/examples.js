@@ -8,19 +8,19 @@ const Examples = (() => {
     const others = range(3, maxVertices), half = Math.ceil(others.length / 2);
     const rows = [
       { title: "Long path", edges: chain([1, ...others, 2]), target: 2 },
-      { title: "Two components", edges: [...ring([1, ...others.slice(0, half)]), ...ring([2, ...others.slice(half)])], target: 2 },
+      { title: "Two components", edges: apart(others.slice(0, half), others.slice(half)), target: 2 },
       { title: "Off-path target", ...offPath(maxVertices) },
       { title: "Star", edges: [1, 2, ...others.slice(1)].map((v) => Graphs.ordered(3, v)), target: 2 },
     ];
     if (finetuneVertices < maxVertices) {
-      const edges = [[1, 3], [3, maxVertices], [2, maxVertices]];
-      rows.splice(3, 0, { title: "Unseen target", edges: edges.map((e) => Graphs.ordered(...e)), target: maxVertices });
+      rows.splice(3, 0, { title: "Unseen target", edges: chain([1, 3, maxVertices, 2]), target: maxVertices });
     }
     return rows;
   }
 
-  // A cycle, or what of it is possible.
-  const ring = (vertices) => [...chain(vertices), ...(vertices.length > 2 ? [Graphs.ordered(vertices[0], vertices.at(-1))] : [])];
+  // Two cycles, or what of them is possible: with some vertices through 1, with others through 2.
+  const apart = (some, others) => [...ring([1, ...some]), ...ring([2, ...others])];
+  const ring = (vertices) => chain(vertices.length > 2 ? [...vertices, vertices[0]] : vertices);
 
   // The target lies behind the path from 1 to 2: everything else is as in fine-tuning.
   function offPath(maxVertices) {

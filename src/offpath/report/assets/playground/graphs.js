@@ -102,5 +102,7 @@ const Graphs = (() => {
     return [...axes, ...sizeAxes(edges, largest, most)];
   }
 
-  return { edgeKey, ordered, distinct, neighbours, hops, distance, shortestPath, stratum, pretrainingAxes, finetuningAxes };
+  return {
+    edgeKey, ordered, distinct, neighbours, hops, distance, shortestPath, stratum, pretrainingAxes, finetuningAxes,
+  };
 })();

@@ -8,7 +8,8 @@ const Layout = (() => {
 
   function layout(vertices, edges) {
     const places = new Map(), parts = components(vertices, edges);
-    const single = parts.filter((part) => part.length === 1), joined = parts.filter((part) => part.length > 1);
+    const single = parts.filter((part) => part.length === 1);
+    const joined = parts.filter((part) => part.length > 1);
     const floor = joined.length && single.length ? 0.8 : 1; // single vertices stand in a row below
     const shares = joined.map((part) => part.length ** 0.75), sum = shares.reduce((a, b) => a + b, 0);
     let left = 0;
@@ -39,7 +40,8 @@ const Layout = (() => {
   // The best of several drawings of a connected graph, stretched to the unit square.
   function best(part, edges, aspect) {
     const ends = Graphs.distinct(edges).map(({ ends }) => ends.map((v) => part.indexOf(v)));
-    const hops = part.map((v) => Graphs.hops(edges, v)), radius = Math.max(...hops.flatMap((h) => [...h.values()])) / ARC;
+    const hops = part.map((v) => Graphs.hops(edges, v));
+    const radius = Math.max(...hops.flatMap((h) => [...h.values()])) / ARC;
     const ideal = hops.map((h) => part.map((w) => 2 * radius * Math.sin(h.get(w) / radius / 2))); // chords of an arc
     let chosen = null, least = Infinity;
     for (let start = 0; start < (part.length > 20 ? 2 : STARTS); start += 1) {
@@ -54,7 +56,8 @@ const Layout = (() => {
   function initial(count, start) {
     const step = 1 + ((start * 7) % Math.max(1, count - 1));
     return Array.from({ length: count }, (_, i) => {
-      const angle = ((i * step + 0.1 * start * (i % 3)) / count) * 2 * Math.PI, radius = 1 + 0.13 * ((i * (start + 3)) % 5);
+      const angle = ((i * step + 0.1 * start * (i % 3)) / count) * 2 * Math.PI;
+      const radius = 1 + 0.13 * ((i * (start + 3)) % 5);
       return [radius * Math.cos(angle), radius * Math.sin(angle)];
     });
   }

@@ -19,7 +19,7 @@ const Link = (() => {
     if (text === "") return null;
     const parts = new Map(text.split("&").map((part) => part.split(/=(.*)/s).slice(0, 2)));
     const unknown = [...parts.keys()].find((name) => !["vertices", "edges", "target"].includes(name));
-    if (unknown !== undefined) throw new Error(`“${shown(unknown)}” is none of its parts: vertices, edges and target`);
+    if (unknown !== undefined) fail(unknown, "none of its parts: vertices, edges and target");
     const edges = listed(parts.get("edges")).map((edge) => readEdge(edge, maxVertices));
     const most = (maxVertices * (maxVertices - 1)) / 2;
     if (edges.length > most) throw new Error(`it has ${edges.length} edges; at most ${most} are allowed`);
@@ -28,21 +28,22 @@ const Link = (() => {
   }
 
   const listed = (text) => (text ? text.split(",") : []);
-  const shown = (text) => (text.length > 24 ? `${text.slice(0, 24)}…` : text);
+
+  function fail(text, what) {
+    throw new Error(`“${text.length > 24 ? `${text.slice(0, 24)}…` : text}” is ${what}`);
+  }
 
   function readEdge(text, maxVertices) {
     const ends = text.split("-").map(number);
     if (ends.length !== 2 || ends.some((v) => !(v >= 1 && v <= maxVertices)) || ends[0] === ends[1]) {
-      throw new Error(`“${shown(text)}” is no edge; an edge is two different vertices of 1 to ${maxVertices}, such as 1-2`);
+      fail(text, `no edge; an edge is two different vertices of 1 to ${maxVertices}, such as 1-2`);
     }
     return Graphs.ordered(...ends);
   }
 
   function readTarget(text, maxVertices) {
     const target = number(text);
-    if (!(target >= 2 && target <= maxVertices)) {
-      throw new Error(`“${shown(text)}” is no target; a target is a vertex of 2 to ${maxVertices}`);
-    }
+    if (!(target >= 2 && target <= maxVertices)) fail(text, `no target; a target is a vertex of 2 to ${maxVertices}`);
     return target;
   }
 
@@ -52,7 +53,7 @@ const Link = (() => {
     for (const text of texts) {
       const [vertex, x, y, ...more] = text.split(".").map(number);
       if (!(vertex >= 1 && vertex <= maxVertices) || !(x <= 1000 && y <= 1000) || more.length) {
-        throw new Error(`“${shown(text)}” is no vertex; one is written as id.x.y, with ids 1 to ${maxVertices} and places 0 to 1000`);
+        fail(text, `no vertex; one is written as id.x.y, with ids 1 to ${maxVertices} and places 0 to 1000`);
       }
       places.set(vertex, [x / 1000, y / 1000]);
     }

@@ -10,7 +10,8 @@ const Page = (() => {
   const opening = () => laidOut(examples.find(({ title }) => title === "Off-path target"));
   const page = {
     payload, maxVertices, finetuneVertices, change, say, render,
-    models: payload.networks.map((network, index) => ({ network, index, model: null, answer: null, failure: null, asked: null })),
+    models: payload.networks.map((network, index) =>
+      ({ network, index, model: null, failure: null, answer: null, asked: null })),
     state: {
       drawing: opening(), past: [], future: [], merge: null, tool: "draw", armed: null,
       inside: { network: 0, panel: "attention", layer: 0, head: 0, token: null, numbers: false, step: 0 },
@@ -132,9 +133,12 @@ const Page = (() => {
   }
 
   function wire() {
-    const actions = { undo, redo, tidy: () => change(Edits.tidy(state.drawing)), clear: () => change(Edits.blank()), copy: copyLink };
-    for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", act);
-    byId("target").addEventListener("change", (event) => change(Edits.setTarget(state.drawing, Number(event.target.value))));
+    const tidy = () => change(Edits.tidy(state.drawing)), clear = () => change(Edits.blank());
+    for (const [id, act] of Object.entries({ undo, redo, tidy, clear, copy: copyLink })) {
+      byId(id).addEventListener("click", act);
+    }
+    byId("target").addEventListener("change", ({ target: { value } }) =>
+      change(Edits.setTarget(state.drawing, Number(value))));
     document.addEventListener("keydown", (event) => {
       const letter = event.key.toLowerCase();
       if (!(event.ctrlKey || event.metaKey) || event.altKey || !["z", "y"].includes(letter)) return;
