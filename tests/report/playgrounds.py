@@ -102,5 +102,8 @@ def axes(edges: Edges, target: int) -> tuple[set[str], set[str]]:
         "more vertices": largest > SMALL,
         "more edges": len(edges) > SMALL,
     }
-    return tuple({name for name, holds in world.items() if holds}
-                 for world in (pretraining, finetuning))  # fmt: skip
+    return _true(pretraining), _true(finetuning)
+
+
+def _true(facts: dict[str, bool]) -> set[str]:
+    return {name for name, holds in facts.items() if holds}
