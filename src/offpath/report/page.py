@@ -20,7 +20,7 @@ from offpath.report import words
 from offpath.report.colours import distance_colours
 from offpath.report.export import VEGA_LITE, Format, write_figures, write_markdown
 from offpath.report.parts import Section, Story, property_name, story
-from offpath.report.sections import sections, seeds
+from offpath.report.sections import section, sections, seed_curves, seeds
 from offpath.report.words import FILTERS, asset
 from offpath.results import Labels, Matrix
 from offpath.run import folder
@@ -87,8 +87,12 @@ def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
         "seeds": words.listed(sorted({str(run.seed) for run in comparison.runs}, key=int)),
         "command": f"offpath report {' '.join(run.quoted for run in runs)} --out {out}",
     }
+    stories = [story(run) for run in runs]
+    shared = [section(stories[0], anchor) for anchor in ("task", "data")]
+    shown = [*seeds.sections(comparison, known), *shared, seed_curves.section(stories, known)]
     predictors = {row.predictor: row.colour for row in comparison.predictors}
-    return _rendered("seeds", predictors, seeds.sections(comparison, known), **known)
+    colours = _colours(stories[0]) | predictors
+    return _rendered("seeds", colours, [one for one in shown if one.figures], **known)
 
 
 def _rendered(
