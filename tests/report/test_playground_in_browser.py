@@ -286,4 +286,10 @@ CLEARANCE = """() => Page.page.payload.examples.flatMap((one) => one.questions).
 def test_examples_are_laid_out_on_the_canvas_with_no_vertex_on_an_edge(page: Any):
     rows = page.evaluate(CLEARANCE)
     assert all(low >= -1e-9 and high <= 1 + 1e-9 for _, low, high in rows)
-    assert sum(gap < 20 for gap, _, _ in rows) <= 0.01 * len(rows)
+    assert min(gap for gap, _, _ in rows) > 50
+
+
+def test_the_first_screen_shows_the_canvas_the_truth_the_answers_and_the_membership(page: Any):
+    for part in ("#canvas", "#truth", "#answers", "#pretraining", "#finetuning"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] + box["height"] <= 800

@@ -7,7 +7,7 @@ pass is `assets/playground/forward.js`.
 
 import base64
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
@@ -83,41 +83,44 @@ def payload(
 ) -> Record:
     """What the page's script reads; with it the page has at most `most_bytes`."""
     graphs, candidates = _same_graphs(runs), _candidates(runs)
+    left = {one: _why_not(one, most_bytes) for one in candidates}  # out, until it proves to fit
     made: Record = {
         "maxVertices": graphs.max_vertices,
         "finetuneVertices": graphs.finetune_vertices,
         "networks": [],
-        "omitted": [],
+        "omitted": _lines(left),
         "strata": [{"slice": s.slice, "title": s.title, "meaning": s.meaning} for s in STRATA],
         "examples": list(examples),
     }
     for one in candidates:
-        size = one.run.checkpoint(one.network.name).stat().st_size
-        if size > MOST_WEIGHT_BYTES:
-            why = f"its weights take {_megabytes(size)}, more than {_megabytes(MOST_WEIGHT_BYTES)}"
-            made["omitted"].append({"title": one.title, "why": why})
+        if _weight_bytes(one) > MOST_WEIGHT_BYTES:
             continue
-        record = _network(one)
-        if record in made["networks"]:  # the same circuit in runs that differ in their seed
-            continue
-        larger = {**made, "networks": [*made["networks"], record]}
-        size = len(_page(runs, larger).encode(errors="replace"))
-        if size > most_bytes:
-            most = _megabytes(most_bytes)
-            why = f"with it the page would have {_megabytes(size)}, more than {most}"
-            made["omitted"].append({"title": one.title, "why": why})
-        else:
-            made = larger
+        rest = {other: why for other, why in left.items() if other is not one}
+        shown = [*made["networks"], _network(one)]
+        larger = {**made, "networks": shown, "omitted": _lines(rest)}
+        if len(_page(runs, larger).encode(errors="replace")) <= most_bytes:
+            made, left = larger, rest
     return made
+
+
+def _why_not(one: Candidate, most_bytes: int) -> str:
+    """Why a network is left out, if it is."""
+    if (size := _weight_bytes(one)) > MOST_WEIGHT_BYTES:
+        return f"its weights take {size / 1e6:.0f} MB, more than {MOST_WEIGHT_BYTES / 1e6:.0f} MB"
+    return f"with it the page would be larger than {most_bytes / 1e6:g} MB"
+
+
+def _weight_bytes(one: Candidate) -> int:
+    return one.run.checkpoint(one.network.name).stat().st_size
+
+
+def _lines(left: Mapping[Candidate, str]) -> list[dict[str, str]]:
+    return [{"title": one.title, "why": why} for one, why in left.items()]
 
 
 def _page(runs: Sequence[Run], made: Record) -> str:
     command = f"offpath playground {' '.join(run.quoted for run in runs)}"
     return rendered("playground", payload=made, runs=runs, command=command)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
 
 
 def _same_graphs(runs: Sequence[Run]) -> Graphs:
@@ -135,16 +138,18 @@ def _same_graphs(runs: Sequence[Run]) -> Graphs:
 
 
 def _candidates(runs: Sequence[Run]) -> list[Candidate]:
-    """Every network with a checkpoint, the most asked for first."""
-    labels = [f"seed {run.configuration.seed}" for run in runs]
-    if len(set(labels)) < len(runs):
-        labels = [run.configuration.run_name for run in runs]
-    found = [
-        Candidate(run, network, f"{network.title}, {label}" if len(runs) > 1 else network.title)
-        for run, label in zip(runs, labels, strict=True)
-        for network in networks(run.configuration)
-        if network.name != NOTHING_TO_ASK and run.checkpoint(network.name).exists()
-    ]
+    """Every network with a checkpoint, in `ORDER`; a circuit that several runs share is one."""
+    seeds, found = [run.configuration.seed for run in runs], {}
+    for run in runs:
+        c = run.configuration
+        of = f"seed {c.seed}" if len(set(seeds)) == len(runs) else c.run_name
+        for network in networks(c):
+            handcrafted = network.made_by == "handcraft"
+            title = f"{network.title} ({c.circuit})" if handcrafted else f"{network.title}, {of}"
+            key = (c.circuit, c.model) if handcrafted else (network.name, run.folder)
+            if network.name != NOTHING_TO_ASK and run.checkpoint(network.name).exists():
+                title = title if len(runs) > 1 else network.title
+                found.setdefault(key, Candidate(run, network, title))
     if not found:
         folders = " ".join(run.quoted for run in runs)
         raise InputError(
@@ -152,7 +157,7 @@ def _candidates(runs: Sequence[Run]) -> list[Candidate]:
             "make a run with `offpath run`"
         )
     places = {name: place for place, name in enumerate(ORDER)}
-    return sorted(found, key=lambda one: places.get(one.network.name, len(places)))
+    return sorted(found.values(), key=lambda one: places.get(one.network.name, len(places)))
 
 
 def _network(one: Candidate) -> Record:

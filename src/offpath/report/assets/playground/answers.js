@@ -88,7 +88,7 @@ const Answers = (() => {
     for (const [world, axes] of rows) {
       const items = axes.map(({ axis, text }) => element("li", {}, element("strong", {}, axis), `: ${text}`));
       const where = element("span", {}, icon(axes.length ? "leaves" : "good"), axes.length ? "outside" : "inside");
-      put(byId(world), "class", axes.length ? "outside" : "inside");
+      put(byId(world), "class", axes.length ? "beyond" : "within");
       byId(world).querySelector(".where").replaceChildren(where);
       byId(world).querySelector("ul").replaceChildren(...items);
     }

@@ -33,22 +33,19 @@ const Heat = (() => {
   }
 
   function paint(canvas, value, colours) {
-    const context = canvas.getContext("2d"), [low, high] = colours.map(resolved);
-    for (let row = 0; row < canvas.height; row += 1) {
-      for (let column = 0; column < canvas.width; column += 1) {
-        const share = Math.min(1, Math.max(-1, value(row, column)));
-        context.fillStyle = share < 0 ? low : high;
-        context.globalAlpha = Math.abs(share);
-        context.fillRect(column, row, 1, 1);
-      }
+    const { width, height } = canvas, [low, high] = colours.map(resolved), image = new ImageData(width, height);
+    for (let cell = 0; cell < width * height; cell += 1) {
+      const share = Math.min(1, Math.max(-1, value(Math.floor(cell / width), cell % width)));
+      image.data.set([...(share < 0 ? low : high), 255 * Math.abs(share)], 4 * cell);
     }
+    canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
-  // A colour of the style sheet as the theme has it now.
+  // Red, green and blue of a colour of the style sheet, as the theme has it now.
   function resolved(name) {
     const probe = Elements.byId("probe");
     probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
+    return getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
   }
 
   return { heat };

@@ -3,7 +3,7 @@
 // component is laid out by stress majorization (Gansner, Koren, North 2004) from several starts,
 // of which the drawing with the fewest crossings and the clearest vertices is taken.
 const Layout = (() => {
-  const STARTS = 10, ROUNDS = 120, ASPECT = 1.5; // width by height for which drawings are judged
+  const STARTS = 6, ROUNDS = 120, ASPECT = 1.5; // width by height for which drawings are judged
   const ARC = 2.6; // angle that the longest of the shortest paths bends by, to use the height
 
   function layout(vertices, edges) {

@@ -33,7 +33,7 @@ const Page = (() => {
 
   function set(drawing, { future, merge = null }) {
     Object.assign(state, { drawing, future, merge, armed: null });
-    history.replaceState(null, "", Link.write(drawing));
+    writeAddress();
     trouble("");
     say("");
     render();
@@ -100,8 +100,16 @@ const Page = (() => {
     trouble(fault && `The drawing in this address cannot be read: ${fault}. An example is shown instead.`);
   }
 
+  function writeAddress() {
+    try {
+      history.replaceState(null, "", Link.write(state.drawing));
+    } catch {
+      // Safari takes a hundred in half a minute: then a later change is written.
+    }
+  }
+
   async function copyLink() {
-    history.replaceState(null, "", Link.write(state.drawing));
+    writeAddress();
     try {
       await navigator.clipboard.writeText(location.href);
       say("Link copied.");
