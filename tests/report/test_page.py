@@ -13,9 +13,10 @@ from offpath.generalize.baselines import Known, rules
 from offpath.generalize.evaluate import Compared, evaluate
 from offpath.networks import networks
 from offpath.recipes import as_written, laptop, smoke
-from offpath.report.page import page, write_report
+from offpath.report.export import write_markdown
+from offpath.report.page import page, page_colours, write_report
 from offpath.report.parts import Logged, Section, Story, story
-from offpath.report.sections import SECTIONS, answer, section
+from offpath.report.sections import SECTIONS, answer, section, sections
 from offpath.report.sections.training import MOST_POINTS, distance_loss_chart, pooled
 from offpath.report.words import accuracy_interval, percent
 from offpath.results import CircuitResult, Labels, Matrix
@@ -236,6 +237,28 @@ def test_markup_in_a_result_stays_text(finished: Story):
     assert "</script><b>" not in text
     assert "&lt;/script&gt;&lt;b&gt;bold" in text  # on the page
     assert "\\u003c/script\\u003e\\u003cb\\u003ebold" in text  # in the description of a chart
+
+
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
+def test_the_name_of_a_folder_cannot_become_markup(finished: Story, tmp_path: Path):
+    run = create_run(finished.run.configuration, tmp_path / MARKUP)
+    named = Story(
+        run, finished.metrics, finished.results, [f"offpath run --runs-folder '{MARKUP}'"]
+    )
+    text = page(named)
+    assert MARKUP not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    path = tmp_path / "report.md"
+    write_markdown(MARKUP, sections(named), page_colours(named), path)
+    assert MARKUP not in path.read_text()
+
+
+def test_the_key_of_an_imported_file_cannot_become_markup(tmp_path: Path):
+    other = smoke().model_copy(update={"imported": MARKUP})
+    text = page(story(create_run(other, tmp_path)))
+    assert MARKUP not in text
 
 
 def test_pooled_lines_weigh_each_loss_by_its_examples():

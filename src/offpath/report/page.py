@@ -46,7 +46,7 @@ def write_for_papers(run: Run, kind: Format, path: Path | None = None) -> list[P
     By default beside the page of the run: `report.md`, or the folder `figures`.
     """
     told = story(run)
-    shown, colours = sections(told), _colours(told)
+    shown, colours = sections(told), page_colours(told)
     if kind == "md":
         title = f"{run.configuration.run_name}: where does the skill still hold?"
         return write_markdown(title, shown, colours, path or run.folder / "report.md")
@@ -64,7 +64,7 @@ def page(story: Story) -> str:
     ways = [name.replace("-", " ") for name, way in VARIANTS.items() if way() == c.finetune]
     return _rendered(
         "page",
-        _colours(story),
+        page_colours(story),
         sections(story),
         run=story.run,
         c=c,
@@ -91,7 +91,7 @@ def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
     shared = [section(stories[0], anchor) for anchor in ("task", "data")]
     shown = [*seeds.sections(comparison, known), *shared, seed_curves.section(stories, known)]
     predictors = {row.predictor: row.colour for row in comparison.predictors}
-    colours = _colours(stories[0]) | predictors
+    colours = page_colours(stories[0]) | predictors
     return _rendered("seeds", colours, [one for one in shown if one.figures], **known)
 
 
@@ -118,7 +118,7 @@ def rendered(name: str, **parts: object) -> str:
     return environment.get_template(f"{name}.html.jinja").render(**parts)
 
 
-def _colours(story: Story) -> dict[str, Colour]:
+def page_colours(story: Story) -> dict[str, Colour]:
     """The two colours of each network, rule, stratum and true distance, by its name."""
     matrix = story.get(Matrix)
     predictors = {row.predictor: row.colour for row in matrix.predictors} if matrix else {}
