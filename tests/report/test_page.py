@@ -13,9 +13,10 @@ from offpath.generalize.baselines import Known, rules
 from offpath.generalize.evaluate import Compared, evaluate
 from offpath.networks import networks
 from offpath.recipes import as_written, laptop, smoke
-from offpath.report.page import page, write_report
+from offpath.report.export import write_markdown
+from offpath.report.page import page, page_colours, write_report
 from offpath.report.parts import Logged, Section, Story, story
-from offpath.report.sections import SECTIONS, answer, section
+from offpath.report.sections import SECTIONS, answer, section, sections
 from offpath.report.sections.training import MOST_POINTS, distance_loss_chart, pooled
 from offpath.report.words import accuracy_interval, percent
 from offpath.results import CircuitResult, Labels, Matrix
@@ -26,7 +27,7 @@ from tests.report.stories import changed
 
 FIRST = ["answer", "task", "data", "training", "matrix", "strata", "ledger", "predictions", "study"]
 SOLUTIONS = ["circuit", "robustness", "coefficient"]
-FACTS = ["Model", "Training data", "Test data", "Metric", "Seeds", "Made by", "Draws"]
+FACTS = ["Model", "Training data", "Test data", "Metric", "n", "Seeds", "Made by", "Draws"]
 OTHERS = ["pretrained", "scratch", "distance_to_2"]
 
 
@@ -103,7 +104,6 @@ def test_a_run_that_only_began_shows_what_it_has_and_names_the_commands_for_the_
         *((f"the training of the network “{t}”", f"offpath finetune {folder}") for t in trainings),
         ("the examples of the task", f"offpath evaluate {folder}"),
         ("the evaluation sets", f"offpath evaluate {folder}"),
-        ("the examples", f"offpath evaluate {folder}"),
         ("the test matrix", f"offpath evaluate {folder}"),
         ("the predictions", f"offpath evaluate {folder}"),
         ("the ledger of overlap", f"offpath evaluate {folder}"),
@@ -239,6 +239,28 @@ def test_markup_in_a_result_stays_text(finished: Story):
     assert "\\u003c/script\\u003e\\u003cb\\u003ebold" in text  # in the description of a chart
 
 
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
+def test_the_name_of_a_folder_cannot_become_markup(finished: Story, tmp_path: Path):
+    run = create_run(finished.run.configuration, tmp_path / MARKUP)
+    named = Story(
+        run, finished.metrics, finished.results, [f"offpath run --runs-folder '{MARKUP}'"]
+    )
+    text = page(named)
+    assert MARKUP not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    path = tmp_path / "report.md"
+    write_markdown(MARKUP, sections(named), page_colours(named), path)
+    assert MARKUP not in path.read_text()
+
+
+def test_the_key_of_an_imported_file_cannot_become_markup(tmp_path: Path):
+    other = smoke().model_copy(update={"imported": MARKUP})
+    text = page(story(create_run(other, tmp_path)))
+    assert MARKUP not in text
+
+
 def test_pooled_lines_weigh_each_loss_by_its_examples():
     lines = [line(step, {"1": float(step % 2)}, {"1": 1 + 2 * (step % 2)}) for step in range(800)]
     points = pooled(lines)
@@ -321,9 +343,7 @@ def test_a_run_of_a_circuit_alone_mentions_no_training(tmp_path: Path):
     run = circuit_run(tmp_path)
     contents = shown_sections(story(run))
     assert not {"training", "study"} & set(contents)
-    assert [gap.part for gap in story(run).gaps()] == [
-        "the ledger of overlap", "the learning coefficient"
-    ]  # fmt: skip
+    assert [gap.part for gap in story(run).gaps()] == ["the learning coefficient"]
     start = "The handcrafted network has an accuracy of 100.0\xa0% on test e"
     assert contents["answer"].statement.startswith(start)
     text = write_report(run).read_text()

@@ -20,7 +20,7 @@ from offpath.report import words
 from offpath.report.colours import distance_colours
 from offpath.report.export import VEGA_LITE, Format, write_figures, write_markdown
 from offpath.report.parts import Section, Story, property_name, story
-from offpath.report.sections import sections, seeds
+from offpath.report.sections import section, sections, seed_curves, seeds
 from offpath.report.words import FILTERS, asset
 from offpath.results import Labels, Matrix
 from offpath.run import folder
@@ -46,7 +46,7 @@ def write_for_papers(run: Run, kind: Format, path: Path | None = None) -> list[P
     By default beside the page of the run: `report.md`, or the folder `figures`.
     """
     told = story(run)
-    shown, colours = sections(told), _colours(told)
+    shown, colours = sections(told), page_colours(told)
     if kind == "md":
         title = f"{run.configuration.run_name}: where does the skill still hold?"
         return write_markdown(title, shown, colours, path or run.folder / "report.md")
@@ -64,7 +64,7 @@ def page(story: Story) -> str:
     ways = [name.replace("-", " ") for name, way in VARIANTS.items() if way() == c.finetune]
     return _rendered(
         "page",
-        _colours(story),
+        page_colours(story),
         sections(story),
         run=story.run,
         c=c,
@@ -87,8 +87,12 @@ def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
         "seeds": words.listed(sorted({str(run.seed) for run in comparison.runs}, key=int)),
         "command": f"offpath report {' '.join(run.quoted for run in runs)} --out {out}",
     }
+    stories = [story(run) for run in runs]
+    shared = [section(stories[0], anchor) for anchor in ("task", "data")]
+    shown = [*seeds.sections(comparison, known), *shared, seed_curves.section(stories, known)]
     predictors = {row.predictor: row.colour for row in comparison.predictors}
-    return _rendered("seeds", predictors, seeds.sections(comparison, known), **known)
+    colours = page_colours(stories[0]) | predictors
+    return _rendered("seeds", colours, [one for one in shown if one.figures], **known)
 
 
 def _rendered(
@@ -114,7 +118,7 @@ def rendered(name: str, **parts: object) -> str:
     return environment.get_template(f"{name}.html.jinja").render(**parts)
 
 
-def _colours(story: Story) -> dict[str, Colour]:
+def page_colours(story: Story) -> dict[str, Colour]:
     """The two colours of each network, rule, stratum and true distance, by its name."""
     matrix = story.get(Matrix)
     predictors = {row.predictor: row.colour for row in matrix.predictors} if matrix else {}

@@ -46,6 +46,7 @@ from offpath.results.solutions import (
     State,
     StepCell,
 )
+from offpath.results.training import LossCurve, PhaseChange, Phases
 from offpath.run.files import read_json, write_json
 from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
@@ -53,16 +54,16 @@ from offpath.run.provenance import note_made
 __all__ = [
     "FORMAT", "RESULTS", "Cell", "CircuitResult", "ConstantAnswer", "Direction", "DrawnGraph",
     "EvaluationSet", "Example", "Examples", "Graded", "LabelCount", "LabelWorld", "Labels",
-    "LearningCoefficients", "Matrix", "OverSteps", "Overlap", "OverlapRow", "Perturbed", "Place",
-    "Plateau", "Point", "PredictionCounts", "Predictions", "Predictor", "Recovered", "Result",
-    "Retention", "Robustness", "Row", "Scores", "SizeError", "State", "StepCell", "Study",
-    "StudyQuantity", "StudyStratum", "Sweep", "Trace", "WorldExamples", "read_result",
-    "write_result",
+    "LearningCoefficients", "LossCurve", "Matrix", "OverSteps", "Overlap", "OverlapRow",
+    "Perturbed", "PhaseChange", "Phases", "Place", "Plateau", "Point", "PredictionCounts",
+    "Predictions", "Predictor", "Recovered", "Result", "Retention", "Robustness", "Row", "Scores",
+    "SizeError", "State", "StepCell", "Study", "StudyQuantity", "StudyStratum", "Sweep", "Trace",
+    "WorldExamples", "read_result", "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
 RESULTS: tuple[type[Result], ...] = (
-    Examples, Labels, Overlap, Matrix, Predictions, Study, CircuitResult, Robustness,
+    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, CircuitResult, Robustness,
     LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""

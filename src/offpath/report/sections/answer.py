@@ -34,7 +34,11 @@ HEADS = ("targets", "every question", "hard questions", "hard, beside the rule")
 def section(story: Story, matrix: Matrix) -> Section:
     """The accuracy beyond what fine-tuning shows, beside what it must be compared with."""
     keys = predictor_keys(matrix, compared(story))
-    caption, legend = story.caption("answer.strata"), [*keys.values(), RULE]
+    levels = [
+        words.beside_rule(c) for s in HARD_HEADLINE if (c := matrix.cell(NETWORK, ANY_TARGET, s))
+    ]
+    known = {"above": levels.count("above"), "decided": len(levels)}
+    caption, legend = story.caption("answer.strata", **known), [*keys.values(), RULE]
     figures = [Figure(*caption, charts=[_chart(matrix, keys, legend)], legend=legend)]
     if not story.trains:
         return Section(figures, statement=circuit_statement(matrix))

@@ -83,12 +83,12 @@ def _rate_chart(lines: Sequence[Logged]) -> Chart:
     return Chart(curves(rows, [key], frame("learning_rate")))
 
 
-def pooled(lines: Sequence[Logged]) -> list[Logged]:
-    """At most `MOST_POINTS` lines of metrics: each is the mean over equally many logged lines.
+def pooled(lines: Sequence[Logged], most: int = MOST_POINTS) -> list[Logged]:
+    """At most `most` lines of metrics: each is the mean over equally many logged lines.
 
     A loss by label is weighted by its number of examples; step and learning rate are the last ones.
     """
-    size = -(-len(lines) // MOST_POINTS) or 1
+    size = -(-len(lines) // most) or 1
     return [_mean(lines[start : start + size]) for start in range(0, len(lines), size)]
 
 
