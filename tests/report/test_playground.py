@@ -175,6 +175,12 @@ def test_what_would_make_the_page_too_large_is_left_out_and_named(asked: Run, la
     assert len(playground._page([asked], made).encode()) <= most
 
 
+def test_a_page_of_just_the_limit_holds_everything_and_one_byte_less_does_not(asked: Run):
+    whole = len(playground_page([asked], EXAMPLES).encode())
+    assert payload([asked], EXAMPLES, whole)["omitted"] == []
+    assert len(payload([asked], EXAMPLES, whole - 1)["omitted"]) == 1
+
+
 def test_a_network_too_large_for_a_browser_is_left_out_unread(asked: Run, monkeypatch):
     most = asked.checkpoint("finetuned").stat().st_size - 1
     monkeypatch.setattr(playground, "MOST_WEIGHT_BYTES", most)

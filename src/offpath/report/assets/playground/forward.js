@@ -61,17 +61,24 @@ const Forward = (() => {
   // A linear map, for four outputs at a time: which inputs count, and the four weights of each.
   // Trained maps need all inputs; handcrafted ones get ten times as fast.
   function linear(weight, bias, inputs) {
-    const rows = padded(bias.length), start = new Float64Array(rows);
-    const weights = [], reads = [], ends = [0];
+    const outputs = bias.length, rows = padded(outputs), start = new Float64Array(rows);
+    const weights = new Float64Array(rows * inputs), reads = new Int32Array(rows * inputs / 4);
+    const ends = new Int32Array(rows / 4 + 1);
+    let count = 0;
     start.set(bias);
     for (let o = 0; o < rows; o += 4) {
       for (let i = 0; i < inputs; i++) {
-        const four = [0, 1, 2, 3].map((k) => weight[(o + k) * inputs + i] ?? 0); // 0: padding
-        if (four.some((number) => number !== 0)) reads.push(i), weights.push(...four);
+        let counts = false;
+        for (let k = 0; k < 4; k++) {
+          const number = o + k < outputs ? weight[(o + k) * inputs + i] : 0;
+          weights[4 * count + k] = number;
+          counts ||= number !== 0;
+        }
+        if (counts) reads[count++] = i;
       }
-      ends.push(reads.length);
+      ends[o / 4 + 1] = count;
     }
-    return { rows, start, ends, reads: Int32Array.from(reads), weights: Float64Array.from(weights) };
+    return { rows, start, ends, reads: reads.slice(0, count), weights: weights.slice(0, 4 * count) };
   }
 
   // y = map(x) in rows `first` to `end` - 1, two at a time: eight sums at once keep a core busy.
