@@ -1,4 +1,4 @@
-"""The fields of each result file as tables, read from `src/offpath/results.py`."""
+"""The fields of each result file as tables, read from `src/offpath/results/`."""
 
 import ast
 import re
@@ -9,8 +9,14 @@ from typing import NamedTuple
 from docs.raw import markdown
 from offpath import results
 
-SOURCE = Path(results.__file__).read_text()
-CLASSES = {node.name: node for node in ast.parse(SOURCE).body if isinstance(node, ast.ClassDef)}
+SOURCES = [path.read_text() for path in Path(results.__file__).parent.glob("*.py")]
+CLASSES = {
+    node.name: (node, source.splitlines())
+    for source in SOURCES
+    for node in ast.parse(source).body
+    if isinstance(node, ast.ClassDef)
+}
+"""By name: the class, and the lines of its file."""
 
 
 class Field(NamedTuple):
@@ -46,7 +52,7 @@ def _records(name: str) -> Iterator[str]:
 
 def _bases(name: str) -> list[str]:
     """The records whose fields a record has too, in the order in which fields are written."""
-    names = [base.id for base in reversed(CLASSES[name].bases) if isinstance(base, ast.Name)]
+    names = [base.id for base in reversed(CLASSES[name][0].bases) if isinstance(base, ast.Name)]
     return [base for base in names if base in CLASSES and base not in ("Row", "Result")]
 
 
@@ -59,15 +65,15 @@ def _table(name: str) -> list[str]:
 
 def _fields(name: str) -> Iterator[Field]:
     """The fields that a record does not inherit."""
-    lines = SOURCE.splitlines()
-    for statement in CLASSES[name].body:
+    record, lines = CLASSES[name]
+    for statement in record.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             kind = ast.unparse(statement.annotation).replace("Colour", "tuple[str, str]")
             yield Field(statement.target.id, kind, lines[statement.lineno - 1].partition("  # ")[2])
 
 
 def _sentence(name: str) -> str:
-    return " ".join((ast.get_docstring(CLASSES[name]) or "").split())
+    return " ".join((ast.get_docstring(CLASSES[name][0]) or "").split())
 
 
 def _readable(kind: str) -> str:

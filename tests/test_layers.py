@@ -47,7 +47,7 @@ def test_a_part_imports_only_what_comes_before_it(part: str):
 def test_the_folder_listing_reads_in_the_order_of_the_data_flow():
     assert sorted(STAGES) == STAGES
     folders = {p.name for p in PACKAGE.iterdir() if (p / "__init__.py").exists()}
-    assert folders == {*STAGES, "cli", "run", "sweep"}
+    assert folders == {*STAGES, "cli", "results", "run", "sweep"}
 
 
 def test_a_sweep_sees_all_but_the_command_line():

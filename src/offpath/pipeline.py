@@ -13,11 +13,15 @@ from offpath.configs import InputError
 from offpath.fit.stages import finetune, pretrain
 from offpath.generalize.matrix import measure_matrix
 from offpath.handcraft.circuits import set_circuit
+from offpath.interpret.phases import measure_phases
 from offpath.networks import networks
 from offpath.report.page import write_report
-from offpath.results import CircuitResult, Labels, Matrix, Predictions
+from offpath.results import CircuitResult, Examples, Labels, Matrix, Phases, Predictions
 from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, holds_run
+
+MADE = (CircuitResult, Phases, Examples, Labels, Matrix, Predictions)
+"""Results of every run."""
 
 
 @holds_run
@@ -26,8 +30,8 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
 
     Draw graphs and pre-train on the distance from vertex 1 to 2; handcraft one more network, which
     solves the task exactly; fine-tune both on vertices of shortest paths of small graphs, and, as a
-    control, do the same without pre-training; measure every network on every distribution; write
-    the report.
+    control, do the same without pre-training; find where their losses fell suddenly; measure every
+    network on every distribution; write the report.
     """
     yield from pretrain(run, compute)
     if compute.rank == 0:
@@ -40,6 +44,7 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
     if ended:
         check_done(run)
     else:
+        measure_phases(run)
         yield from measure_matrix(run, compute)
     write_report(run)
     if not ended:
@@ -48,7 +53,7 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
 
 def is_done(run: Run) -> bool:
     """Whether every stage has ended, and all that it made is still there."""
-    results = [run.result(kind.file) for kind in (CircuitResult, Labels, Matrix, Predictions)]
+    results = [run.result(kind.file) for kind in MADE]
     return all(path.exists() for path in [*_checkpoints(run), *results, run.done])
 
 

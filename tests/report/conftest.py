@@ -17,6 +17,8 @@ from offpath.report.sections import sections
 from offpath.results import (
     Cell,
     EvaluationSet,
+    Example,
+    Examples,
     LabelCount,
     Labels,
     LabelWorld,
@@ -27,6 +29,7 @@ from offpath.results import (
     Predictions,
     Predictor,
     Result,
+    WorldExamples,
     read_result,
     write_result,
 )
@@ -202,7 +205,38 @@ def _measured(c: Configuration) -> list[Result]:
         for name, (title, colour) in RULES.items()
     ]
     overlap = Overlap(held_out_share=0.0, rows=_overlap() if c.pretrain else [])
-    return [_labels(c), overlap, _matrix(c, predictors), _predictions(c, predictors)]
+    return [_examples(), _labels(c), overlap, _matrix(c, predictors), _predictions(c, predictors)]
+
+
+def _examples() -> Examples:
+    """A path 1-3-2 with a branch 3-4, and a vertex without an edge: three questions on it."""
+    made = {"trained": (2, [1, 3, 2]), "on_path": (3, [1, 3]), "off_path": (4, [1, 3, 4])}
+    shown = {"pretraining": ["trained"], "finetuning": ["trained", "on_path"]}
+    return Examples(
+        rule="the first of each stratum",
+        worlds=[
+            WorldExamples(
+                world=world,
+                title=title,
+                examples=[
+                    Example(
+                        index=1000 + number,
+                        vertices=5,
+                        edges=[(1, 3), (2, 3), (3, 4), (3, 4)],
+                        target=made[stratum][0],
+                        distance=len(made[stratum][1]) - 1,
+                        distance_to_2=2,
+                        stratum=stratum,
+                        path=made[stratum][1],
+                        path_to_2=[1, 3, 2],
+                        positions=[(0.0, 0.5), (0.8, 1.0), (0.4, 0.5), (0.8, 0.0), (1.0, 0.5)],
+                    )
+                    for number, stratum in enumerate(shown.get(world, made))
+                ],
+            )
+            for world, title in WORLDS.items()
+        ],
+    )
 
 
 def _overlap() -> list[OverlapRow]:

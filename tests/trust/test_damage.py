@@ -38,7 +38,7 @@ class Target(NamedTuple):
 
 
 WEIGHTS = ("untrained", "pretrained", "finetuned", "scratch", "circuit")
-SHOWN = ("labels", "matrix", "predictions", "circuit")
+SHOWN = ("labels", "phases", "examples", "matrix", "predictions", "circuit")
 ADDED = ("robustness", "learning_coefficient")
 TARGETS = [
     *(Target("finished", f"checkpoints/{n}.safetensors", EVALUATE) for n in WEIGHTS),

@@ -5,7 +5,7 @@ A verb imports its stage when it runs, so that `offpath --help` answers at once.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -26,6 +26,9 @@ Runs = Annotated[
     tyro.conf.Positional[tuple[Path, ...]],
     tyro.conf.arg(metavar="RUN...", help="Folders of finished runs, each once."),
 ]
+
+
+Format = Literal["html", "md", "pdf", "png"]
 
 
 class ComparisonOptions(Section):
@@ -49,25 +52,25 @@ DEFAULT = ComparisonOptions()
 EXAMPLES = 100  # of each distribution, in the playground
 
 
-def report(runs: Runs, options: Compared = DEFAULT, out: Path | None = None) -> None:
+def report(
+    runs: Runs, options: Compared = DEFAULT, out: Path | None = None, format: Format = "html"
+) -> None:
     """Write the report of a run, or of several beside each other, as one offline page.
 
     For example: offpath report runs/laptop-0123abcd-seed0
 
     Args:
-        out: File to write the page of several runs to, .html.
+        out: File to write to, .html; of one run by default report.html in its folder.
+        format: html: the page. For papers, of one run: md: Markdown with SVG figures, to --out
+            FILE.md; pdf, png: each chart as a file of its own, to the folder --out. The page itself
+            prints as a whole to PDF from any browser.
     """
     opened = _opened(runs)
     if len(opened) == 1:
-        if out is not None or options != DEFAULT:
-            raise InputError(
-                "--out, --by, --world, --score, --against and --questions are for the page of "
-                "several runs; that of one run is report.html in its folder: leave them out"
-            )
-        from offpath.report.page import write_report
-
-        print(f"report: {write_report(opened[0])}")
+        _report_of_one(opened[0], options, out, format)
         return
+    if format != "html":
+        raise InputError(f"--format {format} is for one run; name one, or leave it out")
     out = _html_file(out)
     from offpath.generalize.groups import measured
     from offpath.generalize.seeds import compare as compare_seeds
@@ -76,6 +79,31 @@ def report(runs: Runs, options: Compared = DEFAULT, out: Path | None = None) -> 
     made = compare_seeds(measured(opened, options.by), **dict(options))
     write_seeds_report(opened, made, out)
     print(f"report: {out}")
+
+
+def _report_of_one(run: Run, options: ComparisonOptions, out: Path | None, kind: Format) -> None:
+    if options != DEFAULT:
+        raise InputError(
+            "--by, --world, --score, --against and --questions are for the page of several runs: "
+            "leave them out, or name more runs"
+        )
+    endings = {"html": ".html", "md": ".md", "pdf": "", "png": ""}
+    if out is not None and out.suffix != endings[kind]:
+        wanted = f"a file {endings[kind]}" if endings[kind] else "a folder"
+        raise InputError(f"--out must be {wanted} with --format {kind}; got {out}")
+    if out is not None and endings[kind]:
+        check_writable(out)
+    if kind == "html":
+        from offpath.report.page import write_report
+
+        print(f"report: {write_report(run, out)}")
+        return
+    from offpath.report.page import write_for_papers
+
+    files = write_for_papers(run, kind, out)
+    if not files:
+        raise InputError(f"{run.folder} has nothing to draw yet; `offpath evaluate` measures it")
+    print(f"wrote {files[0]}" if kind == "md" else f"wrote {len(files)} files to {files[0].parent}")
 
 
 def compare(

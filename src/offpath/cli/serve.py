@@ -25,7 +25,7 @@ def serve(page: bytes) -> None:
             self.end_headers()
             self.wfile.write(page)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing of each request."""
 
     # Threads, for browsers open connections ahead on which they then ask for nothing.

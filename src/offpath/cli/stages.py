@@ -35,6 +35,7 @@ def run_all(base: options.NewRun) -> None:
         follow(experiment(run, compute), run.configuration)
     Console().print(run_view(run))
     print(f"report: {run.report}")
+    print(f"to draw graphs and ask these networks: offpath playground {run.quoted}")
 
 
 class Examples(Checked):
@@ -149,10 +150,12 @@ def evaluate(folder: options.RunFolder, machine: options.Machine = options.HERE)
     run, compute = session.resume(folder, machine)
     from offpath.generalize.matrix import measure_matrix
     from offpath.handcraft.circuits import set_circuit
+    from offpath.interpret.phases import measure_phases
     from offpath.report.terminal import run_view
 
     with session.holding(run, compute):
         set_circuit(run)
+        measure_phases(run)
         follow(measure_matrix(run, compute), run.configuration)
     Console().print(run_view(run))
     print(f"measured; next: `offpath report {run.quoted}`")

@@ -1,8 +1,8 @@
 """Every network and rule on every distribution: the test matrix, as result files.
 
-In: the checkpoints of a run. Out: `results/labels.json`, `overlap.json`, `matrix.json`,
-`predictions.json`, and for a run that trains `study.json`. Every predictor sees the same frozen
-examples; what has to be fitted is fitted on others.
+In: the checkpoints of a run. Out: `results/labels.json`, `examples.json`, `overlap.json`,
+`matrix.json`, `predictions.json`, and for a run that trains `study.json`. Every predictor sees the
+same frozen examples; what has to be fitted is fitted on others.
 """
 
 from collections import Counter
@@ -22,6 +22,7 @@ from offpath.fit.native import answers as natively
 from offpath.fit.transformer import Transformer
 from offpath.generalize.baselines import Known, Rule, rules
 from offpath.generalize.evaluate import Calibration, Compared, evaluate
+from offpath.generalize.examples import RULE, world_examples
 from offpath.generalize.neighbours import finetuning_questions
 from offpath.generalize.overlap import overlap
 from offpath.generalize.study import study
@@ -66,6 +67,8 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
 
     size = {"max_vertices": c.graphs.max_vertices, "finetune_vertices": c.graphs.finetune_vertices}
     write_result(run, results.Labels(**size, worlds=labels))
+    shown = [world_examples(world, sets[name][0]) for name, world in known.items()]
+    write_result(run, results.Examples(rule=RULE, worlds=shown))
     write_result(run, results.Overlap(held_out_share=c.graphs.held_out_share, rows=rows))
     bins = {"bin_width": BIN_WIDTH, "lowest": LOWEST, "highest": c.graphs.max_vertices + 1.0}
     write_result(run, results.Predictions(**bins, cells=predictions))

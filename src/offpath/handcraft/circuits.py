@@ -4,12 +4,12 @@ In: a run. Out: its checkpoint `circuit`, and `results/circuit.json`. A run of a
 edge circuit, in its own architecture if that is large enough.
 """
 
-import networkx as nx
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
 from offpath.configs import Architecture, Circuit, Configuration, InputError
+from offpath.data.drawing import places
 from offpath.data.tokens import encode
 from offpath.fit.checkpoints import save_model
 from offpath.fit.transformer import Transformer, predict
@@ -99,9 +99,6 @@ def _shown_graph(max_vertices: int) -> tuple[DrawnGraph, UInt8[np.ndarray, "1 to
     edges = max(graphs, key=lambda edges: max(oracle_distances(edges, 1, n, n)))
     hops = oracle_distances(edges, 1, n, n)
     target = 1 + max(range(1, n), key=lambda i: hops[i])
-    drawn = nx.kamada_kawai_layout(nx.Graph(edges))
-    places = np.array([drawn[vertex] for vertex in range(1, n + 1)])
-    places = (places - places.min(0)) / np.maximum(np.ptp(places, axis=0), 1e-9)
     graph = DrawnGraph(vertices=n, edges=sorted(edges), target=target, distance=hops[target - 1],
-                       positions=[(x, y) for x, y in places.round(3).tolist()])  # fmt: skip
+                       positions=places(edges, n))  # fmt: skip
     return graph, encode(edges, target, n)

@@ -2,14 +2,18 @@
 
 In: rows of numbers and words, the keys of the legend, the frame with both axes. A row's `series` is
 the title of its key. Out: Vega-Lite specifications. Colours are names of the page's style sheet
-(`var(--finetuned)`): the page turns from light to dark without drawing anything anew.
+(`var(--finetuned)`): the page turns from light to dark without drawing anything anew. Charts with
+a true distance in their rows have a parameter `distance`, by which the page links them; those with
+numbers on both axes have `zoom_x` and `zoom_y`, the domains that are looked at.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from offpath.report.parts import SHAPES, Key, Spec, colour
 from offpath.report.words import asset, filled
+from offpath.results import DrawnGraph
 
 Row = Mapping[str, Any]
 DASHES = {"line": [1, 0], "dashed": [5, 3], "dotted": [2, 3]}
@@ -23,6 +27,7 @@ class Frame(NamedTuple):
     x: Spec
     y: Spec
     words: Mapping[str, str]
+    distance: str = ""  # the field that holds a true distance as text, if there is one
     level: tuple[float, Key] | None = None  # a line across, at this value of y
     band: tuple[float, float] | None = None  # a shaded part of x
 
@@ -31,7 +36,8 @@ def frame(chart: str, x: Spec | None = None, y: Spec | None = None, **words: obj
     """The frame that `assets/charts.toml` has for a chart; x and y change its axes."""
     own = asset("charts")[chart]
     sides = (_axis(own["x"], x or {}), _axis(own["y"], y or {}))
-    return Frame(filled(own["name"], words), own.get("height", 300), *sides, own.get("words", {}))
+    rest = (own.get("words", {}), own.get("distance", ""))
+    return Frame(filled(own["name"], words), own.get("height", 300), *sides, *rest)
 
 
 def _axis(name: str, change: Spec) -> Spec:
@@ -50,6 +56,7 @@ def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
     Series stand side by side where the other axis has names; else a faint line joins them.
     """
     flat, named = (side["type"] == "nominal" for side in (frame.y, frame.x))
+    frame = frame if flat or named else _zoomed(frame)
     beside = {"field": "series", "type": "nominal", "sort": None}
     offset = {"yOffset": beside} if flat else {"xOffset": beside} if named else {}
     value, channel = (frame.x, "x") if flat else (frame.y, "y")
@@ -60,7 +67,9 @@ def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
     line = _layer(frame, "line", {"color": series}, strokeWidth=1.2, opacity=0.5, aria=False)
     rule = _layer(frame, "rule", {**offset, "color": series, **ends}, strokeWidth=2)
     point = _layer(frame, "point", marks, strokeWidth=1.6, size=46, opacity=1)
-    return _boxed(frame, rows, [rule, point] if offset else [line, rule, point])
+    if flat or named:
+        return _boxed(frame, rows, [rule, point])
+    return _with_zoom(_boxed(frame, rows, [line, rule, point]), frame)
 
 
 def strips(
@@ -102,14 +111,16 @@ def curves(
 
     `points` are drawn as marks.
     """
+    frame = _zoomed(frame)
     look, width = {"color": _series(keys)}, 1.5
     if any("line" in row for row in rows):
         look["detail"], width = {"field": "line", "type": "nominal"}, 1.1
     layers = [_layer(frame, "line", look, strokeWidth=width, strokeJoin="round", clip=True)]
     if points:
         marks = {"color": _series(keys), "shape": _series(keys, shapes=True)}
-        layers += [_layer(frame, "point", marks, points, filled=True, size=48, opacity=0.85)]
-    return _boxed(frame, rows, layers)
+        look = {"filled": True, "size": 48, "opacity": 0.85, "clip": True}
+        layers += [_layer(frame, "point", marks, points, **look)]
+    return _with_zoom(_boxed(frame, rows, layers), frame)
 
 
 def bars(
@@ -138,6 +149,7 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
     """
     scale = {"type": "sqrt", "domain": [0, 1], "range": [0, 1]}
     opacity = {"field": "share", "type": "quantitative", "legend": None, "scale": scale}
+    opacity["condition"] = {"test": _faint(frame), "value": 0.04}
     look = {"x2": {"field": "right"}, "y2": {"field": "high"}, "opacity": opacity}
     # thousands of bins: the chart's own words must do
     bins = _layer(frame, "rect", look, fill=colour("density"), aria=False)
@@ -153,7 +165,7 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
     }
     layers = [bins, _layer(bare, "line", at, ends, **dashed)]
     panel = {"width": frame.height, "height": frame.height, "layer": layers}
-    whole = {"description": frame.name, "data": {"values": rows}}
+    whole = {"description": frame.name, "data": {"values": rows}, **_about(frame)}
     return {**whole, "facet": facet, "spacing": 10, "spec": panel}
 
 
@@ -161,7 +173,7 @@ def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], fr
     """A graph: rows with a place `x`, `y` from 0 to 1; edges with `x2`, `y2` too.
 
     A vertex has its name in `vertex`, written in the colour `ink`; one with a `role` has a ring and
-    that word beside it. The axes of the frame are not shown.
+    that word beside it. A `marked` edge is drawn bold. The axes of the frame are not shown.
     """
     x, y = (side | {"axis": None} for side in (frame.x, frame.y))
     frame, bare = frame._replace(x=x, y=y), frame._replace(x=x, y=y, words={})
@@ -169,14 +181,28 @@ def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], fr
     ink = {"text": {"field": "vertex"}, "color": {"field": "ink", "type": "nominal", "scale": None}}
     ring = {"size": 760, "strokeWidth": 2, "color": colour("ink"), "aria": False}
     roles, away = [row for row in vertices if row["role"]], {"expr": "datum.y > 0.5 ? -22 : 23"}
+    bold = {"color": colour("ink"), "strokeWidth": 4, "aria": False}
+    marked = [row for row in edges if row.get("marked")]
     layers = [
         _layer(bare, "rule", ends, edges, color=colour("edge"), strokeWidth=1.6, aria=False),
+        *([_layer(bare, "rule", ends, marked, **bold)] if marked else []),
         _layer(frame, "circle", {"color": _series(keys)}, size=440, opacity=1),
         _layer(frame, "point", {}, roles, **ring),
         _layer(frame, "text", ink, fontSize=12, fontWeight="bold", aria=False),
         _layer(frame, "text", {"text": {"field": "role"}}, roles, dy=away, **muted, aria=False),
     ]
     return _boxed(frame, vertices, layers) | {"resolve": {"scale": {"color": "independent"}}}
+
+
+def edge_rows(graph: DrawnGraph, path: Sequence[int] = ()) -> list[Row]:
+    """The edges of a drawing for `graph`, those between neighbours on the path marked."""
+    places, steps = graph.positions, {frozenset(step) for step in pairwise(path)}
+    rows = []
+    for a, b in graph.edges:
+        (x, y), (x2, y2) = places[a - 1], places[b - 1]
+        mark = {"marked": True} if {a, b} in steps else {}
+        rows.append({"x": x, "y": y, "x2": x2, "y2": y2, **mark})
+    return rows
 
 
 def thinned(points: Sequence[Any], most: int) -> list[Any]:
@@ -195,6 +221,9 @@ def _layer(
         kind = {"type": "quantitative", "format": form} if form else {"type": "nominal"}
         shown.append({"field": field, "title": title, **kind})
     whole = {"x": frame.x, "y": frame.y, "tooltip": shown or None, **encoding}
+    if frame.distance and rows is None and "opacity" not in encoding:
+        faint = {"test": _faint(frame), "value": 0.12}
+        whole["opacity"] = {"condition": faint, "value": look.get("opacity", 1)}
     given = {channel: field for channel, field in whole.items() if field is not None}
     layer = {"mark": {"type": mark, **look}, "encoding": given}
     return layer if rows is None else {**layer, "data": {"values": rows}}
@@ -213,7 +242,35 @@ def _boxed(frame: Frame, rows: Sequence[Row], layers: list[Spec]) -> Spec:
         beneath += [_layer(bare, "rule", {"x": None}, [row], **look)]
     box = {"description": frame.name, "width": "container", "height": frame.height}
     fit = {"autosize": {"type": "fit-x", "contains": "padding"}}
-    return {**box, **fit, "data": {"values": rows}, "layer": [*beneath, *layers]}
+    return {**box, **fit, **_about(frame), "data": {"values": rows}, "layer": [*beneath, *layers]}
+
+
+def _about(frame: Frame) -> Spec:
+    """The parameter that links charts, and what the page's script needs to know."""
+    params = [{"name": "distance", "value": None}] if frame.distance else []
+    return {"params": params, "usermeta": {"distance": frame.distance}}
+
+
+def _faint(frame: Frame) -> str:
+    """When a mark steps back: another true distance is looked at."""
+    return f"distance !== null && datum['{frame.distance}'] !== distance"
+
+
+def _zoomed(frame: Frame) -> Frame:
+    """The frame with axes whose domains are parameters."""
+    sides = [
+        axis | {"scale": axis["scale"] | {"domainRaw": {"expr": f"zoom_{side}"}}}
+        for side, axis in (("x", frame.x), ("y", frame.y))
+    ]
+    return frame._replace(x=sides[0], y=sides[1])
+
+
+def _with_zoom(made: Spec, frame: Frame) -> Spec:
+    """A chart of a zoomed frame, with these parameters."""
+    domains = [{"name": f"zoom_{side}", "value": None} for side in "xy"]
+    about = {"zoom": True, "log": frame.y["scale"].get("type") == "log"}
+    params = [*made["params"], *domains]
+    return {**made, "params": params, "usermeta": made["usermeta"] | about}
 
 
 def _series(keys: Sequence[Key], shapes: bool = False) -> Spec:

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 from offpath.networks import Network, networks
 from offpath.report import words
 from offpath.report.words import asset, filled
-from offpath.results import RESULTS, Cell, Matrix, Result, Scores, read_result
+from offpath.results import RESULTS, Matrix, Result, Scores, Study, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
-from offpath.slices import Slice
 
 R = TypeVar("R", bound=Result)
 Spec = dict[str, Any]  # a part of a chart, in Vega-Lite's words
@@ -37,6 +36,7 @@ class Key(NamedTuple):
     title: str
     colour: str
     shape: str = "line"  # one of `SHAPES`, ring, line, dashed or dotted
+    distance: bool = False  # whether it stands for a true distance, which the page can single out
 
 
 class Chart(NamedTuple):
@@ -51,9 +51,14 @@ class Entry(NamedTuple):
     """One entry of a table: lines of text, the first of which stands out."""
 
     lines: Sequence[str]
-    share: float | None = None  # 0 to 1: how strongly the page colours it
+    share: float | None = None  # 0 to 1: how strongly the page colours it, or the length of a bar
+    tick: float | None = None  # 0 to 1: a mark beside that bar
     hover: str = ""  # what the page shows under the pointer
     boxes: bool = False  # whether each line is a small box of its own on the page
+    group: str = ""  # by which the page marks the entry: above, below
+    numbers: Mapping[str, float | int] | None = (
+        None  # what a file of the table gets in place of lines
+    )
 
 
 class TableRow(NamedTuple):
@@ -71,7 +76,9 @@ class Table(NamedTuple):
     title: str
     columns: Sequence[str]  # heads, with a second line or without
     rows: Sequence[TableRow]
-    look: str = "plain"  # narrow (words wrap on a small screen), unbroken, heat (coloured by share)
+    look: str = (
+        "plain"  # narrow (wraps on a small screen), unbroken, heat (colours), headline (bars)
+    )
 
 
 class Missing(NamedTuple):
@@ -93,27 +100,22 @@ class Figure:
     tables: Sequence[Table] = ()  # heat tables after the first are folded away
     legend: Sequence[Key] = ()
 
-
-class Card(NamedTuple):
-    """A headline number: the fine-tuned network on one slice, beside others by their title."""
-
-    where: Slice
-    cell: Cell
-    others: Mapping[str, Cell]
-    rule: str  # title of the best trivial rule
+    def can(self, use: str) -> bool:
+        """Whether a chart of the figure can `zoom`, or has a logarithmic axis (`log`)."""
+        return any(chart.chart.get("usermeta", {}).get(use) for chart in self.charts)
 
 
 @dataclass(frozen=True)
 class Section:
     """A heading of the table of contents and what stands under it; one without title is not shown.
 
-    `title` and `text` may stand in `assets/captions.toml`: `text` then follows that text.
+    `title` and `text` may stand in `assets/captions.toml`: `text` then follows that text. The page
+    folds all figures but the first.
     """
 
     figures: Sequence[Figure] = ()
     text: str = ""
-    missing: Sequence[Missing] = ()
-    cards: Sequence[Card] = ()
+    headline: Table | None = None
     statement: str = ""
     terms: Sequence[tuple[str, str]] = ()
     anchor: str = ""
@@ -166,6 +168,11 @@ class Story:
     def gap(self, kind: type[Result]) -> Missing:
         """How to make a result."""
         return Missing(kind.title, f"offpath {kind.verb} {self.run.quoted}")
+
+    def gaps(self) -> list[Missing]:
+        """Everything that the run does not have yet."""
+        results = [kind for kind in RESULTS if self.trains or kind is not Study]
+        return [*self.untrained(), *self.missing(*results)]
 
     def untrained(self) -> list[Missing]:
         """Networks whose training has not started, and how to start it."""
@@ -245,4 +252,12 @@ def score_entry(scores: Scores | None, *more: str) -> Entry | None:
         f"accuracy {accuracy} ({words.accuracy_interval(scores)}), MSE {mse} ({ends}), "
         f"R² {r2}, {words.thousands(scores.count)} examples"
     )
-    return Entry([*lines, *more], scores.accuracy, hover)
+    return Entry([*lines, *more], scores.accuracy, hover=hover, numbers=numbers(scores))
+
+
+def numbers(scores: Scores) -> dict[str, float | int]:
+    """The numbers of some scores, with four significant digits."""
+    known = scores.model_dump(include=set(Scores.model_fields), exclude_none=True)
+    return {
+        name: value if name == "count" else float(f"{value:.4g}") for name, value in known.items()
+    }

@@ -22,6 +22,7 @@ from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
 from offpath.run.tensors import read_arrays
+from offpath.slices import STRATA
 
 MOST_BYTES = 8_000_000  # of the page
 MOST_WEIGHT_BYTES = 100_000_000  # of a network's weights as a browser holds them
@@ -88,6 +89,7 @@ def payload(
         "finetuneVertices": graphs.finetune_vertices,
         "networks": [],
         "omitted": _lines(left),
+        "strata": [{"slice": s.slice, "title": s.title, "meaning": s.meaning} for s in STRATA],
         "examples": list(examples),
     }
     for one in candidates:

@@ -14,17 +14,19 @@ from offpath.report.sections import (
     predictions,
     robustness,
     study,
+    task,
     training,
 )
 from offpath.report.words import paragraph
 
 SECTIONS = {
     "answer": (answer.section, results.Matrix),
-    "ledger": (ledger.section, results.Matrix, results.Overlap),
-    "matrix": (matrix.section, results.Matrix),
-    "strata": (matrix.strata_section, results.Matrix),
+    "task": (task.section, results.Examples),
     "data": (data.section, results.Labels),
     "training": (training.section,),
+    "matrix": (matrix.section, results.Matrix),
+    "strata": (matrix.strata_section, results.Matrix),
+    "ledger": (ledger.section, results.Matrix, results.Overlap),
     "predictions": (predictions.section, results.Matrix, results.Predictions),
     "study": (study.section, results.Study),
     "circuit": (circuit.section, results.CircuitResult),
@@ -35,17 +37,15 @@ SECTIONS = {
 
 
 def sections(story: Story) -> list[Section]:
-    """All sections with something to show, from the answer down to what it rests on."""
-    return [one for one in (section(story, anchor) for anchor in SECTIONS) if one.title]
+    """All sections whose results the run has, in the order of the story."""
+    return [one for one in (section(story, anchor) for anchor in SECTIONS) if one.figures]
 
 
 def section(story: Story, anchor: str) -> Section:
-    """One section; where a result is missing, what makes it; empty where the run has no such."""
-    if not {"training": story.learns, "study": story.trains}.get(anchor, True):
-        return Section()
+    """One section; empty where the run lacks a result for it."""
     write, *kinds = SECTIONS[anchor]
+    if story.missing(*kinds):
+        return Section()
     title, text = story.heading(anchor)
-    if missing := story.missing(*kinds):
-        return Section(missing=missing, anchor=anchor, title=title)
     made = write(story, *map(story.get, kinds))
     return replace(made, anchor=anchor, title=made.title or title, text=paragraph(text, made.text))

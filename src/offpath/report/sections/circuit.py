@@ -1,6 +1,6 @@
 """The section on the handcrafted network: how it finds the distance, and how exact it is."""
 
-from offpath.report.marks import Row, curves, frame, graph
+from offpath.report.marks import Row, curves, edge_rows, frame, graph
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour, text_table
 from offpath.report.sections.matrix import circuit_statement
 from offpath.report.words import paragraph, percent, significant
@@ -52,9 +52,6 @@ def _vertices(circuit: CircuitResult, state: State) -> list[Row]:
 
 def _layer_chart(circuit: CircuitResult, state: State, rows: list[Row]) -> Chart:
     """The graph, its vertices coloured by what one layer knows of them, and the same in words."""
-    places = circuit.graph.positions
-    ends = ((places[a - 1], places[b - 1]) for a, b in circuit.graph.edges)
-    edges = [{"x": x, "y": y, "x2": x2, "y2": y2} for (x, y), (x2, y2) in ends]
     parts = [
         f"from {end}: {', '.join(there)}"
         for end, level in ((1, "from_source"), (circuit.graph.target, "from_target"))
@@ -62,7 +59,7 @@ def _layer_chart(circuit: CircuitResult, state: State, rows: list[Row]) -> Chart
     ]
     reached = f"Reached {'; '.join(parts)}." if parts else "Nothing is reached yet."
     own = frame("layer", layer=state.layer, reached=reached)
-    chart = graph(rows, edges, list(STATES.values()), own)
+    chart = graph(rows, edge_rows(circuit.graph), list(STATES.values()), own)
     return Chart(chart, f"Layer {state.layer}", paragraph(state.text and f"{state.text}.", reached))
 
 

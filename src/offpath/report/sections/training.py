@@ -15,7 +15,7 @@ LEAST_EXAMPLES = 100  # behind a point of one true distance: fewer show noise, n
 
 
 def section(story: Story) -> Section:
-    """Losses of every network whose training has begun, and which have not."""
+    """Losses of every network whose training has begun."""
     logged = {line.network for line in story.metrics}
     logging = [network for network in story.networks if network.name in logged]
     figures = [f for n in logging if n.made_by == "pretrain" for f in _pretraining(story, n)]
@@ -24,7 +24,7 @@ def section(story: Story) -> Section:
         caption = story.caption("training.finetuning", networks=titles, controlled=controlled)
         chart, keys = _loss_chart(story.metrics, finetuned)
         figures.append(Figure(*caption, charts=[chart], legend=keys))
-    return Section(figures, missing=story.untrained())
+    return Section(figures)
 
 
 def _pretraining(story: Story, network: Network) -> list[Figure]:
@@ -46,15 +46,10 @@ def _pretraining(story: Story, network: Network) -> list[Figure]:
 
 
 def label_keys(max_vertices: int) -> list[Key]:
-    """A colour for each true distance, from near to far, and a grey for "no path"."""
-    keys = []
-    for label in range(1, max_vertices):
-        place = 2 * (label - 1) / max(1, max_vertices - 2)  # 0 near, 1 middle, 2 far
-        ends = ("middle", "near") if place <= 1 else ("far", "middle")
-        share = round(100 * (place if place <= 1 else place - 1))
-        mixed = f"color-mix(in oklch, {colour(ends[0])} {share}%, {colour(ends[1])})"
-        keys.append(Key(label_title(label, max_vertices), mixed))
-    return [*keys, Key(label_title(max_vertices, max_vertices), colour("no_path"))]
+    """A key for each true distance, "no path" last."""
+    labels = range(1, max_vertices + 1)
+    titles = {label: label_title(label, max_vertices) for label in labels}
+    return [Key(titles[n], colour(f"distance-{n}"), distance=True) for n in labels]
 
 
 def distance_loss_chart(lines: Sequence[Logged], max_vertices: int, x: Spec | None = None) -> Spec:
@@ -88,12 +83,12 @@ def _rate_chart(lines: Sequence[Logged]) -> Chart:
     return Chart(curves(rows, [key], frame("learning_rate")))
 
 
-def pooled(lines: Sequence[Logged]) -> list[Logged]:
-    """At most `MOST_POINTS` lines of metrics: each is the mean over equally many logged lines.
+def pooled(lines: Sequence[Logged], most: int = MOST_POINTS) -> list[Logged]:
+    """At most `most` lines of metrics: each is the mean over equally many logged lines.
 
     A loss by label is weighted by its number of examples; step and learning rate are the last ones.
     """
-    size = -(-len(lines) // MOST_POINTS) or 1
+    size = -(-len(lines) // most) or 1
     return [_mean(lines[start : start + size]) for start in range(0, len(lines), size)]
 
 

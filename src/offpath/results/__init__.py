@@ -1,0 +1,100 @@
+"""Every result file of a run as typed records: read, checked and written here alone.
+
+In: what a stage measured, or a run folder. Out: `results/NAME.json`, or the record in it; one line
+and the command that makes it anew where it is missing, damaged or of another version. A number that
+may be missing or not finite is None: no reader has to guard against NaN. `docs/run-folder.md` shows
+every field with the comment behind it.
+"""
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from offpath.errors import InputError
+from offpath.results.coefficients import LearningCoefficients, Plateau, Point, Sweep, Trace
+from offpath.results.graphs import DrawnGraph, Example, Examples, WorldExamples
+from offpath.results.rows import Result, Row
+from offpath.results.scores import (
+    Cell,
+    EvaluationSet,
+    LabelCount,
+    Labels,
+    LabelWorld,
+    Matrix,
+    Overlap,
+    OverlapRow,
+    Place,
+    PredictionCounts,
+    Predictions,
+    Predictor,
+    Scores,
+    Study,
+    StudyQuantity,
+    StudyStratum,
+)
+from offpath.results.solutions import (
+    CircuitResult,
+    ConstantAnswer,
+    Direction,
+    Graded,
+    OverSteps,
+    Perturbed,
+    Recovered,
+    Retention,
+    Robustness,
+    SizeError,
+    State,
+    StepCell,
+)
+from offpath.results.training import LossCurve, PhaseChange, Phases
+from offpath.run.files import read_json, write_json
+from offpath.run.folder import Run, working_on
+from offpath.run.provenance import note_made
+
+__all__ = [
+    "FORMAT", "RESULTS", "Cell", "CircuitResult", "ConstantAnswer", "Direction", "DrawnGraph",
+    "EvaluationSet", "Example", "Examples", "Graded", "LabelCount", "LabelWorld", "Labels",
+    "LearningCoefficients", "LossCurve", "Matrix", "OverSteps", "Overlap", "OverlapRow",
+    "Perturbed", "PhaseChange", "Phases", "Place", "Plateau", "Point", "PredictionCounts",
+    "Predictions", "Predictor", "Recovered", "Result", "Retention", "Robustness", "Row", "Scores",
+    "SizeError", "State", "StepCell", "Study", "StudyQuantity", "StudyStratum", "Sweep", "Trace",
+    "WorldExamples", "read_result", "write_result",
+]  # fmt: skip
+
+FORMAT = 3  # of the result files; the first had no number
+RESULTS: tuple[type[Result], ...] = (
+    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, CircuitResult, Robustness,
+    LearningCoefficients,
+)  # fmt: skip
+"""Every result file, in the order of the work."""
+R = TypeVar("R", bound=Result)
+
+
+def write_result(run: Run, result: Result) -> None:
+    """Write a result file, with the name of the run that it belongs to."""
+    head = {"run": run.configuration.run_name, "format": FORMAT}
+    with working_on(run):
+        record = result.model_dump(mode="json", exclude_defaults=True)
+        write_json(run.result(result.file), {**head, **record})
+        note_made(run.folder, f"results/{result.file}.json")
+
+
+def read_result(run: Run, kind: type[R]) -> R:
+    """The result of that kind; an `InputError` that says how to make it if it is not to be had."""
+    path = run.result(kind.file)
+    remedy = f"make it anew with `offpath {kind.verb} {run.quoted}`"
+    if not path.exists():
+        raise InputError(f"{path} is missing; {remedy}")
+    remedy = f"delete it, and {remedy}"
+    record = read_json(path, "run", remedy)
+    owner = record.pop("run")
+    if owner != run.configuration.run_name:
+        raise InputError(f"{path} belongs to another run, {owner}; {remedy}")
+    if (number := record.pop("format", 1)) != FORMAT:
+        raise InputError(f"{path} has format {number}, and this version reads {FORMAT}; {remedy}")
+    try:
+        return kind.model_validate(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path} is damaged ({place}: {first['msg'].lower()}); {remedy}") from None
