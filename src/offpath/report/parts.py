@@ -167,8 +167,8 @@ class Story:
         """How to make a result."""
         return Missing(kind.title, f"offpath {kind.verb} {self.run.quoted}")
 
-    def untrained(self) -> list[Missing]:
-        """Networks whose training has not started, and how to start it."""
+    def untrained(self, *made_by: str) -> list[Missing]:
+        """Networks, made by one of these verbs or any, whose training has not started."""
         c, there = self.run.configuration, {line.network for line in self.metrics}
         there |= {"pretrained"} if c.imported else set()
         typed = [line for line in self.commands if line.startswith("offpath ")]
@@ -179,7 +179,7 @@ class Story:
         return [
             Missing(f"the training of the network “{one.title}”", commands[one.made_by])
             for one in self.networks
-            if one.training and one.name not in there
+            if one.training and one.name not in there and one.made_by in (made_by or commands)
         ]
 
     def heading(self, section: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from offpath.report.sections import (
     data,
     ledger,
     matrix,
+    phases,
     predictions,
     robustness,
     study,
@@ -27,6 +28,8 @@ SECTIONS = {
     "task": (task.section, results.Examples),
     "data": (data.section, results.Labels),
     "training": (training.section,),
+    "phases": (phases.section, results.Phases),
+    "finetuning": (training.finetuning_section,),
     "predictions": (predictions.section, results.Matrix, results.Predictions),
     "study": (study.section, results.Study),
     "circuit": (circuit.section, results.CircuitResult),
@@ -43,7 +46,8 @@ def sections(story: Story) -> list[Section]:
 
 def section(story: Story, anchor: str) -> Section:
     """One section; where a result is missing, what makes it; empty where the run has no such."""
-    if not {"training": story.learns, "study": story.trains}.get(anchor, True):
+    trained = dict.fromkeys(("training", "phases", "study"), story.trains)
+    if not {**trained, "finetuning": story.learns}.get(anchor, True):
         return Section()
     write, *kinds = SECTIONS[anchor]
     title, text = story.heading(anchor)
