@@ -1,5 +1,6 @@
 """Run folders whose numbers are made up: the report draws what is there, and trains nothing."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from offpath.configs import Configuration
 from offpath.generalize.study import study
+from offpath.interpret.phases import SETTINGS
 from offpath.networks import networks
 from offpath.recipes import smoke
 from offpath.report.page import page
@@ -22,9 +24,12 @@ from offpath.results import (
     LabelCount,
     Labels,
     LabelWorld,
+    LossCurve,
     Matrix,
     Overlap,
     OverlapRow,
+    PhaseChange,
+    Phases,
     PredictionCounts,
     Predictions,
     Predictor,
@@ -205,7 +210,30 @@ def _measured(c: Configuration) -> list[Result]:
         for name, (title, colour) in RULES.items()
     ]
     overlap = Overlap(held_out_share=0.0, rows=_overlap() if c.pretrain else [])
-    return [_examples(), _labels(c), overlap, _matrix(c, predictors), _predictions(c, predictors)]
+    learners = ("pretrained", "finetuned", "scratch") if c.pretrain else ()
+    return [
+        phases(learners), _examples(), _labels(c), overlap, _matrix(c, predictors),
+        _predictions(c, predictors),
+    ]  # fmt: skip
+
+
+def phases(networks: Sequence[str]) -> Phases:
+    """A phase change of distance 1, none of 2, and too few examples of 4."""
+    change = PhaseChange(onset=10, end=16, loss_before=8.0, loss_after=0.04)
+    curves = [
+        (1, 20, 0.1, [(2, 9.0), (10, 8.0), (16, 0.04), (40, 0.01)], [change]),
+        (2, 20, 0.2, [(2, 5.0), (40, 0.5)], []),
+        (4, 3, None, [], []),
+    ]
+    return Phases(
+        method="Made up.",
+        settings={name: float(value) for name, value in SETTINGS.items()},
+        curves=[
+            LossCurve(network=network, label=label, points=n, noise=noise, fit=fit, changes=found)
+            for network in networks
+            for label, n, noise, fit, found in curves
+        ],
+    )
 
 
 def _examples() -> Examples:

@@ -25,7 +25,10 @@ from offpath.slices import HEADLINE, SPLIT_STRATA
 from tests.report.conftest import add_metrics, circuit_run, shown_sections, with_result, with_scores
 from tests.report.stories import changed
 
-FIRST = ["answer", "task", "data", "training", "matrix", "strata", "ledger", "predictions", "study"]
+FIRST = [
+    "answer", "task", "data", "training", "phases", "finetuning", "matrix", "strata", "ledger",
+    "predictions", "study",
+]  # fmt: skip
 SOLUTIONS = ["circuit", "robustness", "coefficient"]
 FACTS = ["Model", "Training data", "Test data", "Metric", "n", "Seeds", "Made by", "Draws"]
 OTHERS = ["pretrained", "scratch", "distance_to_2"]
@@ -95,13 +98,14 @@ def test_a_run_that_only_began_shows_what_it_has_and_names_the_commands_for_the_
     add_metrics(started, "pretrained")
     contents = shown_sections(story(started))
     assert [*contents] == ["training"]
-    assert len(contents["training"].figures) == 2
+    assert len(contents["training"].figures) == 1
     missing = {(gap.part, gap.command) for gap in story(started).gaps()}
     folder = shlex.quote(str(started.folder))
     assert folder.startswith("'")  # a path with a space can be pasted
     trainings = ("fine-tuned", "from scratch", "handcrafted, fine-tuned")
     assert missing == {
         *((f"the training of the network “{t}”", f"offpath finetune {folder}") for t in trainings),
+        ("the phase changes", f"offpath evaluate {folder}"),
         ("the examples of the task", f"offpath evaluate {folder}"),
         ("the evaluation sets", f"offpath evaluate {folder}"),
         ("the test matrix", f"offpath evaluate {folder}"),
@@ -303,18 +307,18 @@ def test_the_header_names_what_was_imported_and_the_published_fine_tuning(tmp_pa
 def test_imported_weights_have_no_curve_and_no_gap_of_pre_training(tmp_path: Path):
     run = create_run(smoke().model_copy(update={"imported": "0123abcd" * 8}), tmp_path)
     add_metrics(run, "finetuned")
-    section = shown_sections(story(run))["training"]
-    assert "were imported, not trained here (SHA-256 0123abcd0123…)" in section.text
+    shown = shown_sections(story(run))
+    assert "training" not in shown
     assert not any("“pre-trained”" in gap.part for gap in story(run).gaps())
 
 
 def test_a_control_that_has_not_begun_is_not_mentioned(tmp_path: Path):
     started = create_run(smoke(), tmp_path)
     add_metrics(started, "finetuned")
-    (alone,) = shown_sections(story(started))["training"].figures
+    (alone,) = shown_sections(story(started))["finetuning"].figures
     assert (alone.title, alone.text) == ("Fine-tuning", "The loss on a logarithmic axis.")
     add_metrics(started, "scratch")
-    (both,) = shown_sections(story(started))["training"].figures
+    (both,) = shown_sections(story(started))["finetuning"].figures
     assert both.title == "Fine-tuning, and its control without pre-training"
     assert both.text.startswith("The same examples in the same order")
 
@@ -342,7 +346,7 @@ def test_each_column_of_a_prediction_panel_sums_to_one(contents: dict[str, Secti
 def test_a_run_of_a_circuit_alone_mentions_no_training(tmp_path: Path):
     run = circuit_run(tmp_path)
     contents = shown_sections(story(run))
-    assert not {"training", "study"} & set(contents)
+    assert not {"training", "phases", "finetuning", "study"} & set(contents)
     assert [gap.part for gap in story(run).gaps()] == ["the learning coefficient"]
     start = "The handcrafted network has an accuracy of 100.0\xa0% on test e"
     assert contents["answer"].statement.startswith(start)

@@ -31,8 +31,9 @@ SETTINGS = {
     "least_noise": 0.1,  # in decades: losses also rise and fall together, for longer than a line
     "penalty": 3,  # of a piece: squared errors of one standard deviation per log of the points
     "slope": 2.5,  # of a phase change, in decades of loss per decade of steps
-    "factor": 3,  # by which it ends below all losses since half as many steps
-    "faster": 2,  # per step than just before
+    "lookback": 1.5,  # how far back, as a factor of the steps, it is compared with what was before
+    "factor": 3,  # by which it ends below all losses from there to its onset
+    "faster": 2.5,  # per step than the loss fell from there to its onset
     "steeper": 1.5,  # than the piece behind it
     "schedule": 3,  # decades of loss per decade by which the learning rate falls meanwhile
 }
@@ -182,22 +183,23 @@ def _sudden(
     """Whether the steep fall between two joints is a phase change.
 
     In this order: something is there to compare it with; it is faster per step than the loss fell
-    since half as many steps (an exponential decline is not); on logarithmic axes steeper than what
-    follows (a power law is not); below what was there before (the end of a spike is not); for
-    good; and more than a falling learning rate does.
+    before (an exponential decline is not); on logarithmic axes steeper than what follows (a power
+    law is not); it ends below what was there before (a spike does not); for good; and it is more
+    than a falling learning rate does.
     """
     if start == 0 or end == len(y) - 1:
         return False
     x, fall = np.log10(given.steps[at]), y[start] - y[end]
     onset, last = given.steps[at[[start, end]]]
-    half = np.log10(onset / 2)
-    lately = [float(np.interp(half, x, y)), *y[: start + 1][x[: start + 1] >= half]]
+    back = onset / SETTINGS["lookback"]
+    before, since = float(np.interp(np.log10(back), x, y)), given.steps[at[: start + 1]] >= back
+    lowest = min(before, y[: start + 1][since].min())
     rates = given.rates[[at[start] - 1, at[end]]]
     behind = (y[end] - y[end + 1]) / (x[end + 1] - x[end])
     return bool(
-        fall / (last - onset) >= SETTINGS["faster"] * (lately[0] - y[start]) / (onset / 2)
+        fall / (last - onset) >= SETTINGS["faster"] * (before - y[start]) / (onset - back)
         and fall / (x[end] - x[start]) >= SETTINGS["steeper"] * behind
-        and min(lately) - y[end] >= np.log10(SETTINGS["factor"])
+        and lowest - y[end] >= np.log10(SETTINGS["factor"])
         and y[end:].max() <= (y[start] + y[end]) / 2
         and fall >= SETTINGS["schedule"] * np.log10(rates[0] / rates[1])
     )

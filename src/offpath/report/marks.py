@@ -105,11 +105,15 @@ def strips(
 
 
 def curves(
-    rows: Sequence[Row], keys: Sequence[Key], frame: Frame, points: Sequence[Row] = ()
+    rows: Sequence[Row],
+    keys: Sequence[Key],
+    frame: Frame,
+    points: Sequence[Row] = (),
+    pieces: Sequence[Row] = (),
 ) -> Spec:
     """A line for each series, and a thin one for each `line` of it where rows have one.
 
-    `points` are drawn as marks.
+    `points` are drawn as marks; `pieces`, from x and y to `until` and `after`, as by a marker pen.
     """
     frame = _zoomed(frame)
     look, width = {"color": _series(keys)}, 1.5
@@ -120,6 +124,11 @@ def curves(
         marks = {"color": _series(keys), "shape": _series(keys, shapes=True)}
         look = {"filled": True, "size": 48, "opacity": 0.85, "clip": True}
         layers += [_layer(frame, "point", marks, points, **look)]
+    if pieces:
+        ends = {"x2": {"field": "until"}, "y2": {"field": "after"}, "color": _series(keys)}
+        pen = {"strokeWidth": 11, "strokeCap": "round", "opacity": 0.3, "clip": True}
+        worded = frame._replace(words=asset("charts")["pieces"])
+        layers.insert(0, _layer(worded, "rule", ends, pieces, **pen))
     return _with_zoom(_boxed(frame, rows, layers), frame)
 
 
@@ -221,7 +230,8 @@ def _layer(
         kind = {"type": "quantitative", "format": form} if form else {"type": "nominal"}
         shown.append({"field": field, "title": title, **kind})
     whole = {"x": frame.x, "y": frame.y, "tooltip": shown or None, **encoding}
-    if frame.distance and rows is None and "opacity" not in encoding:
+    linked = rows is None or any(frame.distance in row for row in rows)
+    if frame.distance and linked and "opacity" not in encoding:
         faint = {"test": _faint(frame), "value": 0.12}
         whole["opacity"] = {"condition": faint, "value": look.get("opacity", 1)}
     given = {channel: field for channel, field in whole.items() if field is not None}

@@ -1,48 +1,45 @@
-"""The section on training: losses over the steps, by network and by true distance."""
+"""The sections on training: losses over the steps, and the chart of losses by true distance."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from offpath.networks import Network
-from offpath.report.marks import curves, frame
+from offpath.report.marks import Row, curves, frame
 from offpath.report.parts import Chart, Figure, Key, Logged, Section, Spec, Story, colour
 from offpath.report.words import listed
 from offpath.slices import label_title
 
-EARLY_STEPS = 400  # the phase changes of WWZ24 all lie within
 MOST_POINTS = 400  # of one line: what a screen can show, and what keeps the page small
 LEAST_EXAMPLES = 100  # behind a point of one true distance: fewer show noise, not learning
 
 
 def section(story: Story) -> Section:
-    """Losses of every network whose training has begun."""
-    logged = {line.network for line in story.metrics}
-    logging = [network for network in story.networks if network.name in logged]
-    figures = [f for n in logging if n.made_by == "pretrain" for f in _pretraining(story, n)]
-    if finetuned := [network for network in logging if network.made_by == "finetune"]:
-        titles, controlled = listed([n.title for n in finetuned]), "scratch" in logged
-        caption = story.caption("training.finetuning", networks=titles, controlled=controlled)
+    """Loss and learning rate of pre-training."""
+    figures = []
+    for network in _logged(story, "pretrain"):
+        lines = [line for line in story.metrics if line.network == network.name]
+        loss, _ = _loss_chart(lines, [network])
+        caption = story.caption("training.pretraining", networks=network.title)
+        figures.append(Figure(*caption, charts=[loss, _rate_chart(lines)]))
+    return Section(figures)
+
+
+def finetuning_section(story: Story) -> Section:
+    """The losses of every network that is fine-tuned."""
+    figures, finetuned = [], _logged(story, "finetune")
+    if finetuned:
+        titles = listed([network.title for network in finetuned])
+        controlled = any(network.name == "scratch" for network in finetuned)
+        caption = story.caption("finetuning.losses", networks=titles, controlled=controlled)
         chart, keys = _loss_chart(story.metrics, finetuned)
         figures.append(Figure(*caption, charts=[chart], legend=keys))
     return Section(figures)
 
 
-def _pretraining(story: Story, network: Network) -> list[Figure]:
-    largest = story.run.configuration.graphs.max_vertices
-    lines = [line for line in story.metrics if line.network == network.name]
-    last = max(line.step for line in lines)
-    charts = [
-        Chart(distance_loss_chart([m for m in lines if m.step <= until], largest), title)
-        for until, title in ((EARLY_STEPS, f"The first {EARLY_STEPS} steps"), (last, "All steps"))
-        if until <= last
-    ]
-    words = {"networks": network.title, "least": LEAST_EXAMPLES}
-    first, second = (story.caption(f"training.{n}", **words) for n in ("pretraining", "distances"))
-    loss, _ = _loss_chart(lines, [network])
-    return [
-        Figure(*first, charts=[loss, _rate_chart(lines)]),
-        Figure(*second, charts=charts, legend=label_keys(largest)),
-    ]
+def _logged(story: Story, made_by: str) -> list[Network]:
+    """Networks made by this verb whose training has begun."""
+    there = {line.network for line in story.metrics}
+    return [one for one in story.networks if one.made_by == made_by and one.name in there]
 
 
 def label_keys(max_vertices: int) -> list[Key]:
@@ -52,8 +49,13 @@ def label_keys(max_vertices: int) -> list[Key]:
     return [Key(titles[n], colour(f"distance-{n}"), distance=True) for n in labels]
 
 
-def distance_loss_chart(lines: Sequence[Logged], max_vertices: int, x: Spec | None = None) -> Spec:
-    """Training loss of each true distance; `x` is what changes a logarithmic axis of steps."""
+def distance_loss_chart(
+    lines: Sequence[Logged], max_vertices: int, x: Spec | None = None, changes: Sequence[Row] = ()
+) -> Spec:
+    """Training loss of each true distance; `x` is what changes a logarithmic axis of steps.
+
+    `changes` are pieces of the curves to be marked, as `curves` takes them.
+    """
     points = pooled(lines)
     rows = [
         {"series": label_title(label, max_vertices), "step": step, "loss": loss}
@@ -63,7 +65,7 @@ def distance_loss_chart(lines: Sequence[Logged], max_vertices: int, x: Spec | No
     ]
     last = max(line.step for line in lines)
     made = frame("distance_loss_log" if x else "distance_loss", x, last=last)
-    return curves(rows, label_keys(max_vertices), made)
+    return curves(rows, label_keys(max_vertices), made, pieces=changes)
 
 
 def _loss_chart(lines: Sequence[Logged], networks: Sequence[Network]) -> tuple[Chart, list[Key]]:

@@ -1,0 +1,130 @@
+"""The section on phase changes: the loss of each true distance, and where it falls suddenly."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+
+from offpath.networks import Network
+from offpath.report.marks import Row
+from offpath.report.parts import Chart, Figure, Logged, Section, Story, Table, text_table
+from offpath.report.sections.training import LEAST_EXAMPLES, distance_loss_chart, label_keys
+from offpath.report.words import listed, paragraph, sentence, significant
+from offpath.results import LossCurve, Phases
+from offpath.slices import label_title
+
+EARLY_STEPS = 400  # the phase changes of WWZ24 all lie within
+HEADS = ("true distance", "onset", "end", "loss before", "loss after", "factor")
+FEW = "too few examples"
+
+
+def section(story: Story, phases: Phases) -> Section:
+    """The curves of each network that learned something, its phase changes marked, and tables."""
+    there = {curve.network for curve in phases.curves}
+    networks = [network for network in story.networks if network.name in there]
+    stages = {
+        verb: [network for network in networks if network.made_by == verb]
+        for verb in ("pretrain", "finetune")
+    }
+    return Section([_figure(story, phases, verb, own) for verb, own in stages.items() if own])
+
+
+def _figure(story: Story, phases: Phases, verb: str, networks: Sequence[Network]) -> Figure:
+    """Networks that are trained alike: charts, and below them a table each."""
+    largest = story.run.configuration.graphs.max_vertices
+    charts, tables, found = [], [], []
+    for one in networks:
+        curves = [curve for curve in phases.curves if curve.network == one.name]
+        lines = [line for line in story.metrics if line.network == one.name]
+        charts += _charts(lines, [*_marks(curves, largest)], largest, one)
+        rows = [*_rows(curves, largest)]
+        tables.append(text_table(f"Phase changes of the network “{one.title}”", HEADS, rows))
+        found.append(sentence(f"{one.title}: {_found(curves, largest)}"))
+    words = {"networks": listed([one.title for one in networks]), "found": paragraph(*found)}
+    caption = story.caption(f"phases.{verb}", **words, least=LEAST_EXAMPLES)
+    return Figure(*caption, charts=charts, tables=tables, legend=label_keys(largest))
+
+
+def _charts(
+    lines: Sequence[Logged], changes: Sequence[Row], largest: int, network: Network
+) -> list[Chart]:
+    """All steps on a logarithmic axis, as they are fitted; of pre-training the first ones too."""
+    if not lines:
+        return []
+    early = [line for line in lines if line.step <= EARLY_STEPS]
+    x = {"scale": {"domain": [lines[0].step, lines[-1].step]}}
+    charts = [Chart(distance_loss_chart(lines, largest, x, changes), f"{network.title}: all steps")]
+    if network.made_by == "pretrain" and 0 < len(early) < len(lines):
+        near = [row for row in changes if row["until"] <= EARLY_STEPS]
+        first = distance_loss_chart(early, largest, changes=near)
+        charts.insert(0, Chart(first, f"{network.title}: the first {EARLY_STEPS} steps"))
+    return charts
+
+
+def _marks(curves: Sequence[LossCurve], largest: int) -> Iterator[Row]:
+    """Each phase change as a piece of its curve."""
+    for curve in curves:
+        title = label_title(curve.label, largest)
+        for one in curve.changes:
+            ends = {"step": one.onset, "until": one.end}
+            yield {"series": title, **ends, "loss": one.loss_before, "after": one.loss_after}
+
+
+def _found(curves: Sequence[LossCurve], largest: int) -> str:
+    """What was found, in one sentence."""
+    sudden = [
+        f"{_name(curve, largest)} (steps {change.onset} to {change.end})"
+        for curve in curves
+        for change in curve.changes
+    ]
+    slow = [_name(curve, largest) for curve in curves if curve.fit and not curve.changes]
+    few = [_name(curve, largest) for curve in curves if not curve.fit]
+    parts = [
+        f"the loss of {listed(sudden)} falls suddenly" if sudden else "",
+        f"that of {listed(slow)} has no phase change" if slow else "",
+        f"{listed(few)} {'has' if len(few) == 1 else 'have'} too few examples" if few else "",
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def _name(curve: LossCurve, largest: int) -> str:
+    return "“no path”" if curve.label == largest else f"distance {curve.label}"
+
+
+def _rows(curves: Sequence[LossCurve], largest: int) -> Iterator[list[str]]:
+    """A row for each phase change, and one for each distance without."""
+    for curve in curves:
+        title = label_title(curve.label, largest)
+        for change in curve.changes:
+            losses = (change.loss_before, change.loss_after)
+            numbers = [significant(number) for number in (*losses, losses[0] / losses[1])]
+            yield [title, str(change.onset), str(change.end), *numbers]
+        if not curve.changes:
+            yield [title, "no phase change" if curve.fit else FEW, *["–"] * (len(HEADS) - 2)]
+
+
+def onset_table(runs: Mapping[str, Phases], largest: int, network: str = "pretrained") -> Table:
+    """The onset of the largest phase change of each distance, a column for each run by its name.
+
+    A dash is no phase change. The last two columns: in how many runs there is one, and median and
+    range of its onset.
+    """
+    heads = ("true distance", *runs, "found", "median onset")
+    rows = []
+    for label in range(1, largest + 1):
+        onsets = [_onset(phases, network, label) for phases in runs.values()]
+        there = [onset for onset in onsets if onset is not None]
+        middle = f"{median(there):g} ({min(there)}–{max(there)})" if there else "–"
+        texts = ["–" if onset is None else str(onset) for onset in onsets]
+        rows.append([label_title(label, largest), *texts, f"{len(there)} of {len(runs)}", middle])
+    return text_table("Onset of the phase changes, by true distance", heads, rows)
+
+
+def _onset(phases: Phases, network: str, label: int) -> int | None:
+    """The onset of the largest phase change of a distance."""
+    found = [
+        change
+        for curve in phases.curves
+        if (curve.network, curve.label) == (network, label)
+        for change in curve.changes
+    ]
+    largest = max(found, key=lambda change: change.loss_before / change.loss_after, default=None)
+    return largest and largest.onset
