@@ -182,5 +182,5 @@ def test_the_training_of_each_run_is_a_line_of_its_own(runs: list[Run], comparis
     shown = seed_curves.section([story(run) for run in runs[:3]], known(runs, comparison))
     ((chart,),) = (figure.charts for figure in shown.figures)
     altair.Chart.from_dict(chart.chart)
-    assert {row["seed"] for row in rows(chart.chart)} == {"seed 0", "seed 1"}
+    assert {row["line"] for row in rows(chart.chart)} == {"seed 0", "seed 1"}
     assert chart.title == "fine-tuned"

@@ -186,7 +186,7 @@ class Story:
         return [
             Missing(f"the training of the network “{one.title}”", commands[one.made_by])
             for one in self.networks
-            if one.training and one.name not in there and one.made_by in (made_by or commands)
+            if one.training and one.name not in there
         ]
 
     def heading(self, section: str) -> tuple[str, str]:
