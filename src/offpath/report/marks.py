@@ -106,7 +106,7 @@ def curves(
 ) -> Spec:
     """A line for each series, and a thin one for each `line` of it where rows have one.
 
-    `points` are drawn as marks; `pieces`, from x and y to `until` and `after`, as by a marker pen.
+    `points` are drawn as marks, the points of each `piece` broadly, as by a marker pen.
     """
     look, width = {"color": _series(keys)}, 1.5
     if any("line" in row for row in rows):
@@ -116,11 +116,9 @@ def curves(
         marks = {"color": _series(keys), "shape": _series(keys, shapes=True)}
         layers += [_layer(frame, "point", marks, points, filled=True, size=48, opacity=0.85)]
     if pieces:
-        ends = {"x2": {"field": "until"}, "y2": {"field": "after"}, "color": _series(keys)}
-        pen = {"strokeWidth": 11, "strokeCap": "round", "opacity": 0.3}
-        layers.insert(
-            0, _layer(frame._replace(words=asset("charts")["pieces"]), "rule", ends, pieces, **pen)
-        )
+        pen = {"strokeWidth": 11, "strokeCap": "round", "opacity": 0.3, "aria": False}
+        apart = {"color": _series(keys), "detail": {"field": "piece"}}
+        layers.insert(0, _layer(frame, "line", apart, pieces, **pen))
     return _boxed(frame, rows, layers)
 
 
