@@ -1,11 +1,13 @@
 """The sections on training: losses, phase changes and where they are, fine-tuning."""
 
+import math
 from dataclasses import replace
+
+import pytest
 
 from offpath.report.parts import Section, Story
 from offpath.report.sections import section
 from offpath.report.sections.phases import onset_table
-from offpath.results import Phases
 from tests.report.conftest import phases, with_result
 from tests.report.stories import changed, rows
 
@@ -24,8 +26,13 @@ def test_each_stage_of_training_is_a_section_of_its_own(contents: dict[str, Sect
 
 def test_a_phase_change_is_marked_on_its_curve_and_listed(contents: dict[str, Section]):
     figure = contents["phases"].figures[0]
-    marked = [row for row in rows(figure.charts[-1].chart) if "until" in row]
-    assert marked == [{"series": "1", "step": 10, "until": 16, "loss": 8.0, "after": 0.04}]
+    marked = [row for row in rows(figure.charts[-1].chart) if "piece" in row]
+    assert {row["series"] for row in marked} == {"1"}
+    ends = [(row["step"], row["loss"]) for row in (marked[0], marked[-1])]
+    assert ends == [pytest.approx((10, 8.0)), pytest.approx((16, 0.04))]
+    for row in marked:  # straight where both axes are logarithmic
+        part = math.log(row["step"] / 10) / math.log(1.6)
+        assert math.log(row["loss"] / 8) == pytest.approx(part * math.log(0.005))
     (table,) = figure.tables
     assert [(row.title, *(e.lines[0] for e in row.entries if e)) for row in table.rows] == [
         ("1", "10", "16", "8.00", "0.0400", "200"),
@@ -37,8 +44,8 @@ def test_a_phase_change_is_marked_on_its_curve_and_listed(contents: dict[str, Se
 def test_what_was_found_is_said_in_words_with_method_and_settings(contents: dict[str, Section]):
     first, second = contents["phases"].figures
     assert first.text.startswith(
-        "Pre-trained: the loss of distance 1 (steps 10 to 16) falls suddenly; that of distance 2 "
-        "has no phase change; distance 4 has too few examples."
+        "Pre-trained: the loss of distance 1 (steps 10 to 16) falls suddenly; no phase change is "
+        "detected for distance 2; too few examples for distance 4."
     )
     assert "Made up. Settings: points over at least 100 examples, each at least 4 %" in first.text
     assert "2.5 decades of loss per decade of steps." in first.text
@@ -66,13 +73,13 @@ def test_long_training_shows_its_first_steps_apart_with_the_changes_within(finis
     assert first.title == "pre-trained: the first 400 steps"
     steps = {row["step"] for row in rows(first.chart)}
     assert max(steps) <= 400 < max(row["step"] for row in rows(every.chart))
-    ends = [[r["until"] for r in rows(c.chart) if "until" in r] for c in (first, every)]
-    assert ends == [[16], [16, 500]]
+    ends = [max(r["step"] for r in rows(c.chart) if "piece" in r) for c in (first, every)]
+    assert 380 < ends[0] <= 400 < ends[1] == pytest.approx(500)
 
 
 def test_a_run_without_curves_has_no_figure(finished: Story):
     shown = section(with_result(finished, phases([])), "phases")
-    assert (shown.figures, shown.missing) == ([], ())
+    assert shown.figures == []
 
 
 def test_onsets_over_seeds_are_a_table_of_distances_by_runs():
@@ -89,9 +96,3 @@ def test_onsets_over_seeds_are_a_table_of_distances_by_runs():
     assert list(shown) == ["1", "2", "3", "4", "no path"]
     table = onset_table({"0": one, "1": other}, 5, "scratch")
     assert [e.lines[0] for e in table.rows[0].entries if e] == ["10", "–", "1 of 2", "10 (10–10)"]
-
-
-def test_missing_phases_name_the_command(finished: Story):
-    rest = {kind: one for kind, one in finished.results.items() if kind is not Phases}
-    shown = section(replace(finished, results=rest), "phases")
-    assert [gap.part for gap in shown.missing] == ["the phase changes"]

@@ -113,7 +113,7 @@ def curves(
 ) -> Spec:
     """A line for each series, and a thin one for each `line` of it where rows have one.
 
-    `points` are drawn as marks; `pieces`, from x and y to `until` and `after`, as by a marker pen.
+    `points` are drawn as marks, the points of each `piece` broadly, as by a marker pen.
     """
     frame = _zoomed(frame)
     look, width = {"color": _series(keys)}, 1.5
@@ -125,10 +125,9 @@ def curves(
         look = {"filled": True, "size": 48, "opacity": 0.85, "clip": True}
         layers += [_layer(frame, "point", marks, points, **look)]
     if pieces:
-        ends = {"x2": {"field": "until"}, "y2": {"field": "after"}, "color": _series(keys)}
-        pen = {"strokeWidth": 11, "strokeCap": "round", "opacity": 0.3, "clip": True}
-        worded = frame._replace(words=asset("charts")["pieces"])
-        layers.insert(0, _layer(worded, "rule", ends, pieces, **pen))
+        pen = {"strokeWidth": 11, "strokeCap": "round", "opacity": 0.3, "aria": False, "clip": True}
+        apart = {"color": _series(keys), "detail": {"field": "piece"}}
+        layers.insert(0, _layer(frame, "line", apart, pieces, **pen))
     return _with_zoom(_boxed(frame, rows, layers), frame)
 
 

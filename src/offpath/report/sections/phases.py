@@ -12,6 +12,7 @@ from offpath.results import LossCurve, Phases
 from offpath.slices import label_title
 
 EARLY_STEPS = 400  # the phase changes of WWZ24 all lie within
+PARTS = 13  # points of a mark
 HEADS = ("true distance", "onset", "end", "loss before", "loss after", "factor")
 FEW = "too few examples"
 
@@ -53,19 +54,21 @@ def _charts(
     x = {"scale": {"domain": [lines[0].step, lines[-1].step]}}
     charts = [Chart(distance_loss_chart(lines, largest, x, changes), f"{network.title}: all steps")]
     if network.made_by == "pretrain" and 0 < len(early) < len(lines):
-        near = [row for row in changes if row["until"] <= EARLY_STEPS]
+        near = [row for row in changes if row["step"] <= EARLY_STEPS]
         first = distance_loss_chart(early, largest, changes=near)
         charts.insert(0, Chart(first, f"{network.title}: the first {EARLY_STEPS} steps"))
     return charts
 
 
 def _marks(curves: Sequence[LossCurve], largest: int) -> Iterator[Row]:
-    """Each phase change as a piece of its curve."""
-    for curve in curves:
-        title = label_title(curve.label, largest)
+    """Each phase change as points of its fit, which is straight where both axes are logarithmic."""
+    for number, curve in enumerate(curves):
         for one in curve.changes:
-            ends = {"step": one.onset, "until": one.end}
-            yield {"series": title, **ends, "loss": one.loss_before, "after": one.loss_after}
+            name = {"series": label_title(curve.label, largest), "piece": f"{number} {one.onset}"}
+            for part in (i / (PARTS - 1) for i in range(PARTS)):
+                step = one.onset ** (1 - part) * one.end**part
+                loss = one.loss_before ** (1 - part) * one.loss_after**part
+                yield {**name, "step": step, "loss": loss}
 
 
 def _found(curves: Sequence[LossCurve], largest: int) -> str:
@@ -79,8 +82,8 @@ def _found(curves: Sequence[LossCurve], largest: int) -> str:
     few = [_name(curve, largest) for curve in curves if not curve.fit]
     parts = [
         f"the loss of {listed(sudden)} falls suddenly" if sudden else "",
-        f"that of {listed(slow)} has no phase change" if slow else "",
-        f"{listed(few)} {'has' if len(few) == 1 else 'have'} too few examples" if few else "",
+        f"no phase change is detected for {listed(slow)}" if slow else "",
+        f"{FEW} for {listed(few)}" if few else "",
     ]
     return "; ".join(filter(None, parts))
 
