@@ -1,6 +1,6 @@
 """The playground's own forward pass beside torch, in Chromium; run by `make test-browser`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from offpath.report.playground import payload, playground_page
 from offpath.run.folder import create_run
 from tests.cases import CASES
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 QUESTIONS, TRACED = 1000, 5
@@ -63,14 +62,9 @@ MODELS: dict[str, Callable[[], Transformer]] = {
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Any]:
+def page(browser: Any) -> Any:
     """A page of Chromium."""
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        yield chromium.new_page()
-        chromium.close()
+    return browser.new_page()
 
 
 @pytest.fixture(params=MODELS.values(), ids=list(MODELS))
