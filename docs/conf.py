@@ -94,7 +94,7 @@ def names_of_others(_app: Sphinx, page: nodes.document) -> None:
             name.replace_self(name.children)
 
 
-def open_pages(app: Sphinx, page: nodes.document, name: str) -> None:
+def open_pages(_app: Sphinx, page: nodes.document, name: str) -> None:
     """Let links to HTML files, such as the example report, open them: Sphinx would save them."""
     for link in [*page.findall(addnodes.download_reference)]:
         if link["reftarget"].endswith(".html"):

@@ -68,9 +68,9 @@ def options(name: str) -> list[Option]:
         entries = box.rpartition("---\n")[2]  # above may be what the box is about
         for entry in re.split(r"^  (?=\S)", entries, flags=re.MULTILINE)[1:]:
             usage, _, rest = entry.strip().replace("\n", "  ").partition("  ")
-            text, required, default = re.fullmatch(
-                r"(.*?)(?: \((required)\)| \(default: (.*)\))?", " ".join(rest.split())
-            ).groups()
+            words = " ".join(rest.split())
+            found = re.fullmatch(r"(.*?)(?: \((required)\)| \(default: (.*)\))?", words)
+            text, required, default = found.groups() if found else (words, None, None)
             made.append(Option(title, _plain(usage), text, required or default or "none"))
     return [one for one in made if one.name != "-h,"]
 

@@ -168,6 +168,9 @@ def test_the_page_on_the_run_folder_shows_what_a_run_writes(run: Run, monkeypatc
     monkeypatch.chdir(run.folder.parents[1])
     (query,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     rows = {row[2]: row[3] for row in duckdb.connect().execute(query).fetchall()}
-    cell = read_result(run, Matrix).cell("finetuned", "test_e", OFF_PATH[0])
+    matrix = read_result(run, Matrix)
+    known = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert {one.by for one in matrix.cells} <= known
+    cell = matrix.cell("finetuned", "test_e", OFF_PATH[0])
     assert cell
     assert rows["finetuned"] == cell.accuracy
