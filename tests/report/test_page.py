@@ -29,6 +29,7 @@ FIRST = [
     "strata",
     "task",
     "data",
+    "model",
     "training",
     "phases",
     "finetuning",

@@ -11,6 +11,7 @@ from offpath.report.sections import (
     data,
     ledger,
     matrix,
+    model,
     phases,
     predictions,
     robustness,
@@ -27,6 +28,7 @@ SECTIONS = {
     "strata": (matrix.strata_section, results.Matrix),
     "task": (task.section, results.Examples),
     "data": (data.section, results.Labels),
+    "model": (model.section,),
     "training": (training.section,),
     "phases": (phases.section, results.Phases),
     "finetuning": (training.finetuning_section,),
@@ -46,7 +48,7 @@ def sections(story: Story) -> list[Section]:
 
 def section(story: Story, anchor: str) -> Section:
     """One section; where a result is missing, what makes it; empty where the run has no such."""
-    trained = dict.fromkeys(("training", "phases", "study"), story.trains)
+    trained = dict.fromkeys(("model", "training", "phases", "study"), story.trains)
     if not {**trained, "finetuning": story.learns}.get(anchor, True):
         return Section()
     write, *kinds = SECTIONS[anchor]
