@@ -26,8 +26,8 @@ from tests.report.conftest import add_metrics, circuit_run, shown_sections, with
 from tests.report.stories import changed
 
 FIRST = [
-    "answer", "task", "data", "training", "phases", "finetuning", "matrix", "strata", "ledger",
-    "predictions", "study",
+    "answer", "task", "data", "model", "training", "phases", "finetuning", "matrix", "strata",
+    "ledger", "predictions", "study",
 ]  # fmt: skip
 SOLUTIONS = ["circuit", "robustness", "coefficient"]
 FACTS = ["Model", "Training data", "Test data", "Metric", "n", "Seeds", "Made by", "Draws"]
@@ -97,7 +97,7 @@ def test_a_run_that_only_began_shows_what_it_has_and_names_the_commands_for_the_
     started = create_run(smoke(), tmp_path / "my runs")
     add_metrics(started, "pretrained")
     contents = shown_sections(story(started))
-    assert [*contents] == ["training"]
+    assert [*contents] == ["model", "training"]
     assert len(contents["training"].figures) == 1
     missing = {(gap.part, gap.command) for gap in story(started).gaps()}
     folder = shlex.quote(str(started.folder))
@@ -346,7 +346,7 @@ def test_each_column_of_a_prediction_panel_sums_to_one(contents: dict[str, Secti
 def test_a_run_of_a_circuit_alone_mentions_no_training(tmp_path: Path):
     run = circuit_run(tmp_path)
     contents = shown_sections(story(run))
-    assert not {"training", "phases", "finetuning", "study"} & set(contents)
+    assert not {"model", "training", "phases", "finetuning", "study"} & set(contents)
     assert [gap.part for gap in story(run).gaps()] == ["the learning coefficient"]
     start = "The handcrafted network has an accuracy of 100.0\xa0% on test e"
     assert contents["answer"].statement.startswith(start)

@@ -149,6 +149,19 @@ def bars(
     return _boxed(frame, rows, layers)
 
 
+def blocks(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
+    """A block for each row from `left` to `right`, at its name, with the words `part` in it."""
+    ends, middle = {"x2": {"field": "right"}}, "(datum.left + datum.right) / 2"
+    at = {"x": {**frame.x, "field": "middle"}, "text": {"field": "part"}, "color": None}
+    look = {"stroke": colour("paper"), "strokeWidth": 2}
+    layers = [
+        _layer(frame, "bar", {"color": _series(keys), **ends}, **look),
+        _layer(frame, "text", at, fontSize=12, fill=colour("ink"), aria=False),
+    ]
+    computed = [{"calculate": middle, "as": "middle"}]
+    return _boxed(frame, rows, layers) | {"transform": computed}
+
+
 def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], frame: Frame) -> Spec:
     """A grid of panels, `row` by `column`: bins that are the stronger the larger their `share`.
 

@@ -88,7 +88,7 @@ def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
         "command": f"offpath report {' '.join(run.quoted for run in runs)} --out {out}",
     }
     stories = [story(run) for run in runs]
-    shared = [section(stories[0], anchor) for anchor in ("task", "data")]
+    shared = [section(stories[0], anchor) for anchor in ("task", "data", "model")]
     shown = [*seeds.sections(comparison, known), *shared, seed_curves.section(stories, known)]
     predictors = {row.predictor: row.colour for row in comparison.predictors}
     colours = page_colours(stories[0]) | predictors

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+from markupsafe import Markup
+
 from offpath.networks import Network, networks
 from offpath.report import words
 from offpath.report.words import asset, filled
@@ -105,6 +107,13 @@ class Figure:
         return any(chart.chart.get("usermeta", {}).get(use) for chart in self.charts)
 
 
+class Formula(NamedTuple):
+    """A formula and what it gives, in words."""
+
+    words: str
+    mathml: Markup  # made by `formula`, whose values are escaped
+
+
 @dataclass(frozen=True)
 class Section:
     """A heading of the table of contents and what stands under it; one without title is not shown.
@@ -118,6 +127,7 @@ class Section:
     headline: Table | None = None
     statement: str = ""
     terms: Sequence[tuple[str, str]] = ()
+    formulas: Sequence[Formula] = ()
     anchor: str = ""
     title: str = ""
 
@@ -219,6 +229,13 @@ def caption(place: str, known: Mapping[str, object]) -> tuple[str, str, dict[str
     texts = whole["default"] | whole[section] | whole[section][figure]
     facts = {n: filled(text, known) for n, text in texts.items() if isinstance(text, str)}
     return facts.pop("title"), facts.pop("text"), facts, facts.pop("layout")
+
+
+def formula(name: str, known: Mapping[str, object]) -> Formula:
+    """The formula of `assets/formulas.toml`, filled with what is known."""
+    texts = asset("formulas")[name]
+    inner = filled(texts["mathml"], known, markup=True)
+    return Formula(filled(texts["words"], known), Markup(f'<math display="block">{inner}</math>'))
 
 
 def text_table(

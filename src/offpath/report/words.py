@@ -170,9 +170,9 @@ def text_asset(file: str) -> str:
     return (Path(__file__).parent / "assets" / file).read_text("utf-8")
 
 
-def filled(text: str, words: Mapping[str, object]) -> str:
-    """A template with words filled in."""
-    return _templates().from_string(text).render(words)
+def filled(text: str, words: Mapping[str, object], *, markup: bool = False) -> str:
+    """A template with words filled in; where it is `markup`, they are escaped."""
+    return _templates(markup).from_string(text).render(words)
 
 
 def sentences(name: str, words: Mapping[str, object]) -> list[str]:
@@ -183,8 +183,8 @@ def sentences(name: str, words: Mapping[str, object]) -> list[str]:
 
 
 @cache
-def _templates() -> Environment:
-    """Of plain text, which the page escapes."""
-    environment = Environment(undefined=StrictUndefined)
+def _templates(markup: bool) -> Environment:
+    """Of plain text, which the page escapes, or of markup."""
+    environment = Environment(undefined=StrictUndefined, autoescape=markup)
     environment.filters |= FILTERS
     return environment

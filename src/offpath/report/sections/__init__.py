@@ -11,6 +11,7 @@ from offpath.report.sections import (
     data,
     ledger,
     matrix,
+    model,
     phases,
     predictions,
     robustness,
@@ -24,6 +25,7 @@ SECTIONS = {
     "answer": (answer.section, results.Matrix),
     "task": (task.section, results.Examples),
     "data": (data.section, results.Labels),
+    "model": (model.section,),
     "training": (training.section,),
     "phases": (phases.section, results.Phases),
     "finetuning": (training.finetuning_section,),
@@ -46,6 +48,8 @@ def sections(story: Story) -> list[Section]:
 
 def section(story: Story, anchor: str) -> Section:
     """One section; empty where the run lacks a result for it."""
+    if anchor == "model" and not story.trains:
+        return Section()
     write, *kinds = SECTIONS[anchor]
     if story.missing(*kinds):
         return Section()
