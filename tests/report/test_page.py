@@ -121,7 +121,7 @@ def test_a_run_that_only_began_shows_what_it_has_and_names_the_commands_for_the_
         assert f"<li>{part}, made by <code>{markupsafe.escape(command)}</code></li>" in text
 
 
-@pytest.mark.parametrize("anchor", SECTIONS)
+@pytest.mark.parametrize("anchor", [one for one in SECTIONS if one != "model"])
 def test_a_section_whose_result_is_missing_is_not_there(run: Run, anchor: str):
     assert section(Story(run, (), {}), anchor).figures in ((), [])
 
