@@ -11,7 +11,7 @@ from offpath.report.export import escaped
 def test_true_distances_go_from_near_to_far_and_no_path_is_grey():
     colours = [*distance_colours(15).values()]
     assert colours[0] == STOPS[0]
-    assert colours[-2:] == [STOPS[2], NO_PATH]
+    assert colours[-2:] == [STOPS[-1], NO_PATH]
     assert len({pair[0] for pair in colours}) == 15
 
 
@@ -23,7 +23,7 @@ def test_every_label_has_a_colour_in_light_and_dark(max_vertices: int):
 
 
 def test_the_colour_in_the_middle_is_the_middle_stop():
-    assert distance_colours(10)["distance-5"] == STOPS[1]
+    assert distance_colours(10)["distance-5"] == STOPS[2]
 
 
 def test_a_chart_for_papers_has_the_colours_of_the_light_page():

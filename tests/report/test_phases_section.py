@@ -47,8 +47,9 @@ def test_what_was_found_is_said_in_words_with_method_and_settings(contents: dict
         "Pre-trained: the loss of distance 1 (steps 10 to 16) falls suddenly; no phase change is "
         "detected for distance 2; too few examples for distance 4."
     )
-    assert "Made up. Settings: points over at least 100 examples, each at least 4 %" in first.text
-    assert "2.5 decades of loss per decade of steps." in first.text
+    detector = first.facts["Detector"]
+    assert "Made up. Settings: points over at least 100 examples, each at least 4 %" in detector
+    assert "2.5 decades of loss per decade of steps." in detector
     assert second.text.startswith("Fine-tuned: the loss")
     assert "From scratch: the loss" in second.text
 

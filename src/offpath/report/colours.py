@@ -14,8 +14,14 @@ from offpath.networks import Colour
 from offpath.report.parts import Spec, property_name
 from offpath.report.words import text_asset
 
-STOPS = (("#46207e", "#b79bff"), ("#12868a", "#35b5ad"), ("#dc9c00", "#f7cf55"))
-"""True distances from near to far: after viridis, darker where the page is light."""
+STOPS = (
+    ("#5b1e8c", "#c9a2ff"),
+    ("#2a5fb8", "#7db1ff"),
+    ("#0f8688", "#35b5ad"),
+    ("#6a9d1f", "#a6d65a"),
+    ("#dc9c00", "#f7cf55"),
+)
+"""True distances from near to far: after viridis, with hues that lie farther apart."""
 NO_PATH = ("#9b9da1", "#858c95")
 TO_LMS = np.array([[0.4122214708, 0.5363325363, 0.0514459929],
                    [0.2119034982, 0.6806995451, 0.1073969566],
@@ -30,12 +36,12 @@ def distance_colours(max_vertices: int) -> dict[str, Colour]:
     """The colour of each true distance, by name; that of "no path" is a grey.
 
     >>> distance_colours(8)["distance-1"]
-    ('#46207e', '#b79bff')
+    ('#5b1e8c', '#c9a2ff')
     """
     made = {}
     for label in range(1, max_vertices):
-        place = 2 * (label - 1) / max(1, max_vertices - 2)  # 0 near, 1 middle, 2 far
-        first = min(int(place), 1)
+        place = (len(STOPS) - 1) * (label - 1) / max(1, max_vertices - 2)  # 0 near, the last far
+        first = min(int(place), len(STOPS) - 2)
         ends = zip(STOPS[first], STOPS[first + 1], strict=True)
         light, dark = (_mixed(*pair, place - first) for pair in ends)
         made[f"distance-{label}"] = (light, dark)

@@ -21,6 +21,7 @@ from offpath.report.colours import distance_colours
 from offpath.report.export import VEGA_LITE, Format, write_figures, write_markdown
 from offpath.report.parts import Section, Story, property_name, story
 from offpath.report.sections import section, sections, seed_curves, seeds
+from offpath.report.sections.model import parameters
 from offpath.report.words import FILTERS, asset
 from offpath.results import Labels, Matrix
 from offpath.run import folder
@@ -69,6 +70,7 @@ def page(story: Story) -> str:
         run=story.run,
         c=c,
         trains=story.trains,
+        weights=sum(parameters(c.model, c.graphs.max_vertices).values()),
         way=ways[0] if ways and story.trains else "",
         gaps=story.gaps(),
         sessions=folder.sessions(story.run),

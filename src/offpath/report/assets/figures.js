@@ -22,8 +22,8 @@ async function embed(box, spec) {
 }
 
 // All charts below an element: what tests, and printing, wait for.
-window.drawAll = (part = document) =>
-  Promise.all(boxes.filter((box) => part.contains(box)).map(draw));
+window.drawAll = (part = document, which = () => true) =>
+  Promise.all(boxes.filter((box) => part.contains(box) && which(box)).map(draw));
 
 const near = new IntersectionObserver((entries) => {
   for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
@@ -95,6 +95,34 @@ function place(box, event) {
   const [left, top] = view.origin();
   const corner = box.querySelector("svg").getBoundingClientRect();
   return [(event.clientX - corner.left - left) / view.width(), 1 - (event.clientY - corner.top - top) / view.height()];
+}
+// The values of the point of a line that is nearest to the pointer.
+const bubble = Object.assign(document.createElement("div"), { className: "bubble", hidden: true });
+document.body.append(bubble);
+function nearest(box, event) {
+  const view = views.get(box);
+  const { x, y } = specs.get(box).layer.at(-1).encoding;
+  const [left, top] = view.origin();
+  const corner = box.querySelector("svg").getBoundingClientRect();
+  const at = [event.clientX - corner.left - left, event.clientY - corner.top - top];
+  const [across, down] = [view.scale("x"), view.scale("y")];
+  let [found, least] = [null, 24 ** 2]; // no farther than 24 pixels
+  for (const row of specs.get(box).data.values) {
+    const far = (across(row[x.field]) - at[0]) ** 2 + (down(row[y.field]) - at[1]) ** 2;
+    if (far < least) [found, least] = [row, far];
+  }
+  return found && [found.line ?? found.series, ...[x, y].map((axis) => `${axis.title || axis.field}: ${Number(found[axis.field].toPrecision(4))}`)];
+}
+for (const box of boxes.filter((one) => specs.get(one).usermeta?.lines)) {
+  box.addEventListener("pointermove", (event) => {
+    const texts = views.has(box) ? nearest(box, event) : null;
+    bubble.hidden = !texts;
+    if (!texts) return;
+    bubble.replaceChildren(...texts.map((text) => Object.assign(document.createElement("div"), { textContent: text })));
+    bubble.style.left = `${Math.min(event.clientX + 14, innerWidth - 180)}px`;
+    bubble.style.top = `${event.clientY + 14}px`;
+  });
+  box.addEventListener("pointerleave", () => { bubble.hidden = true; });
 }
 for (const box of boxes.filter((one) => specs.get(one).usermeta?.zoom)) {
   let from = null;

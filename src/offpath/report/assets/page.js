@@ -18,6 +18,16 @@ const reading = new IntersectionObserver((entries) => {
 }, { rootMargin: "-15% 0px -75% 0px" });
 document.querySelectorAll("section[id]").forEach((section) => reading.observe(section));
 
+// What is drawn late would move the text: a link first draws the charts on its way.
+for (const [anchor, link] of links) {
+  link.addEventListener("click", async (event) => {
+    event.preventDefault();
+    history.replaceState(null, "", `#${anchor}`);
+    await window.drawAll(document, (box) => box.offsetParent !== null);
+    document.getElementById(anchor).scrollIntoView();
+  });
+}
+
 // A link to a folded figure opens it.
 const openTarget = () => {
   const target = location.hash && document.getElementById(location.hash.slice(1));

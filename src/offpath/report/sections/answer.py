@@ -28,7 +28,7 @@ CLAIMS = {
 }
 VERDICTS = {"above": "above the rule", "below": "below the rule", "level with": "not decided"}
 RULE = Key("best trivial rule", colour("muted"), "cross")
-HEADS = ("targets", "every question", "hard questions", "hard, beside the rule")
+HEADS = ("targets", "every question", "hard questions", "on hard questions")
 
 
 def section(story: Story, matrix: Matrix) -> Section:
@@ -42,10 +42,10 @@ def section(story: Story, matrix: Matrix) -> Section:
     figures = [Figure(*caption, charts=[_chart(matrix, keys, legend)], legend=legend)]
     if not story.trains:
         return Section(figures, statement=circuit_statement(matrix))
-    cells = {where.slice: matrix.cell(NETWORK, ANY_TARGET, where) for where in HEADLINE}
+    cells = [(s, cell) for s in HEADLINE if (cell := matrix.cell(NETWORK, ANY_TARGET, s))]
     known = {
         "cell": matrix.cell("pretrained", "pretraining"),
-        "cells": list(cells.values()) if all(cells.values()) else [],
+        "cells": cells,
         "levels": _levels(matrix),
         "c": story.run.configuration,
     }
@@ -61,23 +61,29 @@ def headline(matrix: Matrix) -> Table | None:
         cells = [matrix.cell(NETWORK, ANY_TARGET, one) for one in (where, hard)]
         if any(cells):
             entries = [_entry(matrix, cell) for cell in cells]
-            level = words.beside_rule(cells[1]) if cells[1] else ""
+            level = _level(cells[1])
             verdict = Entry([VERDICTS[level]], group=level) if level else None
-            title = "t = 2, the trained question" if where == TRAINED else where.title
+            title = f"{where.title} (t = 2)" if where == TRAINED else where.title
             rows.append(TableRow(title, [*entries, verdict], note=where.meaning))
     return Table("The fine-tuned network by stratum", HEADS, rows, "headline") if rows else None
 
 
+def _level(cell: Cell | None) -> str:
+    """The relation to the best rule; none where all answers are equal: it is told the stratum."""
+    return words.beside_rule(cell) if cell and cell.r2 is not None else ""
+
+
 def _entry(matrix: Matrix, cell: Cell | None) -> Entry | None:
+    """Accuracy, its interval, and the best rule where there is a verdict."""
     if cell is None:
         return None
-    titles = {row.predictor: row.title for row in matrix.predictors}
-    rule = cell.accuracy - cell.above_rule if cell.above_rule is not None else None
-    lines = [words.percent(cell.accuracy), words.accuracy_interval(cell)]
-    lines += [f"rule {words.percent(rule)}"] if rule is not None else []
-    hover = (
-        f"n {words.thousands(cell.count)}; best trivial rule: {titles.get(cell.best_rule or '')}"
-    )
+    lines = [words.percent(cell.accuracy), f"[{words.accuracy_interval(cell)}]"]
+    rule = None
+    if _level(cell) and cell.above_rule is not None:
+        titles = {row.predictor: row.title for row in matrix.predictors}
+        rule = cell.accuracy - cell.above_rule
+        lines.append(f"{titles[cell.best_rule or '']}: {words.percent(rule)}")
+    hover = f"n {words.thousands(cell.count)}"
     return Entry(lines, cell.accuracy, rule, hover, numbers=numbers(cell))
 
 
@@ -103,12 +109,12 @@ def _claimed(matrix: Matrix) -> dict[str, dict[Slice, Cell]]:
 
 
 def _levels(matrix: Matrix) -> dict[str, str]:
-    """By relation to the best rule, the hard strata as the object of a sentence."""
-    hard = {
-        level: [where.phrase for where in cells if where.by == "hard"]
-        for level, cells in _claimed(matrix).items()
+    """By relation to the best rule, the strata whose hard questions have it."""
+    levels = {one: _level(matrix.cell(NETWORK, ANY_TARGET, one)) for one in HARD}
+    return {
+        level.split()[0]: words.listed([f"“{one.title}”" for one in HARD if levels[one] == level])
+        for level in CLAIMS
     }
-    return {level.split()[0]: words.listed(phrases) for level, phrases in hard.items()}
 
 
 def _numbers(cell: Cell) -> str:

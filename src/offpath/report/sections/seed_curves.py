@@ -6,7 +6,8 @@ In: the stories of the runs. Out: a section of the page of several runs.
 from collections.abc import Mapping, Sequence
 
 from offpath.networks import Network
-from offpath.report.marks import Row, curves, frame
+from offpath.report.frames import Row, frame
+from offpath.report.marks import curves
 from offpath.report.parts import Chart, Figure, Key, Section, Story, caption, colour
 from offpath.report.sections.phases import onset_table
 from offpath.report.sections.training import pooled

@@ -5,10 +5,12 @@ In: a `Comparison`. Out: sections of the page; their tables are those of the ter
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from offpath.comparison import BEST_RULE, Comparison, Difference, SeedScores
 from offpath.report import words
-from offpath.report.marks import Row, frame, strips
+from offpath.report.frames import Row, frame
+from offpath.report.marks import strips
 from offpath.report.parts import (
     SHAPES,
     Chart,
@@ -78,7 +80,12 @@ def headline(comparison: Comparison) -> Table | None:
             if NETWORK in cells:
                 entries = _headline_entries(comparison, where, cells)
                 rows.append(TableRow(_title(comparison, where, group), entries, note=where.meaning))
-    heads = ("targets", f"{score_name(comparison)}, mean and range", "seeds above the rule", "test")
+    heads = (
+        "targets",
+        f"{score_name(comparison)}, mean (smallest–largest)",
+        "seeds above the rule",
+        "test beside the rule",
+    )
     return Table("The fine-tuned network over seeds", heads, rows, "headline") if rows else None
 
 
@@ -87,13 +94,13 @@ def _headline_entries(
 ) -> list[Entry | None]:
     """A bar with a tick at the best rule, how many seeds are above it, and the verdict."""
     row, rule = cells[NETWORK], cells.get(BEST_RULE)
-    lines = [words.percent(row.mean), words.percent_interval(row.lowest, row.highest)]
+    lines = [words.percent(row.mean), f"({words.percent_interval(row.lowest, row.highest)})"]
     tick = rule.mean if rule else None
-    lines += [f"rule {words.percent(tick)}"] if tick is not None else []
+    lines += [f"{_name(comparison, rule)}: {words.percent(rule.mean)}"] if rule else []
     above = f"{row.above_rule[0]} of {len(row.seeds)}" if row.above_rule else "–"
     found = next((one for one in _on(comparison, where) if one.first == (row.group, NETWORK)
                   and one.second[1] == BEST_RULE), None)  # fmt: skip
-    verdict = Entry([found.verdict], group=LEVELS.get(found.verdict, "level")) if found else None
+    verdict = _verdict(found) if found else None
     return [
         Entry(lines, row.mean, tick, f"n {words.thousands(row.count)}"),
         Entry([above]),
@@ -101,19 +108,21 @@ def _headline_entries(
     ]
 
 
+def _verdict(found: Difference) -> Entry:
+    group = LEVELS.get(found.verdict, "level")
+    return Entry([found.verdict, f"Holm p {found.adjusted_p:.2g}"], group=group)
+
+
 def statement(comparison: Comparison) -> str:
     """The fine-tuned network in numbers; every difference that is shown, and how many are not."""
     clauses = [_mean_sentence(comparison)]
+    shown: dict[tuple[str, str, str], list[str]] = {}
     for where in known_slices(comparison):
-        found = [one for one in _on(comparison, where) if one.verdict in ("higher", "lower")]
-        for first in dict.fromkeys(one.first_title for one in found):
-            parts = [
-                f"{verdict} than {words.listed(names)}"
-                for verdict in ("higher", "lower")
-                if (names := [one.second_title for one in found
-                              if (one.first_title, one.verdict) == (first, verdict)])
-            ]  # fmt: skip
-            clauses.append(f"For {where.phrase}, {first} is {' and '.join(parts)}.")
+        for one in (one for one in _on(comparison, where) if one.verdict in LEVELS):
+            names = (one.first_title.capitalize(), one.verdict, one.second_title)
+            shown.setdefault(names, []).append(f"“{_title(comparison, where, '')}”")
+    clauses += [f"{first} is {verdict} than {second} for {words.listed(titles)}."
+                for (first, verdict, second), titles in shown.items()]  # fmt: skip
     rest = sum(one.verdict not in ("higher", "lower") for one in comparison.differences)
     if rest:
         many = f"{rest} of {len(comparison.differences)} comparisons"
@@ -134,9 +143,10 @@ def _mean_sentence(comparison: Comparison) -> str:
     }
     if not rows or len(comparison.groups) > 1:
         return ""
+    own, sign = partial(number, comparison), unit(comparison)[1:].replace(" ", words.NO_BREAK)
     parts = [
-        f"{number(comparison, row.mean)}{unit(comparison)[1:].replace(' ', words.NO_BREAK)} "
-        f"[{number(comparison, row.lowest)}–{number(comparison, row.highest)}] for {where.phrase}"
+        f"{own(row.mean)}{sign} ({own(row.lowest)}–{own(row.highest)}) for “"
+        f"{_title(comparison, where, '')}”"
         for where, row in rows.items()
     ]
     seeds = max(len(row.seeds) for row in rows.values())

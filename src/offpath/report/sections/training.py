@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from offpath.networks import Network
-from offpath.report.marks import Row, curves, frame
+from offpath.report.frames import Row, frame
+from offpath.report.marks import curves
 from offpath.report.parts import Chart, Figure, Key, Logged, Section, Spec, Story, colour
 from offpath.report.words import listed
 from offpath.slices import label_title
