@@ -53,8 +53,8 @@ def test_a_chart_is_drawn_when_it_comes_near_the_screen(fresh: Any):
 
 
 def test_a_link_to_a_folded_figure_opens_it(fresh: Any, report: Path):
-    fresh.goto(f"{report.as_uri()}#training-2")
-    fresh.wait_for_selector("#training-2[open] svg.marks")
+    fresh.goto(f"{report.as_uri()}#strata-2")
+    fresh.wait_for_selector("#strata-2[open] svg.marks")
 
 
 def strong(page: Any, place: str) -> list[bool]:
@@ -66,18 +66,18 @@ def strong(page: Any, place: str) -> list[bool]:
 
 def test_a_true_distance_stands_out_in_all_figures_until_it_is_let_go(fresh: Any):
     fresh.evaluate(OPEN)
-    whole = [strong(fresh, place) for place in ("data-1-1", "training-2-1")]
+    whole = [strong(fresh, place) for place in ("data-1-1", "phases-1-1")]
     assert all(all(marks) for marks in whole)
-    key = fresh.locator("#training-2 [data-distance='2']")
+    key = fresh.locator("#phases-1 [data-distance='2']")
     key.focus()
     fresh.keyboard.press("Enter")
     fresh.wait_for_timeout(100)
     assert key.get_attribute("aria-pressed") == "true"
-    chosen = [strong(fresh, place) for place in ("data-1-1", "training-2-1")]
+    chosen = [strong(fresh, place) for place in ("data-1-1", "phases-1-1")]
     assert [sum(marks) for marks in chosen] == [2, 1]  # a bar and its tick, a line
     fresh.keyboard.press("Escape")
     fresh.wait_for_timeout(100)
-    assert [strong(fresh, place) for place in ("data-1-1", "training-2-1")] == whole
+    assert [strong(fresh, place) for place in ("data-1-1", "phases-1-1")] == whole
 
 
 def ticks(page: Any) -> list[str]:
@@ -173,6 +173,31 @@ def test_the_page_can_be_used_by_keyboard_alone(fresh: Any):
             fresh.evaluate("document.activeElement.dataset.save ?? document.activeElement.tagName")
         )
     assert {"BUTTON", "A", "SUMMARY", "svg", "csv"} <= set(seen)
-    fresh.locator("#training-2 summary").first.focus()
+    fresh.locator("#strata-2 summary").first.focus()
     fresh.keyboard.press("Enter")
-    fresh.wait_for_selector("#training-2[open] svg.marks")
+    fresh.wait_for_selector("#strata-2[open] svg.marks")
+
+
+@pytest.mark.parametrize("anchor", ["training", "study", "provenance"])
+def test_a_link_of_the_contents_lands_on_its_heading(fresh: Any, anchor: str):
+    fresh.click(f".contents a[href='#{anchor}']")
+    seen = f"document.querySelector('#{anchor} h2').getBoundingClientRect().top"
+    fresh.wait_for_function(f"{seen} > 0 && {seen} < 200")
+    fresh.wait_for_timeout(300)
+    assert 0 < fresh.evaluate(seen) < 200  # and stays there
+
+
+def test_pointing_at_a_line_shows_the_values_of_its_nearest_point(fresh: Any, finished: Story):
+    fresh.locator("#training-1").scroll_into_view_if_needed()
+    fresh.wait_for_selector("#training-1 svg.marks")
+    box = fresh.locator("[data-chart=training-1-1]").bounding_box()
+    for down in range(20, int(box["height"]), 6):
+        fresh.mouse.move(box["x"] + box["width"] / 2, box["y"] + down)
+        if fresh.locator(".bubble").is_visible():
+            break
+    title, step, loss = fresh.locator(".bubble div").all_text_contents()
+    losses = {line.step: line.loss for line in finished.metrics if line.network == "pretrained"}
+    assert title == "pre-trained"
+    assert float(loss.split(": ")[1]) == pytest.approx(losses[int(step.split(": ")[1])], rel=1e-3)
+    fresh.mouse.move(box["x"] + 5, box["y"] - 60)
+    assert not fresh.locator(".bubble").is_visible()

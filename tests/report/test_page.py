@@ -312,6 +312,8 @@ def test_imported_weights_have_no_curve_and_no_gap_of_pre_training(tmp_path: Pat
     add_metrics(run, "finetuned")
     shown = shown_sections(story(run))
     assert "training" not in shown
+    text = shown["finetuning"].text
+    assert "were imported, not trained here (SHA-256 0123abcd0123…)" in text
     assert not any("“pre-trained”" in gap.part for gap in story(run).gaps())
 
 

@@ -61,9 +61,8 @@ def report(
 
     Args:
         out: File to write to, .html; of one run by default report.html in its folder.
-        format: html: the page. For papers, of one run: md: Markdown with SVG figures, to --out
-            FILE.md; pdf, png: each chart as a file of its own, to the folder --out. The page itself
-            prints as a whole to PDF from any browser.
+        format: html: the page, which any browser prints as a whole to PDF. For papers, of one run:
+            md: Markdown with SVG figures; pdf, png: each chart as a file of its own, into a folder.
     """
     opened = _opened(runs)
     if len(opened) == 1:
