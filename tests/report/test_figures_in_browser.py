@@ -61,7 +61,7 @@ def strong(page: Any, place: str) -> list[bool]:
     """Which marks of a chart are not faint."""
     marks = f"[data-chart={place}] .mark-rect path, [data-chart={place}] .mark-line path"
     seen = f"[...document.querySelectorAll({marks!r})].map((m) => m.getAttribute('opacity') || 1)"
-    return [float(opacity) > 0.5 for opacity in page.evaluate(seen)]
+    return [float(opacity) > 0.2 for opacity in page.evaluate(seen)]
 
 
 def test_a_true_distance_stands_out_in_all_figures_until_it_is_let_go(fresh: Any):
