@@ -1,5 +1,6 @@
 # make run: the whole experiment. make test: the tests. make test-slow: those that take minutes.
 # make bench: the speed of drawing and training on this machine, beside references; five minutes.
+# make docs: the documentation as a site, build/docs/index.html.
 # All set everything up first.
 # PY= another Python (3.11 or later), PIP_FLAGS= more options for pip, ARGS= options for offpath run.
 
@@ -11,7 +12,7 @@ BIN := .venv/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q \
        --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: run test test-browser test-slow bench lint check format clean
+.PHONY: run test test-browser test-slow bench docs lint check format clean
 
 run: .venv/run-ready
 	$(BIN)/offpath run $(ARGS)
@@ -31,6 +32,10 @@ bench: .venv/run-ready
 	$(BIN)/python -m benchmarks.tables build/bench/graphs.json
 	$(BIN)/python -m benchmarks.step --short --out build/bench/step.json
 	$(BIN)/python -m benchmarks.scaling --short --out build/bench/scaling.json
+
+docs: .venv/test-ready
+	$(BIN)/python -m sphinx -q -W --keep-going -n -d build/doctrees -c docs . build/docs
+	@echo "open build/docs/index.html"
 
 lint: .venv/test-ready
 	$(BIN)/ruff format --check .
@@ -56,5 +61,5 @@ clean:
 	@touch $@
 
 .venv/test-ready: .venv/run-ready
-	$(PIP) -e '.[browser,cluster,data,dev,hub,onnx,test]'
+	$(PIP) -e '.[browser,cluster,data,dev,docs,hub,onnx,test]'
 	@touch $@

@@ -1,6 +1,6 @@
 """The raw files of speed as tables, for the terminal here and for RECORDS.md in `docs/`.
 
-python -m benchmarks.tables FILE.json ...      shows graphs.json, step.json, scaling.json
+python -m benchmarks.tables FILE.json ...      shows graphs, step, scaling, playground .json
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("files", type=Path, nargs="+", help="graphs, step or scaling .json")
+    parser.add_argument("files", type=Path, nargs="+", help="such as step.json")
     for path in parser.parse_args().files:
         if path.stem not in TABLES:
             parser.error(f"FILE must be {', '.join(TABLES)} .json; got {path}")
@@ -156,6 +156,21 @@ def memory(result: Record) -> Table:
     return Table("Memory: largest resident size", ["recipe", "step", "threads", "peak"], rows)
 
 
+def playground(result: Record) -> Table:
+    """Milliseconds of the forward pass in a browser."""
+    kinds = [*result["rows"][0]["milliseconds"]]
+    rows = [
+        [r["recipe"], r["network"], *(_milliseconds(r["milliseconds"][kind]) for kind in kinds)]
+        for r in result["rows"]
+    ]
+    title = f"Playground in {result['browser']}: milliseconds (range)"
+    return Table(title, ["recipe", "network", *kinds], rows)
+
+
+def _milliseconds(found: Record) -> str:
+    return f"{found['median']:.1f} ({_range(found['rounds'], digits=1)})"
+
+
 def _place(row: Record) -> list[str]:
     return [row["recipe"], row["world"], str(row["threads"]), str(row["batch_examples"])]
 
@@ -176,6 +191,7 @@ TABLES = {
     "graphs": (graphs,),
     "step": (rates, ratios, matrix_products, limits, speed_ups, shares),
     "scaling": (arrangements, sizes, memory),
+    "playground": (playground,),
 }
 """By raw file."""
 

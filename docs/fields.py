@@ -33,7 +33,7 @@ def fields_page() -> str:
     shown: set[str] = set()
     for kind in results.RESULTS:
         sentence = f"{_sentence(kind.__name__)} Written by `offpath {kind.verb}`."
-        lines += [f"## `results/{kind.file}.json`", "", sentence, "", *_table(kind.__name__)]
+        lines += [f"### `results/{kind.file}.json`", "", sentence, "", *_table(kind.__name__)]
         for name in _records(kind.__name__):
             if name not in shown:
                 lines += [f"**{name}.** {_sentence(name)}", "", *_table(name)]

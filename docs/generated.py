@@ -14,7 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from docs import circuit_tables, fast_tables, network_tables, setup, speed_tables, variance_tables
+from docs import site_parts as site
 from docs.fields import fields_page
+from docs.help_tables import verbs_help
 from docs.raw import markdown
 from offpath.cli.main import VERBS, overview
 
@@ -28,6 +30,7 @@ PAGES = (
     "docs/run-folder.md",
     "docs/seeds.md",
     "docs/wwz24.md",
+    *site.PAGES,
 )
 
 
@@ -76,6 +79,7 @@ def folders() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "help": help_text,
     "verbs": verbs_table,
+    "verbs help": verbs_help,
     "folders": folders,
     "fields": fields_page,
     "strata": setup.strata_table,
@@ -94,6 +98,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "short": network_tables.short_table,
     **speed_tables.PARTS,
     **circuit_tables.TABLES,
+    **site.PARTS,
 }
 """What makes each part of a page, by its marker."""
 

@@ -1,5 +1,7 @@
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -34,3 +36,14 @@ def tiny() -> Configuration:
 def run(tiny: Configuration, tmp_path: Path) -> Run:
     """A fresh run folder."""
     return create_run(tiny, tmp_path / "runs")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, for the tests marked `browser`."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        options = {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox"]}
+        chromium = playwright.chromium.launch(**options)
+        yield chromium
+        chromium.close()

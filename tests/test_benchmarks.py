@@ -81,6 +81,24 @@ def test_drawing_is_measured_on_every_distribution(capsys):
     assert all(len(row) == len(table.headers) for row in table.rows)
 
 
+@pytest.mark.browser
+def test_the_playground_is_timed_with_networks_of_both_kinds(tmp_path: Path, capsys):
+    pytest.importorskip("playwright")
+    from benchmarks import playground
+
+    out = tmp_path / "playground.json"
+    playground.main(["--recipes", "smoke", "--rounds", "2", "--questions", "3", "--out", str(out)])
+    result = json.loads(out.read_text())
+    assert [row["network"] for row in result["rows"]] == ["trained", "handcrafted"]
+    for row in result["rows"]:
+        assert [*row["milliseconds"]] == ["decode", "first", "answer", "trace", "removals"]
+        for found in row["milliseconds"].values():
+            assert len(found["rounds"]) == 2
+            assert min(found["rounds"]) <= found["median"] <= max(found["rounds"])
+    (table,) = (table(result) for table in tables.TABLES["playground"])
+    assert table.title in capsys.readouterr().out
+
+
 def test_every_record_says_how_it_was_measured_and_its_raw_file_exists():
     records = tomllib.loads((FOLDER / "records.toml").read_text())["record"]
     assert records

@@ -20,10 +20,17 @@ from offpath.pipeline import experiment
 from offpath.results import Matrix, read_result
 from offpath.run.folder import Run, working_on
 from offpath.slices import OFF_PATH, STRATA
+from tests.blocks import SHELL, blocks, check_options, run_page
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
+FOLDERS = (".", "docs", "docs/api", "benchmarks", "weights")
+PAGES = [page for folder in FOLDERS for page in (ROOT / folder).glob("*.md")]
+RUN = (
+    "getting-started", "tutorial", "change-the-world", "change-the-model",
+    "change-the-intervention", "gpu", "read-the-results", "strata", "statistics",
+)  # fmt: skip
+"""Pages whose blocks a reader can run one after the other."""
 
 
 @pytest.mark.parametrize("page", COMPUTED)
@@ -71,6 +78,52 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+@pytest.mark.parametrize("name", RUN)
+def test_every_block_of_a_page_runs_and_prints_what_is_shown(
+    name: str, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    run_page(ROOT / "docs" / f"{name}.md", capsys)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_the_options_of_commands_that_are_not_run_can_be_given(page: Path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    shell = [block for block in blocks(page) if block.language in SHELL]
+    for block in shell:
+        if page.stem not in RUN or not block.runs:
+            assert check_options(block) or "offpath" not in block.text or "--help" in block.text
+
+
+def test_code_is_run_by_this_file_or_as_a_doctest():
+    for page in PAGES:
+        known = {"weights", "run-folder", *RUN}  # the first two: test_interop.py, and below
+        for block in blocks(page):
+            assert block.language in {
+                *SHELL,
+                "",
+                "text",
+                "python",
+                "json",
+                "sql",
+                "{toctree}",
+                "{eval-rst}",
+            }
+            assert block.language != "python" or ">>>" in block.text or page.stem in known, page
+
+
+def test_the_home_page_lists_every_page_of_the_site_once():
+    text = (ROOT / "docs" / "index.md").read_text()
+    lists, *toctrees = text.split("```{toctree}")
+    tree = [re.sub(r".*<(.*)>", r"\1", line) for part in toctrees for line in part.splitlines()]
+    paths = [line for line in tree if line and line[0] not in ":`"]
+    linked = re.findall(r"\]\((.*?)\.md\)", lists.partition("## Start")[2])
+    assert sorted(linked) == sorted(paths)
+    listed = {(ROOT / "docs" / f"{path}.md").resolve() for path in paths}
+    assert listed == {page.resolve() for page in PAGES} - {ROOT / "docs" / "index.md"}
+
+
 @pytest.mark.parametrize("cut", [False, True])
 def test_strata_and_answers_of_the_picture_are_those_of_the_data(cut: bool):
     graph = setup.graph(cut)
@@ -115,6 +168,9 @@ def test_the_page_on_the_run_folder_shows_what_a_run_writes(run: Run, monkeypatc
     monkeypatch.chdir(run.folder.parents[1])
     (query,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     rows = {row[2]: row[3] for row in duckdb.connect().execute(query).fetchall()}
-    cell = read_result(run, Matrix).cell("finetuned", "test_e", OFF_PATH[0])
+    matrix = read_result(run, Matrix)
+    known = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert {one.by for one in matrix.cells} <= known
+    cell = matrix.cell("finetuned", "test_e", OFF_PATH[0])
     assert cell
     assert rows["finetuned"] == cell.accuracy

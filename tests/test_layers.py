@@ -59,7 +59,7 @@ def test_a_sweep_sees_all_but_the_command_line():
     "code",
     [
         "import offpath.cli.main; offpath.cli.main.overview()",
-        "import offpath.report.page, offpath.report.terminal",
+        "import offpath.report.page, offpath.report.playground, offpath.report.terminal",
         "import offpath.recipes; offpath.recipes.recipe('laptop')",
     ],
 )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -82,11 +83,44 @@ def test_several_runs_make_one_page_and_one_run_its_own(runs, tmp_path: Path, ca
     assert not any((run.folder / "report.html").exists() for run in runs)
 
 
-def test_the_page_of_several_runs_needs_a_file_and_that_of_one_run_has_its_own(runs, capsys):
+def test_the_page_of_several_runs_needs_a_file(runs, capsys):
     assert offpath("report", *folders(runs[:2])) == 2
     assert "give --out FILE.html" in capsys.readouterr().err
     assert offpath("report", *folders(runs[:2]), "--out", "x.csv") == 2
     assert "give --out FILE.html; got x.csv" in capsys.readouterr().err
-    for option in (("--out", "x.html"), ("--score", "mse")):
-        assert offpath("report", *folders(runs[:1]), *option) == 2
-        assert "report.html in its folder: leave them out" in capsys.readouterr().err
+    assert offpath("report", *folders(runs[:2]), "--format", "md") == 2
+    assert "--format md is for one run; name one, or leave it out" in capsys.readouterr().err
+
+
+def test_the_page_of_one_run_takes_no_option_of_several(runs, capsys):
+    assert offpath("report", *folders(runs[:1]), "--score", "mse") == 2
+    assert "leave them out, or name more runs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "out", "wanted"),
+    [
+        ("html", "x.md", "a file .html"),
+        ("md", "x.html", "a file .md"),
+        ("png", "x.png", "a folder"),
+    ],
+)
+def test_a_report_is_written_under_a_name_that_fits_its_format(
+    runs, kind: str, out: str, wanted: str, capsys
+):
+    assert offpath("report", *folders(runs[:1]), "--format", kind, "--out", out) == 2
+    assert f"--out must be {wanted} with --format {kind}; got {out}" in capsys.readouterr().err
+
+
+def test_a_run_makes_files_for_papers(runs, tmp_path: Path, capsys):
+    one, text, folder = folders(runs[:1]), tmp_path / "x.md", tmp_path / "charts"
+    assert offpath("report", *one, "--format", "md", "--out", str(text)) == 0
+    assert capsys.readouterr().out == f"wrote {text}\n"
+    linked = re.findall(r"\]\((x-figures/[a-z0-9-]+\.svg)\)", text.read_text())
+    assert linked
+    assert all((tmp_path / link).read_text().startswith("<svg") for link in linked)
+    for kind, start in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        assert offpath("report", *one, "--format", kind, "--out", str(folder / kind)) == 0
+        files = [*(folder / kind).iterdir()]
+        assert len(files) == len(linked)
+        assert all(file.read_bytes().startswith(start) for file in files)

@@ -10,12 +10,6 @@ from tests.report.stories import changed, figure, matrix, rows, story_of
 SEARCH = "The search, layer by layer"
 
 
-def test_a_missing_result_is_named_with_its_command():
-    shown = section(story_of(), "circuit")
-    assert not shown.figures
-    assert [gap.command for gap in shown.missing] == ["offpath evaluate 'runs/made up'"]
-
-
 def test_a_vertex_has_the_colour_of_what_is_above_one_half():
     result = circuit()
     first, second, *others = result.states

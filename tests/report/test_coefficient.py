@@ -24,11 +24,6 @@ def result() -> LearningCoefficients:
     return coefficient(40)
 
 
-def test_a_missing_result_is_named_with_its_command():
-    (gap,) = section(story_of(), "coefficient").missing
-    assert gap.command == "offpath llc 'runs/made up'"
-
-
 def test_the_finding_stands_under_the_heading(result: LearningCoefficients):
     assert "No plateau over localisation at 2 of 3 checkpoints" in shown(result).text
 

@@ -3,6 +3,7 @@ import shlex
 from pathlib import Path
 
 import altair
+import markupsafe
 import numpy as np
 import pytest
 
@@ -12,32 +13,24 @@ from offpath.generalize.baselines import Known, rules
 from offpath.generalize.evaluate import Compared, evaluate
 from offpath.networks import networks
 from offpath.recipes import as_written, laptop, smoke
-from offpath.report.page import page, write_report
+from offpath.report.export import write_markdown
+from offpath.report.page import page, page_colours, write_report
 from offpath.report.parts import Logged, Section, Story, story
-from offpath.report.sections import answer, section
+from offpath.report.sections import SECTIONS, answer, section, sections
 from offpath.report.sections.training import MOST_POINTS, distance_loss_chart, pooled
+from offpath.report.words import accuracy_interval, percent
 from offpath.results import CircuitResult, Labels, Matrix
 from offpath.run.folder import Run, create_run
-from offpath.slices import HARD_HEADLINE, SPLIT_STRATA
+from offpath.slices import HEADLINE, SPLIT_STRATA
 from tests.report.conftest import add_metrics, circuit_run, shown_sections, with_result, with_scores
 from tests.report.stories import changed
 
 FIRST = [
-    "answer",
-    "ledger",
-    "matrix",
-    "strata",
-    "task",
-    "data",
-    "model",
-    "training",
-    "phases",
-    "finetuning",
-    "predictions",
-    "study",
-]
+    "answer", "task", "data", "model", "training", "phases", "finetuning", "matrix", "strata",
+    "ledger", "predictions", "study",
+]  # fmt: skip
 SOLUTIONS = ["circuit", "robustness", "coefficient"]
-FACTS = ["Model", "Training data", "Test data", "Metric", "Seeds", "Made by", "Draws"]
+FACTS = ["Model", "Training data", "Test data", "Metric", "n", "Seeds", "Made by", "Draws"]
 OTHERS = ["pretrained", "scratch", "distance_to_2"]
 
 
@@ -57,7 +50,7 @@ def line(step: int, losses: dict[str, float], counts: dict[str, int]) -> Logged:
 
 def test_a_finished_run_has_every_section_and_misses_nothing(contents: dict[str, Section]):
     assert list(contents) == [*FIRST, *SOLUTIONS]
-    assert all(section.figures and not section.missing for section in contents.values())
+    assert all(section.figures for section in contents.values())
 
 
 def test_every_chart_is_what_its_schema_allows(contents: dict[str, Section]):
@@ -71,7 +64,7 @@ def test_every_chart_is_what_its_schema_allows(contents: dict[str, Section]):
 def test_every_caption_gives_the_origin_of_its_figure(contents: dict[str, Section], run: Run):
     for one in contents.values():
         for figure in one.figures:
-            assert list(figure.facts) == FACTS
+            assert [fact for fact in figure.facts if fact != "Detector"] == FACTS
             assert all(figure.facts.values())
             assert figure.facts["Made by"] == f"offpath report {run.quoted}"
 
@@ -98,12 +91,15 @@ def test_networks_rules_and_strata_bring_their_colours_to_the_page(finished: Sto
         assert f"--{variable}: light-dark({light}, {dark});" in text
 
 
-def test_a_run_that_only_began_names_the_commands_for_the_rest(tmp_path: Path):
+def test_a_run_that_only_began_shows_what_it_has_and_names_the_commands_for_the_rest(
+    tmp_path: Path,
+):
     started = create_run(smoke(), tmp_path / "my runs")
     add_metrics(started, "pretrained")
     contents = shown_sections(story(started))
+    assert [*contents] == ["model", "training"]
     assert len(contents["training"].figures) == 1
-    missing = {(gap.part, gap.command) for section in contents.values() for gap in section.missing}
+    missing = {(gap.part, gap.command) for gap in story(started).gaps()}
     folder = shlex.quote(str(started.folder))
     assert folder.startswith("'")  # a path with a space can be pasted
     trainings = ("fine-tuned", "from scratch", "handcrafted, fine-tuned")
@@ -121,8 +117,13 @@ def test_a_run_that_only_began_names_the_commands_for_the_rest(tmp_path: Path):
         ("the learning coefficient", f"offpath llc {folder}"),
     }
     text = write_report(started).read_text()
-    # the matrix is missing five times; one more gap in provenance, where `report` notes itself
-    assert text.count('<p class="missing">') == len(missing) + 5
+    for part, command in missing:
+        assert f"<li>{part}, made by <code>{markupsafe.escape(command)}</code></li>" in text
+
+
+@pytest.mark.parametrize("anchor", [one for one in SECTIONS if one != "model"])
+def test_a_section_whose_result_is_missing_is_not_there(run: Run, anchor: str):
+    assert section(Story(run, (), {}), anchor).figures in ((), [])
 
 
 def test_a_run_killed_before_its_first_line_names_the_command_that_began_it(tmp_path: Path):
@@ -141,8 +142,7 @@ def test_a_matrix_without_a_fine_tuned_network_still_makes_a_page(finished: Stor
     )
     other = with_result(finished, changed(matrix, predictors=rows, cells=cells))
     shown = section(other, "answer")
-    assert (shown.statement, shown.cards) == ("", [])
-    assert [gap.command for gap in shown.missing] == [f"offpath evaluate {run.quoted}"]
+    assert (shown.statement, shown.headline) == ("", None)
     assert [key.title for key in shown.figures[0].legend] == ["pre-trained", "best trivial rule"]
     page(other)
 
@@ -178,14 +178,44 @@ def test_a_coin_flip_network_is_said_to_be_above_no_rule(finished: Story):
         assert not any("above" in clause for clause in answer.claims(matrix))
 
 
-def test_one_seed_says_that_it_cannot_show_what_the_method_does(finished: Story):
-    assert "One seed cannot show" in section(finished, "answer").statement
+def test_the_answer_says_how_many_seeds_there_are_and_how_to_get_more(finished: Story):
+    statement = section(finished, "answer").statement
+    assert statement.startswith("On hard questions, the fine-tuned network is ")
+    assert "This is one seed" in statement
+    assert statement.endswith("(offpath sweep smoke).")
 
 
-def test_a_card_for_each_hard_slice_of_the_headline(finished: Story):
-    cards = answer.cards(matrix_of(finished), OTHERS)
-    assert [card.where for card in cards] == [*HARD_HEADLINE]
-    assert {card.rule for card in cards} == {"answer d(1,2)"}
+def test_the_answer_gives_the_accuracy_of_the_headline_strata_with_intervals(finished: Story):
+    statement = section(finished, "answer").statement
+    for where in HEADLINE:
+        cell = matrix_of(finished).cell("finetuned", "test_e", where)
+        assert cell
+        assert f"{percent(cell.accuracy)} [{accuracy_interval(cell)}] {where.title}" in statement
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.01, 0.1, "above the rule"), (-0.2, -0.1, "below the rule"), (-0.1, 0.1, "not decided")],
+)
+def test_the_headline_has_each_stratum_with_its_verdict(
+    finished: Story, low: float, high: float, verdict: str
+):
+    matrix = with_scores(
+        matrix_of(finished), ("finetuned",), above_rule_low=low, above_rule_high=high
+    )
+    table = answer.headline(matrix)
+    assert table
+    there = [where for where in SPLIT_STRATA if matrix.cell("finetuned", "test_e", where)]
+    assert [row.note for row in table.rows] == [where.meaning for where in there]
+    for where, row in zip(there, table.rows, strict=True):
+        cell = matrix.cell("finetuned", "test_e", where)
+        every, hard, words = row.entries
+        assert cell
+        assert every
+        assert every.share == cell.accuracy
+        assert cell.above_rule is not None
+        assert every.tick == pytest.approx(cell.accuracy - cell.above_rule)
+        assert (words.lines[0] if words else None) == (verdict if hard else None)
 
 
 def test_the_answer_compares_every_network_trained_from_new_weights(contents: dict[str, Section]):
@@ -202,7 +232,7 @@ def test_a_network_that_did_not_learn_its_first_task_is_warned_of(finished: Stor
         "distribution are correct, so the rest means little. "
     )
     shown = section(with_result(finished, matrix), "answer")
-    assert shown.statement.startswith(warning if share < 0.9 else "This is the fine-tuned")
+    assert shown.statement.startswith(warning if share < 0.9 else "On hard questions, ")
 
 
 def test_markup_in_a_result_stays_text(finished: Story):
@@ -214,6 +244,28 @@ def test_markup_in_a_result_stays_text(finished: Story):
     assert "</script><b>" not in text
     assert "&lt;/script&gt;&lt;b&gt;bold" in text  # on the page
     assert "\\u003c/script\\u003e\\u003cb\\u003ebold" in text  # in the description of a chart
+
+
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
+def test_the_name_of_a_folder_cannot_become_markup(finished: Story, tmp_path: Path):
+    run = create_run(finished.run.configuration, tmp_path / MARKUP)
+    named = Story(
+        run, finished.metrics, finished.results, [f"offpath run --runs-folder '{MARKUP}'"]
+    )
+    text = page(named)
+    assert MARKUP not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    path = tmp_path / "report.md"
+    write_markdown(MARKUP, sections(named), page_colours(named), path)
+    assert MARKUP not in path.read_text()
+
+
+def test_the_key_of_an_imported_file_cannot_become_markup(tmp_path: Path):
+    other = smoke().model_copy(update={"imported": MARKUP})
+    text = page(story(create_run(other, tmp_path)))
+    assert MARKUP not in text
 
 
 def test_pooled_lines_weigh_each_loss_by_its_examples():
@@ -257,10 +309,10 @@ def test_the_header_names_what_was_imported_and_the_published_fine_tuning(tmp_pa
 
 def test_imported_weights_have_no_curve_and_no_gap_of_pre_training(tmp_path: Path):
     run = create_run(smoke().model_copy(update={"imported": "0123abcd" * 8}), tmp_path)
+    add_metrics(run, "finetuned")
     shown = shown_sections(story(run))
-    section = shown["training"]
-    assert "were imported, not trained here (SHA-256 0123abcd0123…)" in section.text
-    assert not any("“pre-trained”" in gap.part for one in shown.values() for gap in one.missing)
+    assert "training" not in shown
+    assert not any("“pre-trained”" in gap.part for gap in story(run).gaps())
 
 
 def test_a_control_that_has_not_begun_is_not_mentioned(tmp_path: Path):
@@ -297,10 +349,8 @@ def test_each_column_of_a_prediction_panel_sums_to_one(contents: dict[str, Secti
 def test_a_run_of_a_circuit_alone_mentions_no_training(tmp_path: Path):
     run = circuit_run(tmp_path)
     contents = shown_sections(story(run))
-    assert not {"training", "phases", "finetuning", "study"} & set(contents)
-    assert [gap.part for one in contents.values() for gap in one.missing] == [
-        "the learning coefficient"
-    ]
+    assert not {"model", "training", "phases", "finetuning", "study"} & set(contents)
+    assert [gap.part for gap in story(run).gaps()] == ["the learning coefficient"]
     start = "The handcrafted network has an accuracy of 100.0\xa0% on test e"
     assert contents["answer"].statement.startswith(start)
     text = write_report(run).read_text()

@@ -1,9 +1,11 @@
 """The page as Chromium shows it; run by `make test-browser`."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from offpath.generalize.groups import measured
@@ -11,13 +13,13 @@ from offpath.generalize.seeds import compare
 from offpath.report.page import write_report, write_seeds_report
 from offpath.report.parts import Section
 from offpath.run.folder import Run
+from tests.report import looks
 from tests.seed_runs import seed_runs
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 CUT_OFF = """async () => {
-  await window.drawn;
+  await window.drawAll();
   return [...document.querySelectorAll("[data-chart] svg")].flatMap((svg) => {
     const box = svg.getBoundingClientRect();
     return [...svg.querySelectorAll("text")].filter((text) => text.textContent).filter((text) => {
@@ -28,22 +30,13 @@ CUT_OFF = """async () => {
   });
 }"""
 FIGURE_SIZES = """async () => {
-  await window.drawn;
+  document.querySelectorAll("main details").forEach((fold) => { fold.open = true; });
+  await window.drawAll();
   return [...document.querySelectorAll("[data-chart]")].map((box) => {
     const size = box.querySelector("svg")?.getBoundingClientRect();
     return [size?.width ?? 0, size?.height ?? 0, box.getAttribute("aria-label") ?? ""];
   });
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +96,12 @@ def test_a_point_whose_sampler_failed_is_hollow(opened: Any):
 
 def test_the_page_never_scrolls_sideways(opened: Any):
     opened.evaluate(FIGURE_SIZES)
-    opened.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     root = "document.documentElement"
     assert opened.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
 
 
 SEEN = """(label) => {
-  const box = document.querySelector(`[aria-label="${label}"]`);
+  const box = document.querySelector(`[aria-label$="${label}"]`);
   const edge = box.getBoundingClientRect().right;
   return [...box.querySelectorAll("thead th")].filter((head) => {
     const whole = document.createRange();
@@ -138,7 +130,6 @@ def test_no_table_of_scores_loses_a_column_on_a_wide_screen(opened: Any):
 
 def test_what_can_be_scrolled_fades_at_its_edge_and_nothing_else_does(opened: Any):
     opened.evaluate(FIGURE_SIZES)
-    opened.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     opened.wait_for_timeout(200)  # a frame, in which the animations follow the new width
     fades = opened.evaluate(FADES)
     assert [scrolls for scrolls, _ in fades] == [faded for _, faded in fades]
@@ -175,3 +166,22 @@ def test_the_page_of_several_runs_is_whole_in_every_width(
     assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
     assert complaints == []
     page.close()
+
+
+AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+  .map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(", ")}`)"""
+
+
+def test_axe_finds_no_violation(opened: Any):
+    opened.evaluate(FIGURE_SIZES)
+    axe = pytest.importorskip("axe_playwright_python")
+    opened.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
+    assert opened.evaluate(AXE) == []
+
+
+@pytest.mark.parametrize("screen", looks.SCREENS)
+def test_the_first_screen_looks_as_it_did(browser: Any, report: Path, screen: str):
+    golden = np.array(json.loads(looks.GOLDEN.read_text())[screen])
+    seen = np.array(looks.look(browser, report, screen))
+    assert seen.std() > 8  # not empty
+    assert abs(seen - golden).mean() < 8, "look at the page; then `python -m tests.report.looks`"

@@ -25,11 +25,6 @@ def result() -> Robustness:
     return robustness(["test_e", "test_a"])
 
 
-def test_a_missing_result_is_named_with_its_command():
-    (gap,) = section(story_of(), "robustness").missing
-    assert gap.command == "offpath robustness 'runs/made up'"
-
-
 def test_each_stratum_has_its_path_with_intervals_beside_the_trained_network(result: Robustness):
     own = result.retention[0]
     charts = figure(shown(result), RETENTION).charts

@@ -9,14 +9,15 @@ from offpath.comparison import Comparison
 from offpath.generalize.groups import measured
 from offpath.generalize.seeds import compare
 from offpath.report.page import seeds_page
-from offpath.report.parts import Figure, Section
-from offpath.report.sections import seeds
+from offpath.report.parts import Figure, Section, story
+from offpath.report.sections import seed_curves, seeds
 from offpath.run.folder import Run
 from offpath.slices import HARD_HEADLINE
+from tests.report.conftest import add_metrics
 from tests.report.stories import rows
 from tests.seed_runs import seed_runs
 
-FACTS = ["Model", "Training data", "Test data", "Metric", "Seeds", "Made by", "Draws"]
+FACTS = ["Model", "Training data", "Test data", "Metric", "n", "Seeds", "Made by", "Draws"]
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +94,10 @@ def test_groups_have_a_shape_of_their_own_and_stand_below_each_other(
 def test_the_statement_names_what_is_shown_and_counts_what_is_not(
     shown: list[Section], groups: Comparison
 ):
-    assert (
-        "For hard off-path targets, fine-tuned is higher than pre-trained and best rule and lower "
-        "than handcrafted, fine-tuned." in shown[0].statement
-    )
+    for words in ("higher than pre-trained", "higher than best rule",
+                  "lower than handcrafted, fine-tuned"):  # fmt: skip
+        assert f"Fine-tuned is {words} for " in shown[0].statement
+    assert "“off path, hard”" in shown[0].statement
     assert shown[0].statement.endswith("No difference is shown in 3 of 16 comparisons.")
     assert seeds.statement(groups) == "No difference is shown in 36 of 36 comparisons."
 
@@ -144,3 +145,42 @@ def test_other_scores_have_their_own_axis_and_numbers(runs: list[Run]):
     assert figure.facts["Metric"] == "mean squared error"
     (table, *_) = seeds.score_tables(made, HARD_HEADLINE[0])
     assert table.rows[3].entries[0] == seeds.Entry(["0"])
+
+
+def test_the_headline_has_mean_range_rule_and_verdict_of_each_slice(comparison: Comparison):
+    table = seeds.headline(comparison)
+    assert table
+    for where, row in zip(HARD_HEADLINE, table.rows, strict=True):
+        rows = {
+            one.predictor: one for one in comparison.of(where.by, where.slice, comparison.groups[0])
+        }
+        own, rule = rows["finetuned"], rows["best_rule"]
+        bar, above, verdict = row.entries
+        assert bar
+        assert above
+        assert verdict
+        assert (bar.share, bar.tick) == (own.mean, rule.mean)
+        assert own.above_rule
+        assert above.lines == [f"{own.above_rule[0]} of 12"]
+        (difference,) = (
+            one
+            for one in comparison.differences
+            if (one.by, one.slice) == where[:2] and one.second[1] == "best_rule"
+        )
+        assert verdict.lines == [difference.verdict, f"Holm p {difference.adjusted_p:.2g}"]
+
+
+def test_scores_that_are_no_shares_have_no_bars(runs: list[Run]):
+    assert seeds.headline(compare(measured(runs), score="mse")) is None
+
+
+def test_the_training_of_each_run_is_a_line_of_its_own(runs: list[Run], comparison: Comparison):
+    stories = [story(run) for run in runs[:3]]
+    assert seed_curves.section(stories, known(runs, comparison)).figures == []
+    for run in runs[:2]:
+        add_metrics(run, "finetuned")
+    shown = seed_curves.section([story(run) for run in runs[:3]], known(runs, comparison))
+    ((chart,),) = (figure.charts for figure in shown.figures)
+    altair.Chart.from_dict(chart.chart)
+    assert {row["line"] for row in rows(chart.chart)} == {"seed 0", "seed 1"}
+    assert chart.title == "fine-tuned"

@@ -105,11 +105,6 @@ def test_a_quantity_that_was_not_measured_is_a_dash():
     assert hidden_sentences(none) == []
 
 
-def test_a_missing_comparison_is_named_with_its_command():
-    (gap,) = section(story_of(), "study").missing
-    assert gap.command == "offpath evaluate 'runs/made up'"
-
-
 def test_a_run_that_trains_nothing_has_no_such_section():
     alone = laptop().model_copy(update={"pretrain": None, "finetune": None})
     assert not section(story_of(configuration=alone), "study").title

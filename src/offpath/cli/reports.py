@@ -5,7 +5,7 @@ A verb imports its stage when it runs, so that `offpath --help` answers at once.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -13,16 +13,22 @@ from rich.console import Console
 from offpath.cli import session
 from offpath.cli.arguments import FLAT, Switch
 from offpath.comparison import Against, Questions, Score
-from offpath.configs import Section
+from offpath.configs import Configuration, Section
 from offpath.errors import InputError
 from offpath.run.files import check_writable
 from offpath.run.folder import Run, open_run
 from offpath.slices import ANY_TARGET
 
+if TYPE_CHECKING:
+    from offpath.report.playground import Examples
+
 Runs = Annotated[
     tyro.conf.Positional[tuple[Path, ...]],
     tyro.conf.arg(metavar="RUN...", help="Folders of finished runs, each once."),
 ]
+
+
+Format = Literal["html", "md", "pdf", "png"]
 
 
 class ComparisonOptions(Section):
@@ -43,31 +49,29 @@ class ComparisonOptions(Section):
 
 Compared = Annotated[ComparisonOptions, FLAT]
 DEFAULT = ComparisonOptions()
+EXAMPLES = 100  # of each distribution, in the playground
 
 
-def report(runs: Runs, options: Compared = DEFAULT, out: Path | None = None) -> None:
+def report(
+    runs: Runs, options: Compared = DEFAULT, out: Path | None = None, format: Format = "html"
+) -> None:
     """Write the report of a run, or of several beside each other, as one offline page.
 
     For example: offpath report runs/laptop-0123abcd-seed0
 
     Args:
-        out: File to write the page of several runs to, .html.
+        out: File to write to, .html; of one run by default report.html in its folder.
+        format: html: the page. For papers, of one run: md: Markdown with SVG figures, to --out
+            FILE.md; pdf, png: each chart as a file of its own, to the folder --out. The page itself
+            prints as a whole to PDF from any browser.
     """
     opened = _opened(runs)
     if len(opened) == 1:
-        if out is not None or options != DEFAULT:
-            raise InputError(
-                "--out, --by, --world, --score, --against and --questions are for the page of "
-                "several runs; that of one run is report.html in its folder: leave them out"
-            )
-        from offpath.report.page import write_report
-
-        print(f"report: {write_report(opened[0])}")
+        _report_of_one(opened[0], options, out, format)
         return
-    if out is None or out.suffix != ".html":
-        got = "" if out is None else f"; got {out}"
-        raise InputError(f"the page of several runs needs a file: give --out FILE.html{got}")
-    check_writable(out)
+    if format != "html":
+        raise InputError(f"--format {format} is for one run; name one, or leave it out")
+    out = _html_file(out)
     from offpath.generalize.groups import measured
     from offpath.generalize.seeds import compare as compare_seeds
     from offpath.report.page import write_seeds_report
@@ -75,6 +79,31 @@ def report(runs: Runs, options: Compared = DEFAULT, out: Path | None = None) -> 
     made = compare_seeds(measured(opened, options.by), **dict(options))
     write_seeds_report(opened, made, out)
     print(f"report: {out}")
+
+
+def _report_of_one(run: Run, options: ComparisonOptions, out: Path | None, kind: Format) -> None:
+    if options != DEFAULT:
+        raise InputError(
+            "--by, --world, --score, --against and --questions are for the page of several runs: "
+            "leave them out, or name more runs"
+        )
+    endings = {"html": ".html", "md": ".md", "pdf": "", "png": ""}
+    if out is not None and out.suffix != endings[kind]:
+        wanted = f"a file {endings[kind]}" if endings[kind] else "a folder"
+        raise InputError(f"--out must be {wanted} with --format {kind}; got {out}")
+    if out is not None and endings[kind]:
+        check_writable(out)
+    if kind == "html":
+        from offpath.report.page import write_report
+
+        print(f"report: {write_report(run, out)}")
+        return
+    from offpath.report.page import write_for_papers
+
+    files = write_for_papers(run, kind, out)
+    if not files:
+        raise InputError(f"{run.folder} has nothing to draw yet; `offpath evaluate` measures it")
+    print(f"wrote {files[0]}" if kind == "md" else f"wrote {len(files)} files to {files[0].parent}")
 
 
 def compare(
@@ -107,6 +136,62 @@ def compare(
         session.write_record(out, made.model_dump(mode="json"))
     elif out is not None:
         print(f"wrote {write_scores(opened, out)} rows to {out}")
+
+
+def playground(runs: Runs, out: Path | None = None, serve: Switch = False) -> None:
+    """Write one offline page in which anyone can draw a graph and ask the networks of runs.
+
+    For example: offpath playground runs/laptop-0123abcd-seed0
+
+    Args:
+        out: File to write the page to, .html; None: playground.html in the folder of a single run.
+        serve: Serve the page to browsers on this machine until Ctrl-C, too.
+    """
+    opened = _opened(runs)
+    own = out is None and len(opened) == 1
+    path = opened[0].playground if own else _html_file(out)
+    from offpath.report.playground import write_playground
+
+    omitted = write_playground(opened, _examples(opened[0].configuration), path)
+    page = path.read_bytes()
+    print(f"playground: {path} ({len(page) / 1e6:.1f} MB)", flush=True)
+    for one in omitted:
+        print(f"left out: {one['title']}: {one['why']}")
+    if serve:
+        from offpath.cli.serve import serve as serve_page
+
+        serve_page(page)
+
+
+def _examples(c: Configuration) -> list["Examples"]:
+    """The first questions of the evaluation set of every distribution."""
+    from offpath.data.batches import frozen
+    from offpath.data.worlds import worlds
+
+    return [
+        {
+            "world": world.name,
+            "title": world.title,
+            "description": world.description,
+            "questions": [
+                {"vertices": n, "edges": [edge for edge in edges if any(edge)], "target": target}
+                for n, (*edges, (target, _)) in zip(
+                    batch.vertices.tolist(), batch.tokens.tolist(), strict=True
+                )
+            ],
+        }
+        for world in worlds(c.graphs).values()
+        for batch, _ in [frozen(world, c.evaluate.seed, EXAMPLES)]
+    ]
+
+
+def _html_file(out: Path | None) -> Path:
+    """Where a page goes that has no place in a run folder."""
+    if out is None or out.suffix != ".html":
+        got = "" if out is None else f"; got {out}"
+        raise InputError(f"this page needs a file of its own: give --out FILE.html{got}")
+    check_writable(out)
+    return out
 
 
 def _opened(runs: Sequence[Path]) -> list[Run]:
@@ -146,4 +231,4 @@ def _compare_with_study(runs: Sequence[Path], options: ComparisonOptions, out: P
         session.write_record(out, {"runs": records})
 
 
-VERBS = (report, compare)
+VERBS = (report, compare, playground)

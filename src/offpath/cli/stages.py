@@ -35,6 +35,7 @@ def run_all(base: options.NewRun) -> None:
         follow(experiment(run, compute), run.configuration)
     Console().print(run_view(run))
     print(f"report: {run.report}")
+    print(f"to draw graphs and ask these networks: offpath playground {run.quoted}")
 
 
 class Examples(Checked):

@@ -3,14 +3,13 @@
 Each file carries a SHA-256 of its tensors, so that a damaged one is refused, never used.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -18,12 +17,20 @@ from offpath.configs import Architecture, Configuration, InputError
 from offpath.fit.optimizer import load_state_tensors, state_tensors
 from offpath.fit.transformer import Transformer
 from offpath.networks import network
-from offpath.run.files import UNREADABLE, reason, write_file
+from offpath.run.files import reason, write_file
 from offpath.run.folder import Run, as_run, working_on
 from offpath.run.provenance import note_made
+from offpath.run.tensors import (
+    Described,
+    Notes,
+    check_owner,
+    check_sum,
+    notes_of,
+    refused_if_damaged,
+    signature,
+)
 
 Tensors = dict[str, Tensor]
-Notes = dict[str, str]
 
 
 def new_model(configuration: Configuration) -> Transformer:
@@ -91,8 +98,7 @@ def _own_file(run: Run, name: str) -> Iterator[tuple[Tensors, Notes]]:
     """A file that this very run has written; an `InputError` where what is in it does not fit."""
     path, remedy = run.checkpoint(name), "delete it, and give the command that makes it again"
     tensors, notes = read_tensors(path)
-    if (owner := notes.get("run")) != run.configuration.run_name:
-        raise InputError(f"{path} belongs to another run, {owner}; {remedy}")
+    check_owner(run, path, notes)
     try:
         yield tensors, notes
     except (KeyError, ValueError, RuntimeError) as error:
@@ -114,38 +120,24 @@ def read_tensors(path: Path, *, signed: bool = True) -> tuple[Tensors, Notes]:
 
     With `signed` False, a file without notes and checksum, of another maker, will do.
     """
-    check_readable(path)  # safetensors calls every failure to open a missing file
-    try:
+    with refused_if_damaged(path):
         with safe_open(path, framework="pt") as file:
-            notes = dict(json.loads((file.metadata() or {}).get("offpath", "{}")))
+            notes = notes_of(file.metadata())
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if (signed or notes) and notes.pop("sha256", None) != checksum(tensors, notes):
-            raise ValueError("its SHA-256 is not the one written with it")
-    except (OSError, SafetensorError, RuntimeError, *UNREADABLE) as error:
-        raise InputError(
-            f"{path} is damaged ({reason(error)}); restore it from a copy, or delete it to compute "
-            "it again with the command that made it"
-        ) from error
+        if signed or notes:
+            check_sum(notes, _described(tensors))
     return tensors, notes
-
-
-def check_readable(path: Path) -> None:
-    """Refuse a file that cannot be opened."""
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise InputError(
-            f"{path} could not be read ({error.strerror}); permit it, or restore it from a copy"
-        ) from error
 
 
 def checksum(tensors: Tensors, notes: Notes) -> str:
     """SHA-256 of notes, and of the names, types, shapes and bytes of contiguous tensors."""
-    digest = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return signature(notes, _described(tensors))
+
+
+def _described(tensors: Tensors) -> Iterator[Described]:
+    for name, tensor in tensors.items():
+        content = tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+        yield name, str(tensor.dtype), tuple(tensor.shape), content
 
 
 def maker(run: Run, name: str) -> str:

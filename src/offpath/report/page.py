@@ -5,7 +5,7 @@ once and every chart as its Vega-Lite specification; a browser draws them as SVG
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -17,9 +17,12 @@ from offpath.comparison import ALPHA, Comparison
 from offpath.networks import Colour
 from offpath.recipes import VARIANTS
 from offpath.report import words
-from offpath.report.parts import Story, property_name, story
-from offpath.report.sections import sections, seeds
-from offpath.report.words import FILTERS
+from offpath.report.colours import distance_colours
+from offpath.report.export import VEGA_LITE, Format, write_figures, write_markdown
+from offpath.report.parts import Section, Story, property_name, story
+from offpath.report.sections import section, sections, seed_curves, seeds
+from offpath.report.sections.model import parameters
+from offpath.report.words import FILTERS, asset
 from offpath.results import Labels, Matrix
 from offpath.run import folder
 from offpath.run.files import write_file
@@ -27,15 +30,28 @@ from offpath.run.folder import Run
 from offpath.run.provenance import note_made
 from offpath.slices import ON_PATH, SPLIT_STRATA
 
-VEGA_LITE = "6.4"  # the version in which charts are written
 
-
-def write_report(run: Run) -> Path:
-    """Write the page that shows a run, and return where it lies."""
+def write_report(run: Run, path: Path | None = None) -> Path:
+    """Write the page that shows a run, by default into its folder, and return where it lies."""
     with folder.working_on(run):
-        write_file(run.report, page(story(run)).encode(errors="replace"))
-        note_made(run.folder, run.report.name)
-    return run.report
+        made = path or run.report
+        write_file(made, page(story(run)).encode(errors="replace"))
+        if made == run.report:
+            note_made(run.folder, made.name)
+    return made
+
+
+def write_for_papers(run: Run, kind: Format, path: Path | None = None) -> list[Path]:
+    """Write the report of a run as Markdown with figures, or each chart as a file of its own.
+
+    By default beside the page of the run: `report.md`, or the folder `figures`.
+    """
+    told = story(run)
+    shown, colours = sections(told), page_colours(told)
+    if kind == "md":
+        title = f"{run.configuration.run_name}: where does the skill still hold?"
+        return write_markdown(title, shown, colours, path or run.folder / "report.md")
+    return write_figures(shown, colours, path or run.folder / "figures", kind)
 
 
 def write_seeds_report(runs: Sequence[Run], comparison: Comparison, path: Path) -> None:
@@ -49,12 +65,14 @@ def page(story: Story) -> str:
     ways = [name.replace("-", " ") for name, way in VARIANTS.items() if way() == c.finetune]
     return _rendered(
         "page",
+        page_colours(story),
+        sections(story),
         run=story.run,
         c=c,
         trains=story.trains,
+        weights=sum(parameters(c.model, c.graphs.max_vertices).values()),
         way=ways[0] if ways and story.trains else "",
-        colours=_colours(story),
-        sections=sections(story),
+        gaps=story.gaps(),
         sessions=folder.sessions(story.run),
         worlds=sets.worlds if sets else [],
     )
@@ -71,15 +89,24 @@ def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
         "seeds": words.listed(sorted({str(run.seed) for run in comparison.runs}, key=int)),
         "command": f"offpath report {' '.join(run.quoted for run in runs)} --out {out}",
     }
-    return _rendered(
-        "seeds",
-        **known,
-        colours={property_name(p.predictor): p.colour for p in comparison.predictors},
-        sections=seeds.sections(comparison, known),
-    )
+    stories = [story(run) for run in runs]
+    shared = [section(stories[0], anchor) for anchor in ("task", "data", "model")]
+    shown = [*seeds.sections(comparison, known), *shared, seed_curves.section(stories, known)]
+    predictors = {row.predictor: row.colour for row in comparison.predictors}
+    colours = page_colours(stories[0]) | predictors
+    return _rendered("seeds", colours, [one for one in shown if one.figures], **known)
 
 
-def _rendered(name: str, **parts: object) -> str:
+def _rendered(
+    name: str, colours: Mapping[str, Colour], shown: Sequence[Section], **parts: object
+) -> str:
+    """A page of figures from its template."""
+    named = {property_name(one): pair for one, pair in colours.items()}
+    fixed = {"vega": _vega(), "look": asset("charts")["look"], "colours": named}
+    return rendered(name, sections=shown, **fixed, **parts)
+
+
+def rendered(name: str, **parts: object) -> str:
     """A page from its template, with the style sheet and all scripts in it."""
     environment = Environment(
         loader=PackageLoader("offpath.report", "assets"),
@@ -90,19 +117,20 @@ def _rendered(name: str, **parts: object) -> str:
     )
     environment.filters |= FILTERS
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment.get_template(f"{name}.html.jinja").render(vega=Markup(_vega()), **parts)
+    return environment.get_template(f"{name}.html.jinja").render(**parts)
 
 
-def _colours(story: Story) -> dict[str, Colour]:
-    """The style sheet's name of each network, rule and stratum, and its two colours."""
+def page_colours(story: Story) -> dict[str, Colour]:
+    """The two colours of each network, rule, stratum and true distance, by its name."""
     matrix = story.get(Matrix)
     predictors = {row.predictor: row.colour for row in matrix.predictors} if matrix else {}
-    named = {**{network.name: network.colour for network in story.networks}, **predictors}
     strata = {f"slice-{where.slice}": where.colour for where in (*SPLIT_STRATA, ON_PATH)}
-    return {property_name(name): pair for name, pair in {**named, **strata}.items()}
+    distances = distance_colours(story.run.configuration.graphs.max_vertices)
+    networks = {network.name: network.colour for network in story.networks}
+    return {**networks, **predictors, **strata, **distances}
 
 
 @cache
-def _vega() -> str:
+def _vega() -> Markup:
     """Vega, Vega-Lite and vega-embed in one script."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
+    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE))

@@ -13,10 +13,9 @@ from markupsafe import Markup
 from offpath.networks import Network, networks
 from offpath.report import words
 from offpath.report.words import asset, filled
-from offpath.results import RESULTS, Cell, Matrix, Result, Scores, read_result
+from offpath.results import RESULTS, Matrix, Result, Scores, Study, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
-from offpath.slices import Slice
 
 R = TypeVar("R", bound=Result)
 Spec = dict[str, Any]  # a part of a chart, in Vega-Lite's words
@@ -39,6 +38,7 @@ class Key(NamedTuple):
     title: str
     colour: str
     shape: str = "line"  # one of `SHAPES`, ring, line, dashed or dotted
+    distance: bool = False  # whether it stands for a true distance, which the page can single out
 
 
 class Chart(NamedTuple):
@@ -53,9 +53,14 @@ class Entry(NamedTuple):
     """One entry of a table: lines of text, the first of which stands out."""
 
     lines: Sequence[str]
-    share: float | None = None  # 0 to 1: how strongly the page colours it
+    share: float | None = None  # 0 to 1: how strongly the page colours it, or the length of a bar
+    tick: float | None = None  # 0 to 1: a mark beside that bar
     hover: str = ""  # what the page shows under the pointer
     boxes: bool = False  # whether each line is a small box of its own on the page
+    group: str = ""  # by which the page marks the entry: above, below
+    numbers: Mapping[str, float | int] | None = (
+        None  # what a file of the table gets in place of lines
+    )
 
 
 class TableRow(NamedTuple):
@@ -73,7 +78,9 @@ class Table(NamedTuple):
     title: str
     columns: Sequence[str]  # heads, with a second line or without
     rows: Sequence[TableRow]
-    look: str = "plain"  # narrow (words wrap on a small screen), unbroken, heat (coloured by share)
+    look: str = (
+        "plain"  # narrow (wraps on a small screen), unbroken, heat (colours), headline (bars)
+    )
 
 
 class Missing(NamedTuple):
@@ -95,14 +102,9 @@ class Figure:
     tables: Sequence[Table] = ()  # heat tables after the first are folded away
     legend: Sequence[Key] = ()
 
-
-class Card(NamedTuple):
-    """A headline number: the fine-tuned network on one slice, beside others by their title."""
-
-    where: Slice
-    cell: Cell
-    others: Mapping[str, Cell]
-    rule: str  # title of the best trivial rule
+    def can(self, use: str) -> bool:
+        """Whether a chart of the figure can `zoom`, or has a logarithmic axis (`log`)."""
+        return any(chart.chart.get("usermeta", {}).get(use) for chart in self.charts)
 
 
 class Formula(NamedTuple):
@@ -116,13 +118,13 @@ class Formula(NamedTuple):
 class Section:
     """A heading of the table of contents and what stands under it; one without title is not shown.
 
-    `title` and `text` may stand in `assets/captions.toml`: `text` then follows that text.
+    `title` and `text` may stand in `assets/captions.toml`: `text` then follows that text. The page
+    folds all figures but the first.
     """
 
     figures: Sequence[Figure] = ()
     text: str = ""
-    missing: Sequence[Missing] = ()
-    cards: Sequence[Card] = ()
+    headline: Table | None = None
     statement: str = ""
     terms: Sequence[tuple[str, str]] = ()
     formulas: Sequence[Formula] = ()
@@ -177,8 +179,13 @@ class Story:
         """How to make a result."""
         return Missing(kind.title, f"offpath {kind.verb} {self.run.quoted}")
 
-    def untrained(self, *made_by: str) -> list[Missing]:
-        """Networks, made by one of these verbs or any, whose training has not started."""
+    def gaps(self) -> list[Missing]:
+        """Everything that the run does not have yet."""
+        results = [kind for kind in RESULTS if self.trains or kind is not Study]
+        return [*self.untrained(), *self.missing(*results)]
+
+    def untrained(self) -> list[Missing]:
+        """Networks whose training has not started, and how to start it."""
         c, there = self.run.configuration, {line.network for line in self.metrics}
         there |= {"pretrained"} if c.imported else set()
         typed = [line for line in self.commands if line.startswith("offpath ")]
@@ -189,7 +196,7 @@ class Story:
         return [
             Missing(f"the training of the network “{one.title}”", commands[one.made_by])
             for one in self.networks
-            if one.training and one.name not in there and one.made_by in (made_by or commands)
+            if one.training and one.name not in there
         ]
 
     def heading(self, section: str) -> tuple[str, str]:
@@ -262,4 +269,12 @@ def score_entry(scores: Scores | None, *more: str) -> Entry | None:
         f"accuracy {accuracy} ({words.accuracy_interval(scores)}), MSE {mse} ({ends}), "
         f"R² {r2}, {words.thousands(scores.count)} examples"
     )
-    return Entry([*lines, *more], scores.accuracy, hover)
+    return Entry([*lines, *more], scores.accuracy, hover=hover, numbers=numbers(scores))
+
+
+def numbers(scores: Scores) -> dict[str, float | int]:
+    """The numbers of some scores, with four significant digits."""
+    known = scores.model_dump(include=set(Scores.model_fields), exclude_none=True)
+    return {
+        name: value if name == "count" else float(f"{value:.4g}") for name, value in known.items()
+    }

@@ -162,7 +162,12 @@ FILTERS = {write.__name__: write for write in WRITERS}  # what templates may cal
 @cache
 def asset(name: str) -> dict[str, dict[str, Any]]:
     """The tables of `assets/NAME.toml`."""
-    return tomllib.loads((Path(__file__).parent / "assets" / f"{name}.toml").read_text("utf-8"))
+    return tomllib.loads(text_asset(f"{name}.toml"))
+
+
+def text_asset(file: str) -> str:
+    """A file of `assets` as text."""
+    return (Path(__file__).parent / "assets" / file).read_text("utf-8")
 
 
 def filled(text: str, words: Mapping[str, object], *, markup: bool = False) -> str:

@@ -59,6 +59,11 @@ class Run:
         return self.folder / "report.html"
 
     @property
+    def playground(self) -> Path:
+        """The page that asks the run's networks."""
+        return self.folder / "playground.html"
+
+    @property
     def done(self) -> Path:
         """Exists once every stage has ended."""
         return self.folder / "done"

@@ -15,20 +15,14 @@ from offpath.configs import Architecture, Configuration
 from offpath.data.batches import frozen
 from offpath.data.worlds import world
 from offpath.errors import InputError, choice_fault
-from offpath.fit.checkpoints import (
-    Notes,
-    checksum,
-    load_model,
-    new_model,
-    save_model,
-    write_tensors,
-)
+from offpath.fit.checkpoints import checksum, load_model, new_model, save_model, write_tensors
 from offpath.fit.exchange.layout import fitted, published
 from offpath.fit.exchange.weight_files import read_weights
 from offpath.fit.transformer import Transformer, predict
 from offpath.run.extras import need
 from offpath.run.files import write_file
 from offpath.run.folder import Run, create_run, working_on
+from offpath.run.tensors import Notes
 
 Norm = Literal["pre", "post"]
 TRIED_EXAMPLES = 2048

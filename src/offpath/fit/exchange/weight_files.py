@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from offpath.configs import InputError
-from offpath.fit.checkpoints import Notes, check_readable, read_tensors
+from offpath.fit.checkpoints import read_tensors
+from offpath.run.tensors import Notes, check_readable
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # where training scripts put a state dict
 

@@ -1,34 +1,14 @@
 "use strict";
-const axis = {
-  labelColor: "var(--muted)", titleColor: "var(--muted)", titleFontWeight: "normal", titlePadding: 8,
-  gridColor: "var(--line)", domainColor: "var(--line)", tickColor: "var(--line)", tickSize: 4, labelPadding: 5, labelSeparation: 8,
-  labelFontSize: 11, titleFontSize: 11.5,
-};
-const config = {
-  background: "transparent", font: "system-ui, sans-serif", view: { stroke: null }, axis,
-  header: { labelColor: "var(--ink)" }, facet: { spacing: 10 },
-};
+// The page itself: the table of contents, what print shows.
 
-window.drawn = Promise.all(
-  [...document.querySelectorAll("[data-chart]")].map((box) =>
-    vegaEmbed(box, JSON.parse(box.textContent), { renderer: "svg", actions: false, config })
-  )
-).then((charts) => charts.length);
+// Beside the text there is room for the contents; on a narrow screen they are folded.
+const contents = document.querySelector(".contents details");
+const wide = matchMedia("(min-width: 1200px)");
+const unfold = () => { contents.open = wide.matches; };
+wide.addEventListener("change", unfold);
+unfold();
 
-// Light, dark, or what the system says: the charts' colours are the style sheet's, so they follow.
-const root = document.documentElement;
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const button = document.querySelector(".theme");
-const isDark = () => (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
-const label = () => { button.textContent = isDark() ? "Light" : "Dark"; };
-button.addEventListener("click", () => {
-  root.dataset.theme = isDark() ? "light" : "dark";
-  label();
-});
-dark.addEventListener("change", label);
-label();
-
-// The table of contents marks the section that is being read.
+// The contents mark the section that is being read.
 const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
 const reading = new IntersectionObserver((entries) => {
   for (const entry of entries.filter((e) => e.isIntersecting)) {
@@ -37,3 +17,31 @@ const reading = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "-15% 0px -75% 0px" });
 document.querySelectorAll("section[id]").forEach((section) => reading.observe(section));
+
+// What is drawn late would move the text: a link first draws the charts on its way.
+for (const [anchor, link] of links) {
+  link.addEventListener("click", async (event) => {
+    event.preventDefault();
+    history.replaceState(null, "", `#${anchor}`);
+    await window.drawAll(document, (box) => box.offsetParent !== null);
+    document.getElementById(anchor).scrollIntoView();
+  });
+}
+
+// A link to a folded figure opens it.
+const openTarget = () => {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  const fold = target && target.closest("details");
+  if (fold) { fold.open = true; target.scrollIntoView(); }
+};
+addEventListener("hashchange", openTarget);
+openTarget();
+
+// Paper has no folds: everything is open, and drawn, while the page is printed.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("main details:not([open])")];
+  folded.forEach((fold) => { fold.open = true; });
+  window.drawAll();
+});
+addEventListener("afterprint", () => folded.forEach((fold) => { fold.open = false; }));

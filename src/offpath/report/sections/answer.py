@@ -1,37 +1,90 @@
 """The first section: where the skill still holds, beside the best rule that needs no skill."""
 
 from offpath.report import words
-from offpath.report.parts import Card, Chart, Figure, Key, Section, Story, colour, predictor_keys
+from offpath.report.parts import (
+    Chart,
+    Entry,
+    Figure,
+    Key,
+    Section,
+    Story,
+    Table,
+    TableRow,
+    colour,
+    numbers,
+    predictor_keys,
+)
 from offpath.report.sections.matrix import accuracy_row, circuit_statement, compared, strata_chart
 from offpath.results import Cell, Matrix
-from offpath.slices import ANY_TARGET, HARD_HEADLINE, HEADLINE
+from offpath.slices import ANY_TARGET, HARD, HARD_HEADLINE, HEADLINE, SPLIT_STRATA, TRAINED, Slice
 
 NETWORK = "finetuned"
-SAID_OF = (*HARD_HEADLINE, *HEADLINE[:3])
-"""Slices that a sentence may speak of: hard questions first; not those with one label alone."""
+CLAIMED = (*HARD_HEADLINE, *HEADLINE[:3])
+"""Slices that a claim may name: hard questions first; not those with one label alone."""
 CLAIMS = {
     "above": "It is above the best trivial rule for",
     "below": "It is below the best trivial rule for",
     "level with": "Neither is shown for",
 }
+VERDICTS = {"above": "above the rule", "below": "below the rule", "level with": "not decided"}
 RULE = Key("best trivial rule", colour("muted"), "cross")
+HEADS = ("targets", "every question", "hard questions", "on hard questions")
 
 
 def section(story: Story, matrix: Matrix) -> Section:
     """The accuracy beyond what fine-tuning shows, beside what it must be compared with."""
     keys = predictor_keys(matrix, compared(story))
-    caption, legend = story.caption("answer.strata"), [*keys.values(), RULE]
+    levels = [
+        words.beside_rule(c) for s in HARD_HEADLINE if (c := matrix.cell(NETWORK, ANY_TARGET, s))
+    ]
+    known = {"above": levels.count("above"), "decided": len(levels)}
+    caption, legend = story.caption("answer.strata", **known), [*keys.values(), RULE]
     figures = [Figure(*caption, charts=[_chart(matrix, keys, legend)], legend=legend)]
     if not story.trains:
         return Section(figures, statement=circuit_statement(matrix))
-    made = cards(matrix, [name for name in keys if name != NETWORK])
-    gaps = () if made else story.untrained() or [story.gap(Matrix)]  # or measured before
-    learned = {"cell": matrix.cell("pretrained", "pretraining")}
-    known = {"claims": claims(matrix), "run": story.run}
-    statement = words.paragraph(
-        *words.sentences("answer_warning", learned), *words.sentences("answer_claims", known)
-    )
-    return Section(figures, "", gaps, made, statement)
+    cells = [(s, cell) for s in HEADLINE if (cell := matrix.cell(NETWORK, ANY_TARGET, s))]
+    known = {
+        "cell": matrix.cell("pretrained", "pretraining"),
+        "cells": cells,
+        "levels": _levels(matrix),
+        "c": story.run.configuration,
+    }
+    names = ("answer_warning", "answer_summary")
+    statement = words.paragraph(*(text for name in names for text in words.sentences(name, known)))
+    return Section(figures, headline=headline(matrix), statement=statement)
+
+
+def headline(matrix: Matrix) -> Table | None:
+    """The fine-tuned network on each stratum, every question and hard ones, beside the rule."""
+    rows = []
+    for where, hard in zip(SPLIT_STRATA, HARD, strict=True):
+        cells = [matrix.cell(NETWORK, ANY_TARGET, one) for one in (where, hard)]
+        if any(cells):
+            entries = [_entry(matrix, cell) for cell in cells]
+            level = _level(cells[1])
+            verdict = Entry([VERDICTS[level]], group=level) if level else None
+            title = f"{where.title} (t = 2)" if where == TRAINED else where.title
+            rows.append(TableRow(title, [*entries, verdict], note=where.meaning))
+    return Table("The fine-tuned network by stratum", HEADS, rows, "headline") if rows else None
+
+
+def _level(cell: Cell | None) -> str:
+    """The relation to the best rule; none where all answers are equal: it is told the stratum."""
+    return words.beside_rule(cell) if cell and cell.r2 is not None else ""
+
+
+def _entry(matrix: Matrix, cell: Cell | None) -> Entry | None:
+    """Accuracy, its interval, and the best rule where there is a verdict."""
+    if cell is None:
+        return None
+    lines = [words.percent(cell.accuracy), f"[{words.accuracy_interval(cell)}]"]
+    rule = None
+    if _level(cell) and cell.above_rule is not None:
+        titles = {row.predictor: row.title for row in matrix.predictors}
+        rule = cell.accuracy - cell.above_rule
+        lines.append(f"{titles[cell.best_rule or '']}: {words.percent(rule)}")
+    hover = f"n {words.thousands(cell.count)}"
+    return Entry(lines, cell.accuracy, rule, hover, numbers=numbers(cell))
 
 
 def claims(matrix: Matrix) -> list[str]:
@@ -40,23 +93,28 @@ def claims(matrix: Matrix) -> list[str]:
     "Above" and "below" need an interval of the paired difference from the best rule, clustered by
     target, that does not hold 0.
     """
-    cells = {s: cell for s in SAID_OF if (cell := matrix.cell(NETWORK, ANY_TARGET, s))}
     clauses = []
-    for level, verb in CLAIMS.items():
-        there = {s: c for s, c in cells.items() if words.beside_rule(c) == level}
-        parts = [f"{s.phrase} ({_numbers(c)})" for s, c in there.items()]
-        clauses += [f"{verb} {words.listed(parts)}."] if parts else []
+    for level, cells in _claimed(matrix).items():
+        parts = [f"{where.phrase} ({_numbers(cell)})" for where, cell in cells.items()]
+        clauses += [f"{CLAIMS[level]} {words.listed(parts)}."] if parts else []
     return clauses
 
 
-def cards(matrix: Matrix, names: list[str]) -> list[Card]:
-    """The fine-tuned network on the hard questions of each stratum, beside other predictors."""
-    titles, made = {row.predictor: row.title for row in matrix.predictors}, []
-    for where in HARD_HEADLINE:
-        others = {titles[n]: c for n in names if (c := matrix.cell(n, ANY_TARGET, where))}
-        if cell := matrix.cell(NETWORK, ANY_TARGET, where):
-            made.append(Card(where, cell, others, titles.get(cell.best_rule or "", "")))
-    return made
+def _claimed(matrix: Matrix) -> dict[str, dict[Slice, Cell]]:
+    """By relation to the best rule, the slices that a claim may name, with their cells."""
+    cells = {s: cell for s in CLAIMED if (cell := matrix.cell(NETWORK, ANY_TARGET, s))}
+    return {
+        level: {s: c for s, c in cells.items() if words.beside_rule(c) == level} for level in CLAIMS
+    }
+
+
+def _levels(matrix: Matrix) -> dict[str, str]:
+    """By relation to the best rule, the strata whose hard questions have it."""
+    levels = {one: _level(matrix.cell(NETWORK, ANY_TARGET, one)) for one in HARD}
+    return {
+        level.split()[0]: words.listed([f"“{one.title}”" for one in HARD if levels[one] == level])
+        for level in CLAIMS
+    }
 
 
 def _numbers(cell: Cell) -> str:

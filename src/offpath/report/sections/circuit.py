@@ -1,6 +1,7 @@
 """The section on the handcrafted network: how it finds the distance, and how exact it is."""
 
-from offpath.report.marks import Row, curves, edge_rows, frame, graph
+from offpath.report.frames import Row, frame
+from offpath.report.marks import curves, edge_rows, graph
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour, text_table
 from offpath.report.sections.matrix import circuit_statement
 from offpath.report.words import paragraph, percent, significant

@@ -7,7 +7,8 @@ the gamma of each; those that are not finite or were not sampled have no place o
 from collections.abc import Sequence
 
 from offpath.networks import network
-from offpath.report.marks import Row, curves, frame, intervals, thinned
+from offpath.report.frames import Row, frame
+from offpath.report.marks import curves, intervals, thinned
 from offpath.report.parts import SHAPES, Chart, Figure, Key, Section, Story, colour, text_table
 from offpath.report.sections.training import distance_loss_chart, label_keys
 from offpath.report.words import sentence, setting, significant, thousands

@@ -1,6 +1,7 @@
 """The section on the data: true distances of the evaluation sets, drawn and exact."""
 
-from offpath.report.marks import bars, frame
+from offpath.report.frames import frame
+from offpath.report.marks import bars
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour
 from offpath.results import Labels, LabelWorld
 from offpath.slices import label_title

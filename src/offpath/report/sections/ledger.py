@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from offpath.report import words
+from offpath.report import parts, words
 from offpath.report.parts import Entry, Figure, Section, Story, Table, TableRow, text_table
 from offpath.report.sections.matrix import slice_table
 from offpath.results import Cell, Matrix, Overlap
@@ -55,7 +55,7 @@ def rule_entry(cell: Cell | None) -> Entry | None:
         f"weight {words.share(cell.balanced)}, after recalibration "
         f"{words.share(cell.recalibrated)}, above {rule} by {words.above_rule(cell)} points"
     )
-    return Entry(lines, cell.accuracy, hover)
+    return Entry(lines, cell.accuracy, hover=hover, numbers=parts.numbers(cell))
 
 
 def error_table(matrix: Matrix) -> Table:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from offpath.report import parts
-from offpath.report.marks import Row, frame, intervals
+from offpath.report.frames import Row, frame
+from offpath.report.marks import intervals
 from offpath.report.parts import Chart, Entry, Figure, Key, Section, Story, Table, TableRow
 from offpath.report.words import accuracy_interval, sentences, thousands
 from offpath.results import Cell, Labels, Matrix, Predictor, Scores

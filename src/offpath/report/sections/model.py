@@ -9,7 +9,8 @@ from math import ceil, comb, factorial, log2
 from typing import NamedTuple
 
 from offpath.configs import Architecture, Configuration
-from offpath.report.marks import blocks, frame
+from offpath.report.frames import frame
+from offpath.report.marks import blocks
 from offpath.report.parts import (
     Chart,
     Figure,

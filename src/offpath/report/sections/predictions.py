@@ -3,7 +3,8 @@
 import textwrap
 from collections import Counter
 
-from offpath.report.marks import Frame, Row, density, frame
+from offpath.report.frames import Frame, Row, frame
+from offpath.report.marks import density
 from offpath.report.parts import Chart, Figure, Section, Story
 from offpath.report.sections.matrix import ordered
 from offpath.results import Matrix, PredictionCounts, Predictions

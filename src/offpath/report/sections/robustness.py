@@ -10,7 +10,8 @@ from statistics import median
 
 from offpath.networks import network
 from offpath.report import parts, words
-from offpath.report.marks import Frame, curves, frame, intervals, thinned
+from offpath.report.frames import Frame, frame
+from offpath.report.marks import curves, intervals, thinned
 from offpath.report.parts import Chart, Figure, Key, Section, Story, Table, colour, text_table
 from offpath.report.sections.matrix import accuracy_row, strata_chart
 from offpath.report.words import percent, percent_interval, setting

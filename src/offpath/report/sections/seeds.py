@@ -5,10 +5,12 @@ In: a `Comparison`. Out: sections of the page; their tables are those of the ter
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from offpath.comparison import BEST_RULE, Comparison, Difference, SeedScores
 from offpath.report import words
-from offpath.report.marks import Row, frame, strips
+from offpath.report.frames import Row, frame
+from offpath.report.marks import strips
 from offpath.report.parts import (
     SHAPES,
     Chart,
@@ -34,6 +36,8 @@ NAMES = {
     "mse": "mean squared error",
 }
 RULE = Key("best rule", colour("muted"), "dashed")
+NETWORK = "finetuned"  # which the headline is about
+LEVELS = {"higher": "above", "lower": "below"}  # how a verdict beside the rule is marked
 LONGEST_LINE = 14  # letters of a name beside a chart
 ROW_HEIGHT = 26  # of a line of dots
 
@@ -50,8 +54,8 @@ def sections(comparison: Comparison, known: Mapping[str, object]) -> list[Sectio
     tables = [t for where in slices for t in score_tables(comparison, where)]
     every = Figure(*caption("seeds.scores", known), tables=tables)
     return [
-        Section(figures, notes, statement=statement(comparison), anchor="answer",
-                title="The answer over seeds"),
+        Section(figures, notes, headline=headline(comparison), statement=statement(comparison),
+                anchor="answer", title="The answer over seeds"),
         Section([every], anchor="scores", title="Scores by seed"),
     ]  # fmt: skip
 
@@ -67,24 +71,89 @@ def known_slices(comparison: Comparison) -> list[Slice]:
     return [where for where in (*HARD_HEADLINE, *HEADLINE) if where[:2] in there]
 
 
+def headline(comparison: Comparison) -> Table | None:
+    """The fine-tuned network on each slice: mean and range over seeds, beside the best rule."""
+    rows = []
+    for where in known_slices(comparison) if comparison.score in PERCENT else ():
+        for group in comparison.groups:
+            cells = {row.predictor: row for row in comparison.of(where.by, where.slice, group)}
+            if NETWORK in cells:
+                entries = _headline_entries(comparison, where, cells)
+                rows.append(TableRow(_title(comparison, where, group), entries, note=where.meaning))
+    heads = (
+        "targets",
+        f"{score_name(comparison)}, mean (smallest–largest)",
+        "seeds above the rule",
+        "test beside the rule",
+    )
+    return Table("The fine-tuned network over seeds", heads, rows, "headline") if rows else None
+
+
+def _headline_entries(
+    comparison: Comparison, where: Slice, cells: Mapping[str, SeedScores]
+) -> list[Entry | None]:
+    """A bar with a tick at the best rule, how many seeds are above it, and the verdict."""
+    row, rule = cells[NETWORK], cells.get(BEST_RULE)
+    lines = [words.percent(row.mean), f"({words.percent_interval(row.lowest, row.highest)})"]
+    tick = rule.mean if rule else None
+    lines += [f"{_name(comparison, rule)}: {words.percent(rule.mean)}"] if rule else []
+    above = f"{row.above_rule[0]} of {len(row.seeds)}" if row.above_rule else "–"
+    found = next((one for one in _on(comparison, where) if one.first == (row.group, NETWORK)
+                  and one.second[1] == BEST_RULE), None)  # fmt: skip
+    verdict = _verdict(found) if found else None
+    return [
+        Entry(lines, row.mean, tick, f"n {words.thousands(row.count)}"),
+        Entry([above]),
+        verdict,
+    ]
+
+
+def _verdict(found: Difference) -> Entry:
+    group = LEVELS.get(found.verdict, "level")
+    return Entry([found.verdict, f"Holm p {found.adjusted_p:.2g}"], group=group)
+
+
 def statement(comparison: Comparison) -> str:
-    """Every difference that is shown, slice by slice, and how many are not, as sentences."""
-    clauses = []
+    """The fine-tuned network in numbers; every difference that is shown, and how many are not."""
+    clauses = [_mean_sentence(comparison)]
+    shown: dict[tuple[str, str, str], list[str]] = {}
     for where in known_slices(comparison):
-        found = [one for one in _on(comparison, where) if one.verdict in ("higher", "lower")]
-        for first in dict.fromkeys(one.first_title for one in found):
-            parts = [
-                f"{verdict} than {words.listed(names)}"
-                for verdict in ("higher", "lower")
-                if (names := [one.second_title for one in found
-                              if (one.first_title, one.verdict) == (first, verdict)])
-            ]  # fmt: skip
-            clauses.append(f"For {where.phrase}, {first} is {' and '.join(parts)}.")
+        for one in (one for one in _on(comparison, where) if one.verdict in LEVELS):
+            names = (one.first_title.capitalize(), one.verdict, one.second_title)
+            shown.setdefault(names, []).append(f"“{_title(comparison, where, '')}”")
+    clauses += [f"{first} is {verdict} than {second} for {words.listed(titles)}."
+                for (first, verdict, second), titles in shown.items()]  # fmt: skip
     rest = sum(one.verdict not in ("higher", "lower") for one in comparison.differences)
     if rest:
         many = f"{rest} of {len(comparison.differences)} comparisons"
         clauses.append(f"No difference is shown in {many}.")
-    return " ".join(clauses)
+    return words.paragraph(*clauses)
+
+
+def _mean_sentence(comparison: Comparison) -> str:
+    """Mean and range over seeds on each slice; nothing for several groups, or without the network.
+
+    The table beside it has the groups.
+    """
+    rows = {
+        where: row
+        for where in known_slices(comparison)
+        for row in comparison.of(where.by, where.slice, comparison.groups[0])
+        if row.predictor == NETWORK
+    }
+    if not rows or len(comparison.groups) > 1:
+        return ""
+    own, sign = partial(number, comparison), unit(comparison)[1:].replace(" ", words.NO_BREAK)
+    parts = [
+        f"{own(row.mean)}{sign} ({own(row.lowest)}–{own(row.highest)}) for “"
+        f"{_title(comparison, where, '')}”"
+        for where, row in rows.items()
+    ]
+    seeds = max(len(row.seeds) for row in rows.values())
+    return (
+        f"After fine-tuning, {score_name(comparison)} is {words.listed(parts)} "
+        f"(mean and range of {seeds} seeds)."
+    )
 
 
 def score_tables(

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from offpath.report import parts, words
-from offpath.report.marks import bars, frame
+from offpath.report.frames import frame
+from offpath.report.marks import bars
 from offpath.report.parts import Chart, Entry, Figure, Key, Section, Spec, Story, Table, TableRow
 from offpath.report.words import listed, percent, sentences, significant
 from offpath.results import Study, StudyQuantity, StudyStratum

@@ -1,6 +1,7 @@
 """The section on the task: one real example of each distribution that a run is about, drawn."""
 
-from offpath.report.marks import Row, edge_rows, frame, graph
+from offpath.report.frames import Row, frame
+from offpath.report.marks import edge_rows, graph
 from offpath.report.parts import Chart, Figure, Key, Section, Story, colour
 from offpath.report.words import asset, filled, thousands
 from offpath.results import Example, Examples

@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from offpath.networks import Network
-from offpath.report.marks import Row, curves, frame
+from offpath.report.frames import Row, frame
+from offpath.report.marks import curves
 from offpath.report.parts import Chart, Figure, Key, Logged, Section, Spec, Story, colour
 from offpath.report.words import listed
 from offpath.slices import label_title
@@ -14,18 +15,18 @@ LEAST_EXAMPLES = 100  # behind a point of one true distance: fewer show noise, n
 
 
 def section(story: Story) -> Section:
-    """Loss and learning rate of pre-training, or what starts it."""
+    """Loss and learning rate of pre-training."""
     figures = []
     for network in _logged(story, "pretrain"):
         lines = [line for line in story.metrics if line.network == network.name]
         loss, _ = _loss_chart(lines, [network])
         caption = story.caption("training.pretraining", networks=network.title)
         figures.append(Figure(*caption, charts=[loss, _rate_chart(lines)]))
-    return Section(figures, missing=story.untrained("pretrain"))
+    return Section(figures)
 
 
 def finetuning_section(story: Story) -> Section:
-    """The losses of every network that is fine-tuned, or what starts that."""
+    """The losses of every network that is fine-tuned."""
     figures, finetuned = [], _logged(story, "finetune")
     if finetuned:
         titles = listed([network.title for network in finetuned])
@@ -33,7 +34,7 @@ def finetuning_section(story: Story) -> Section:
         caption = story.caption("finetuning.losses", networks=titles, controlled=controlled)
         chart, keys = _loss_chart(story.metrics, finetuned)
         figures.append(Figure(*caption, charts=[chart], legend=keys))
-    return Section(figures, missing=story.untrained("finetune"))
+    return Section(figures)
 
 
 def _logged(story: Story, made_by: str) -> list[Network]:
@@ -43,15 +44,10 @@ def _logged(story: Story, made_by: str) -> list[Network]:
 
 
 def label_keys(max_vertices: int) -> list[Key]:
-    """A colour for each true distance, from near to far, and a grey for "no path"."""
-    keys = []
-    for label in range(1, max_vertices):
-        place = 2 * (label - 1) / max(1, max_vertices - 2)  # 0 near, 1 middle, 2 far
-        ends = ("middle", "near") if place <= 1 else ("far", "middle")
-        share = round(100 * (place if place <= 1 else place - 1))
-        mixed = f"color-mix(in oklch, {colour(ends[0])} {share}%, {colour(ends[1])})"
-        keys.append(Key(label_title(label, max_vertices), mixed))
-    return [*keys, Key(label_title(max_vertices, max_vertices), colour("no_path"))]
+    """A key for each true distance, "no path" last."""
+    labels = range(1, max_vertices + 1)
+    titles = {label: label_title(label, max_vertices) for label in labels}
+    return [Key(titles[n], colour(f"distance-{n}"), distance=True) for n in labels]
 
 
 def distance_loss_chart(
@@ -90,12 +86,12 @@ def _rate_chart(lines: Sequence[Logged]) -> Chart:
     return Chart(curves(rows, [key], frame("learning_rate")))
 
 
-def pooled(lines: Sequence[Logged]) -> list[Logged]:
-    """At most `MOST_POINTS` lines of metrics: each is the mean over equally many logged lines.
+def pooled(lines: Sequence[Logged], most: int = MOST_POINTS) -> list[Logged]:
+    """At most `most` lines of metrics: each is the mean over equally many logged lines.
 
     A loss by label is weighted by its number of examples; step and learning rate are the last ones.
     """
-    size = -(-len(lines) // MOST_POINTS) or 1
+    size = -(-len(lines) // most) or 1
     return [_mean(lines[start : start + size]) for start in range(0, len(lines), size)]
 
 

@@ -1,0 +1,51 @@
+"""Parts of the site that follow from the files there are: what can be seen, modules in Python."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parent / "src" / "offpath"
+SEEN = (
+    ("report", "The report of one run", "recipe `laptop`, seed 0: every figure"),
+    ("playground", "The playground", "draw a graph, and watch trained networks and the circuit"),
+)
+"""Examples that are one offline page each, with a picture of it."""
+API = {
+    "experiment": ("",),
+    **{name: (name,) for name in ("data", "generalize", "handcraft", "interpret", "report")},
+    "fit": ("fit", "fit/exchange"),
+    "run": ("run", "sweep"),
+}
+"""The folders of the package whose modules are on each page `docs/api/NAME.md`."""
+
+
+def see_it() -> str:
+    """The example pages that are in this folder."""
+    lines = []
+    for name, title, words in SEEN:
+        page, picture = f"{name}-laptop-seed0.html", f"{name}.png"
+        if (HERE / page).exists():
+            shot = f"[![{title}]({picture})]({page})"
+            lines += [shot] if (HERE / picture).exists() else []
+            lines += [f"[{title}]({page}): {words}."]
+    return "\n\n".join(lines)
+
+
+def modules(folders: Sequence[str]) -> str:
+    """Every module of some folders: its name as a heading, and what autodoc makes of it."""
+    names = []
+    for folder in folders:
+        for file in sorted((PACKAGE / folder).glob("*.py")):
+            if not file.stem.startswith("__"):
+                names.append(".".join([*folder.split("/"), file.stem]).removeprefix("."))
+    return "\n\n".join(
+        f"## {name}\n\n```{{eval-rst}}\n.. automodule:: offpath.{name}\n```" for name in names
+    )
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "see it": see_it,
+    **{f"modules of {page}": partial(modules, folders) for page, folders in API.items()},
+}
+PAGES = ("docs/index.md", *(f"docs/api/{page}.md" for page in API))
