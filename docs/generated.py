@@ -87,6 +87,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "networks": network_tables.networks_table,
     "seeds": network_tables.seeds_table,
     "phases": network_tables.phases_table,
+    "phase changes": network_tables.changes_table,
     "differences": network_tables.differences_table,
     "ids": network_tables.ids_table,
     "other scores": network_tables.other_scores_table,

@@ -11,7 +11,7 @@ from offpath.comparison import Against, Comparison, Difference, Questions
 from offpath.configs import configuration_from_json
 from offpath.generalize.groups import Measured
 from offpath.generalize.seeds import compare
-from offpath.results import Cell, Matrix, Overlap, Study, StudyQuantity
+from offpath.results import Cell, LossCurve, Matrix, Overlap, Study, StudyQuantity
 from offpath.run.folder import Run
 from offpath.slices import (
     ANY_TARGET,
@@ -228,6 +228,20 @@ def phases_table() -> str:
     for seed in SEEDS:
         steps = record(f"laptop-seed{seed}/phases")["steps"]
         rows.append([str(seed), *(str(steps[label] or "never") for label in labels.values())])
+    return markdown(["seed", *labels], rows)
+
+
+def changes_table() -> str:
+    """Onset and end of the detected phase change of each distance, by seed."""
+    labels = {"1": 1, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6, "no path": 8}
+    kept = record("phase-changes")["curves"]
+    rows = []
+    for seed in SEEDS:
+        curves = [LossCurve(**curve) for curve in kept[str(seed)]]
+        known = {curve.label: curve for curve in curves if curve.network == "pretrained"}
+        found = [known[label].changes for label in labels.values()]
+        rows.append([str(seed), *(", ".join(f"{c.onset}–{c.end}" for c in one) or "none"
+                                  for one in found)])  # fmt: skip
     return markdown(["seed", *labels], rows)
 
 

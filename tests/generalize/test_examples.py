@@ -3,9 +3,10 @@
 from itertools import pairwise
 
 import networkx as nx
+import numpy as np
 import pytest
 
-from offpath.data.batches import frozen
+from offpath.data.batches import Batch, frozen
 from offpath.data.worlds import worlds
 from offpath.generalize.examples import LEAST_DISTANCE, LEAST_EDGES, world_examples
 from offpath.recipes import laptop, smoke
@@ -46,6 +47,14 @@ def test_paths_are_shortest_and_lead_through_an_on_path_target(name: str):
             assert (path[0], path[-1], len(path)) == (1, goal, hops + 1)
             assert all(graph.has_edge(*pair) for pair in pairwise(path))
         assert (e.target in e.path_to_2) == (e.stratum in ("on_path", "trained") and e.path != [])
+
+
+def test_the_path_to_2_leads_through_every_target_that_is_on_one():
+    batch = SETS["test_b"]
+    for i in np.flatnonzero(batch.stratum == 1)[:200]:
+        (e,) = world_examples(KNOWN["test_b"], Batch(*(a[[i]] for a in batch))).examples
+        assert (e.stratum, e.index, len(e.path_to_2)) == ("on_path", 0, e.distance_to_2 + 1)
+        assert e.target in e.path_to_2
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -71,7 +71,7 @@ def measure_phases(run: Run) -> None:
     """Find the phase changes of every network that was trained, and write the result."""
     c, lines = run.configuration, read_metrics(run)
     made = [
-        _measured(network.name, label, [line for line in lines if line["network"] == network.name])
+        measured(network.name, label, [line for line in lines if line["network"] == network.name])
         for network in learners(c)
         for label in range(1, c.graphs.max_vertices + 1)
     ]
@@ -86,7 +86,8 @@ def learners(c: Configuration) -> list[Network]:
     return [one for one in rows if one.training and one.starts_from not in exact]
 
 
-def _measured(network: str, label: int, lines: Sequence[Record]) -> LossCurve:
+def measured(network: str, label: int, lines: Sequence[Record]) -> LossCurve:
+    """One entry: the curve of a distance, its fit and its phase changes."""
     made = curve(lines, label)
     entry = {"network": network, "label": label, "points": len(made.steps)}
     if len(made.steps) < SETTINGS["least_points"]:

@@ -113,21 +113,19 @@ def onset_table(runs: Mapping[str, Phases], largest: int, network: str = "pretra
     heads = ("true distance", *runs, "found", "median onset")
     rows = []
     for label in range(1, largest + 1):
-        onsets = [_onset(phases, network, label) for phases in runs.values()]
-        there = [onset for onset in onsets if onset is not None]
+        onsets = [
+            onset([c for c in phases.curves if (c.network, c.label) == (network, label)])
+            for phases in runs.values()
+        ]
+        there = [one for one in onsets if one is not None]
         middle = f"{median(there):g} ({min(there)}–{max(there)})" if there else "–"
-        texts = ["–" if onset is None else str(onset) for onset in onsets]
+        texts = ["–" if one is None else str(one) for one in onsets]
         rows.append([label_title(label, largest), *texts, f"{len(there)} of {len(runs)}", middle])
     return text_table("Onset of the phase changes, by true distance", heads, rows)
 
 
-def _onset(phases: Phases, network: str, label: int) -> int | None:
-    """The onset of the largest phase change of a distance."""
-    found = [
-        change
-        for curve in phases.curves
-        if (curve.network, curve.label) == (network, label)
-        for change in curve.changes
-    ]
+def onset(curves: Sequence[LossCurve]) -> int | None:
+    """The onset of the largest phase change of these curves."""
+    found = [change for curve in curves for change in curve.changes]
     largest = max(found, key=lambda change: change.loss_before / change.loss_after, default=None)
     return largest and largest.onset
