@@ -10,7 +10,7 @@ from offpath.generalize.groups import measured
 from offpath.generalize.seeds import compare
 from offpath.report.page import seeds_page
 from offpath.report.parts import Figure, Section, story
-from offpath.report.sections import seed_curves, seeds
+from offpath.report.sections import seed_curves, seed_tables, seeds
 from offpath.run.folder import Run
 from offpath.slices import HARD_HEADLINE
 from tests.report.conftest import add_metrics
@@ -116,10 +116,10 @@ def test_the_table_of_differences_has_their_numbers_and_verdicts(
 
 
 def test_the_scores_are_given_for_each_seed_unless_there_are_too_many(comparison: Comparison):
-    (table,) = seeds.score_tables(comparison, HARD_HEADLINE[0])
+    (table,) = seed_tables.score_tables(comparison, HARD_HEADLINE[0])
     assert [*table.columns[1:7]] == ["mean", "min", "median", "max", "above rule", "seed 0"]
     assert len(table.columns) == 6 + 12
-    (short,) = seeds.score_tables(comparison, HARD_HEADLINE[0], most_seeds=11)
+    (short,) = seed_tables.score_tables(comparison, HARD_HEADLINE[0], most_seeds=11)
     assert len(short.columns) == 6
     assert short.rows[-1].title == "best rule: best constant"
 
@@ -143,7 +143,7 @@ def test_other_scores_have_their_own_axis_and_numbers(runs: list[Run]):
     assert x["title"] == "mean squared error"
     assert "domain" not in x["scale"]
     assert figure.facts["Metric"] == "mean squared error"
-    (table, *_) = seeds.score_tables(made, HARD_HEADLINE[0])
+    (table, *_) = seed_tables.score_tables(made, HARD_HEADLINE[0])
     assert table.rows[3].entries[0] == seeds.Entry(["0"])
 
 

@@ -21,7 +21,7 @@ from offpath.report.parts import Entry, Table, TableRow
 from offpath.report.sections import answer
 from offpath.report.sections import study as study_section
 from offpath.report.sections.matrix import slice_table, world_table
-from offpath.report.sections.seeds import (
+from offpath.report.sections.seed_tables import (
     difference_tables,
     known_slices,
     score_name,

@@ -42,7 +42,7 @@ def section(story: Story, matrix: Matrix) -> Section:
     figures = [Figure(*caption, charts=[_chart(matrix, keys, legend)], legend=legend)]
     if not story.trains:
         return Section(figures, statement=circuit_statement(matrix))
-    cells = [(s, cell) for s in HEADLINE if (cell := matrix.cell(NETWORK, ANY_TARGET, s))]
+    cells = [(s, cell) for s in SPLIT_STRATA[1:6] if (cell := matrix.cell(NETWORK, ANY_TARGET, s))]
     known = {
         "cell": matrix.cell("pretrained", "pretraining"),
         "cells": cells,
@@ -58,10 +58,9 @@ def headline(matrix: Matrix) -> Table | None:
     """The fine-tuned network on each stratum, every question and hard ones, beside the rule."""
     rows = []
     for where, hard in zip(SPLIT_STRATA, HARD, strict=True):
-        cells = [matrix.cell(NETWORK, ANY_TARGET, one) for one in (where, hard)]
-        if any(cells):
-            entries = [_entry(matrix, cell) for cell in cells]
-            level = _level(cells[1])
+        entries = [_entry(matrix, one) for one in (where, hard)]
+        if any(entries):
+            level = _level(matrix.cell(NETWORK, ANY_TARGET, hard))
             verdict = Entry([VERDICTS[level]], group=level) if level else None
             title = f"{where.title} (t = 2)" if where == TRAINED else where.title
             rows.append(TableRow(title, [*entries, verdict], note=where.meaning))
@@ -73,18 +72,19 @@ def _level(cell: Cell | None) -> str:
     return words.beside_rule(cell) if cell and cell.r2 is not None else ""
 
 
-def _entry(matrix: Matrix, cell: Cell | None) -> Entry | None:
-    """Accuracy, its interval, and the best rule where there is a verdict."""
+def _entry(matrix: Matrix, where: Slice) -> Entry | None:
+    """Accuracy with interval, that before fine-tuning, and the best rule beside a verdict."""
+    cell, before = (matrix.cell(name, ANY_TARGET, where) for name in (NETWORK, "pretrained"))
     if cell is None:
         return None
-    lines = [words.percent(cell.accuracy), f"[{words.accuracy_interval(cell)}]"]
-    rule = None
+    start = f", before {words.percent(before.accuracy)}" if before else ""
+    lines = [words.percent(cell.accuracy), f"[{words.accuracy_interval(cell)}]{start}"]
+    rule, count = None, f"n {words.thousands(cell.count)}"
     if _level(cell) and cell.above_rule is not None:
         titles = {row.predictor: row.title for row in matrix.predictors}
         rule = cell.accuracy - cell.above_rule
-        lines.append(f"{titles[cell.best_rule or '']}: {words.percent(rule)}")
-    hover = f"n {words.thousands(cell.count)}"
-    return Entry(lines, cell.accuracy, rule, hover, numbers=numbers(cell))
+        count += f"; {titles[cell.best_rule or '']}: {words.percent(rule)}"
+    return Entry([*lines, count], cell.accuracy, rule, numbers=numbers(cell))
 
 
 def claims(matrix: Matrix) -> list[str]:

@@ -24,17 +24,20 @@ from offpath.report.parts import (
     caption,
     colour,
 )
-from offpath.slices import HARD_HEADLINE, HEADLINE, Slice
+from offpath.report.sections.seed_tables import (
+    PERCENT,
+    difference_tables,
+    differences_on,
+    known_slices,
+    name_of,
+    number,
+    score_name,
+    score_tables,
+    slice_title,
+    unit,
+)
+from offpath.slices import Slice
 
-PERCENT = ("accuracy", "balanced", "recalibrated")  # scores that are shares
-NAMES = {
-    "balanced": "balanced accuracy",
-    "rank_correlation": "rank correlation",
-    "recalibrated": "accuracy after recalibration",
-    "auroc": "AUROC of “no path”",
-    "r2": "R²",
-    "mse": "mean squared error",
-}
 RULE = Key("best rule", colour("muted"), "dashed")
 NETWORK = "finetuned"  # which the headline is about
 LEVELS = {"higher": "above", "lower": "below"}  # how a verdict beside the rule is marked
@@ -45,7 +48,6 @@ ROW_HEIGHT = 26  # of a line of dots
 def sections(comparison: Comparison, known: Mapping[str, object]) -> list[Section]:
     """The answer with its dots and differences, then every score."""
     known = {**known, "score": score_name(comparison)}
-    notes = words.paragraph(*(words.sentence(one.replace("`", "")) for one in comparison.notes))
     slices = known_slices(comparison)
     figures = [_strips_figure(comparison, slices, known)]
     if comparison.differences:
@@ -54,21 +56,18 @@ def sections(comparison: Comparison, known: Mapping[str, object]) -> list[Sectio
     tables = [t for where in slices for t in score_tables(comparison, where)]
     every = Figure(*caption("seeds.scores", known), tables=tables)
     return [
-        Section(figures, notes, headline=headline(comparison), statement=statement(comparison),
-                anchor="answer", title="The answer over seeds"),
+        Section(figures, _test(comparison, known), headline=headline(comparison),
+                statement=statement(comparison), anchor="answer", title="The answer over seeds"),
         Section([every], anchor="scores", title="Scores by seed"),
     ]  # fmt: skip
 
 
-def score_name(comparison: Comparison) -> str:
-    """What is compared, in words."""
-    return NAMES.get(comparison.score, comparison.score)
-
-
-def known_slices(comparison: Comparison) -> list[Slice]:
-    """The headline slices that the runs have, in their order."""
-    there = {(row.by, row.slice) for row in comparison.scores}
-    return [where for where in (*HARD_HEADLINE, *HEADLINE) if where[:2] in there]
+def _test(comparison: Comparison, known: Mapping[str, object]) -> str:
+    """How a verdict is reached, and what limits it here."""
+    most = max((len(one.seeds) for one in comparison.differences), default=0)
+    floor = {**known, "floor": words.significant(2.0 ** (1 - most))}
+    text = words.filled(words.asset("captions")["seeds"]["text"], floor) if most else ""
+    return words.paragraph(text, *(words.sentence(n.replace("`", "")) for n in comparison.notes))
 
 
 def headline(comparison: Comparison) -> Table | None:
@@ -79,7 +78,9 @@ def headline(comparison: Comparison) -> Table | None:
             cells = {row.predictor: row for row in comparison.of(where.by, where.slice, group)}
             if NETWORK in cells:
                 entries = _headline_entries(comparison, where, cells)
-                rows.append(TableRow(_title(comparison, where, group), entries, note=where.meaning))
+                rows.append(
+                    TableRow(slice_title(comparison, where, group), entries, note=where.meaning)
+                )
     heads = (
         "targets",
         f"{score_name(comparison)}, mean (smallest–largest)",
@@ -96,10 +97,11 @@ def _headline_entries(
     row, rule = cells[NETWORK], cells.get(BEST_RULE)
     lines = [words.percent(row.mean), f"({words.percent_interval(row.lowest, row.highest)})"]
     tick = rule.mean if rule else None
-    lines += [f"{_name(comparison, rule)}: {words.percent(rule.mean)}"] if rule else []
+    lines += [f"{name_of(comparison, rule)}: {words.percent(rule.mean)}"] if rule else []
     above = f"{row.above_rule[0]} of {len(row.seeds)}" if row.above_rule else "–"
-    found = next((one for one in _on(comparison, where) if one.first == (row.group, NETWORK)
-                  and one.second[1] == BEST_RULE), None)  # fmt: skip
+    names = (row.group, NETWORK), BEST_RULE
+    pairs = differences_on(comparison, where)
+    found = next((one for one in pairs if (one.first, one.second[1]) == names), None)
     verdict = _verdict(found) if found else None
     return [
         Entry(lines, row.mean, tick, f"n {words.thousands(row.count)}"),
@@ -118,9 +120,9 @@ def statement(comparison: Comparison) -> str:
     clauses = [_mean_sentence(comparison)]
     shown: dict[tuple[str, str, str], list[str]] = {}
     for where in known_slices(comparison):
-        for one in (one for one in _on(comparison, where) if one.verdict in LEVELS):
+        for one in (one for one in differences_on(comparison, where) if one.verdict in LEVELS):
             names = (one.first_title.capitalize(), one.verdict, one.second_title)
-            shown.setdefault(names, []).append(f"“{_title(comparison, where, '')}”")
+            shown.setdefault(names, []).append(f"“{slice_title(comparison, where, '')}”")
     clauses += [f"{first} is {verdict} than {second} for {words.listed(titles)}."
                 for (first, verdict, second), titles in shown.items()]  # fmt: skip
     rest = sum(one.verdict not in ("higher", "lower") for one in comparison.differences)
@@ -146,7 +148,7 @@ def _mean_sentence(comparison: Comparison) -> str:
     own, sign = partial(number, comparison), unit(comparison)[1:].replace(" ", words.NO_BREAK)
     parts = [
         f"{own(row.mean)}{sign} ({own(row.lowest)}–{own(row.highest)}) for “"
-        f"{_title(comparison, where, '')}”"
+        f"{slice_title(comparison, where, '')}”"
         for where, row in rows.items()
     ]
     seeds = max(len(row.seeds) for row in rows.values())
@@ -154,99 +156,6 @@ def _mean_sentence(comparison: Comparison) -> str:
         f"After fine-tuning, {score_name(comparison)} is {words.listed(parts)} "
         f"(mean and range of {seeds} seeds)."
     )
-
-
-def score_tables(
-    comparison: Comparison, where: Slice, most_seeds: int | None = None
-) -> list[Table]:
-    """For each group the scores of every predictor on a slice; by seed unless these are more."""
-    made = []
-    for group in comparison.groups:
-        rows = comparison.of(where.by, where.slice, group)
-        if rows:
-            seeds = sorted({seed for row in rows for seed in row.seeds})
-            seeds = seeds if most_seeds is None or len(seeds) <= most_seeds else []
-            heads = [
-                _title(comparison, where, group),
-                "mean",
-                "min",
-                "median",
-                "max",
-                "above rule",
-                *(f"seed {s}" for s in seeds),
-            ]
-            body = [TableRow(_name(comparison, r), _entries(comparison, r, seeds)) for r in rows]
-            made.append(Table(_title(comparison, where, group), heads, body))
-    return made
-
-
-def _entries(comparison: Comparison, row: SeedScores, seeds: Sequence[int]) -> list[Entry | None]:
-    by_seed = dict(zip(row.seeds, row.values, strict=True))
-    middle = (row.mean, row.lowest, row.median, row.highest)
-    above = Entry([f"{row.above_rule[0]}/{len(row.seeds)}"]) if row.above_rule else None
-    values = [None if row.rule else by_seed.get(seed) for seed in seeds]
-    return [
-        *(_entry(comparison, v) for v in middle),
-        above,
-        *(_entry(comparison, v) for v in values),
-    ]
-
-
-def _entry(comparison: Comparison, value: float | None) -> Entry | None:
-    return None if value is None else Entry([number(comparison, value)])
-
-
-def number(comparison: Comparison, value: float, *, signed: bool = False) -> str:
-    """A score, or a difference of scores with its sign: shares in per cent."""
-    if comparison.score in PERCENT:
-        text = f"{100 * value:+.1f}" if signed else f"{100 * value:.1f}"
-        return text.replace("-", "−")
-    plus = "+" if signed and value > 0 else ""
-    return f"{plus}{words.significant(value)}"
-
-
-def unit(comparison: Comparison) -> str:
-    """The unit behind numbers of this score, with a comma before it."""
-    return ", %" if comparison.score in PERCENT else ""
-
-
-def difference_tables(comparison: Comparison, where: Slice) -> list[Table]:
-    """The differences on a slice: within each group, then between groups."""
-    found: dict[str, list[Difference]] = {}
-    for one in _on(comparison, where):
-        found.setdefault(one.first[0] if one.first[0] == one.second[0] else "", []).append(one)
-    return [_difference_table(comparison, where, *part) for part in found.items()]
-
-
-def _difference_table(
-    comparison: Comparison, where: Slice, group: str, found: Sequence[Difference]
-) -> Table:
-    """One row for each difference; its title is the second of both, for the first is the same."""
-    points = "points" if comparison.score in PERCENT else "difference"
-    level = found[0].level
-    interval = "interval" if level is None else f"{100 * level:.1f} % interval"
-    what = f"{found[0].first_title} against" if group else "between groups"
-    title = f"{_title(comparison, where, group)}: {what}"
-    heads = [title, points, interval, "p", "Holm p", "verdict"]
-    rows = []
-    for one in found:
-        ends = [number(comparison, end) for end in (one.low, one.high) if end is not None]
-        texts = [number(comparison, one.estimate, signed=True), " to ".join(ends) or "–",
-                 f"{one.p:.2g}", f"{one.adjusted_p:.2g}", one.verdict]  # fmt: skip
-        name = one.second_title if group else f"{one.first_title} against {one.second_title}"
-        rows.append(TableRow(name, [Entry([text]) for text in texts]))
-    return Table(title, heads, rows, "unbroken")
-
-
-def _title(comparison: Comparison, where: Slice, group: str) -> str:
-    """The slice, and the group where there are several."""
-    several = group and len(comparison.groups) > 1
-    title = f"{where.title}, hard" if where.by == "hard" else where.title
-    return f"{title} ({group})" if several else title
-
-
-def _on(comparison: Comparison, where: Slice) -> list[Difference]:
-    return [one for one in comparison.differences if (one.by, one.slice) == where[:2]]
 
 
 def _strips_figure(
@@ -266,18 +175,12 @@ def _strips_figure(
         lines = len({dot["predictor"] for dot in dots})
         own = frame("seeds", _axis(comparison), title=where.title, rows=lines, score=known["score"])
         tall = own._replace(height=ROW_HEIGHT * lines * len(groups) + 46)
-        named = [_name(comparison, row) for row in rows if row.rule][:1]
+        named = [name_of(comparison, row) for row in rows if row.rule][:1]
         count = "; ".join([f"n {words.thousands(rows[0].count)}", *named])
         chart = strips(dots, keys, tall, groups=groups, bound=bound)
-        charts.append(Chart(chart, _title(comparison, where, ""), count))
+        charts.append(Chart(chart, slice_title(comparison, where, ""), count))
     legend = [*keys, RULE, *(groups if len(groups) > 1 else [])]
     return Figure(*caption("seeds.strips", known), charts=charts, legend=legend)
-
-
-def _name(comparison: Comparison, row: SeedScores) -> str:
-    """The title of a predictor; of the best rule, which it is."""
-    titles = {one.predictor: one.title for one in comparison.predictors}
-    return f"{row.title}: {titles[row.rule]}" if row.rule else row.title
 
 
 def _dots(comparison: Comparison, row: SeedScores) -> list[Row]:
