@@ -76,6 +76,17 @@ def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> Non
     page.mouse.up()
 
 
+def tool(page: Any, name: str) -> None:
+    """Choose a tool."""
+    page.locator("#tools label", has_text=name).click()
+
+
+def ground(page: Any, x: float, y: float) -> tuple[float, float]:
+    """A point of the canvas, in shares of it."""
+    box = page.locator("#canvas").bounding_box()
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
 def answers(run: Run, edges: Edges, target: int) -> list[float]:
     """What torch answers for each network of the page."""
     models = [load_model(run, name, "cpu") for name in NETWORKS]
@@ -97,7 +108,7 @@ def axes(edges: Edges, target: int) -> tuple[set[str], set[str]]:
         "unseen id": target > SMALL,
         "isolated or absent": not touched,
         "unreachable": touched and not reached and target != 2,
-        "2 cut off": not to_2,
+        "vertex 2 is cut off": not to_2,
         "off path": reached and to_2 and not on_path,
         "more vertices": largest > SMALL,
         "more edges": len(edges) > SMALL,

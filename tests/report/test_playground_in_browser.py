@@ -1,18 +1,14 @@
 """The playground in Chromium, by mouse, touch and keyboard; run by `make test-browser`."""
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offpath.data.batches import frozen
-from offpath.data.worlds import worlds
 from offpath.run.folder import Run
-from offpath.slices import STRATA
 from tests.report import playgrounds
-from tests.report.playgrounds import N, answers, drag, opened, state, vertex_at
+from tests.report.playgrounds import answers, drag, ground, opened, state, tool, vertex_at
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
@@ -38,16 +34,6 @@ def desk(browser: Any) -> Any:
 def page(desk: Any, path: Path) -> Iterator[Any]:
     with opened(desk, path) as page:
         yield page
-
-
-def tool(page: Any, name: str) -> None:
-    page.locator("#tools label", has_text=name).click()
-
-
-def ground(page: Any, x: float, y: float) -> tuple[float, float]:
-    """A point of the canvas, in shares of it."""
-    box = page.locator("#canvas").bounding_box()
-    return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
 
 def test_a_graph_drawn_by_mouse_gets_the_true_distance_and_the_answers_of_torch(
@@ -194,62 +180,43 @@ def test_a_damaged_link_is_named_and_an_example_shown(desk: Any, path: Path):
         assert not page.is_visible("#trouble")
 
 
-def test_each_example_shows_what_its_name_says(page: Any):
-    shown = {}
-    for button in page.locator("#examples button").all():
-        button.click()
-        axes = page.locator("#finetuning strong").all_inner_texts()
-        shown[button.inner_text()] = page.inner_text("#truth"), page.inner_text("#stratum"), axes
-    assert shown == {
-        "Long path": ("7", "trained", ["more vertices", "more edges"]),
-        "Two components": ("no path", "trained", ["2 cut off", "more vertices", "more edges"]),
-        "Off-path target": ("2", "off path", ["off path"]),
-        "Unseen target": ("2", "on path", ["unseen id", "more vertices"]),
-        "Star": ("2", "trained", ["more vertices", "more edges"]),
-    }
+def test_the_hint_follows_the_tool(page: Any):
+    assert page.inner_text("#hint") == "Tap for a vertex; drag between two for an edge."
+    for name, hint in {"Move": "move it", "Delete": "delete it", "Target": "how far it is"}.items():
+        tool(page, name)
+        assert page.inner_text("#hint").endswith(f"{hint}.")
 
 
-def test_examples_of_every_distribution_agree_with_python_and_lie_where_they_were_drawn(
-    page: Any, run: Run
-):
-    c = run.configuration
-    found = page.evaluate("""() => Page.page.payload.examples.map(({ world, questions }) => [
-        world, questions.map(({ vertices, edges, target }) => [
-          Graphs.distance(edges, target, 8), Graphs.stratum(edges, target, target <= vertices),
-          Graphs.pretrainingAxes(edges, target, 8).length,
-          Graphs.finetuningAxes(edges, target, 5).length])])""")
-    for name, rows in found:
-        batch, _ = frozen(worlds(c.graphs)[name], c.evaluate.seed, 100)
-        strata = [STRATA[i].slice for i in batch.stratum]
-        assert [row[:2] for row in rows] == [
-            list(pair) for pair in zip(batch.distance.tolist(), strata, strict=True)
-        ]
-        if name == "pretraining":
-            assert all(row[2] == 0 for row in rows)
-        if name == "finetuning":
-            assert all(row[3] == 0 for row in rows)
-    assert [name for name, _ in found] == list(worlds(c.graphs))
-
-
-def test_every_axis_by_which_a_question_leaves_its_training_is_named(page: Any):
-    chance, pairs = random.Random(0), [(a, b) for b in range(2, N + 1) for a in range(1, b)]
-    questions = [
-        (
-            [(a, b) for a, b in chance.choices(pairs, k=chance.randint(0, 10)) if b <= most],
-            chance.randint(2, most),
+@pytest.mark.parametrize(
+    "fragment",
+    ["#edges=1-3,3-4,4-2", "#vertices=1.0.0,2.500.500,3.500.0,4.500.999&edges=2-3,2-4,1-3"],
+)
+def test_captions_stand_inside_and_beside_the_edges(desk: Any, path: Path, fragment: str):
+    with opened(desk, path, fragment) as page:
+        canvas = page.locator("#canvas").bounding_box()
+        drawn = page.locator("#canvas .line").evaluate_all(
+            """(lines) => lines.flatMap((line) => Array.from({ length: 101 }, (_, i) => {
+              const { x, y } = line.getPointAtLength((i / 100) * line.getTotalLength());
+              return [x, y];
+            }))"""
         )
-        for most in range(3, N + 1)
-        for _ in range(100)
-    ]
-    found = page.evaluate(
-        """(questions) => questions.map(([edges, target]) => [
-          Graphs.pretrainingAxes(edges, target, 8), Graphs.finetuningAxes(edges, target, 5),
-        ].map((axes) => axes.map(({ axis }) => axis)))""",
-        questions,
-    )
-    expected = [playgrounds.axes(*question) for question in questions]
-    assert [tuple(map(set, pair)) for pair in found] == expected
-    assert len({frozenset(axes) for _, axes in expected}) > 20
+        for vertex in (1, 2):
+            box = page.locator(f"#canvas [data-vertex='{vertex}'] .caption").bounding_box()
+            left, top = box["x"] - canvas["x"], box["y"] - canvas["y"]
+            right, bottom = left + box["width"], top + box["height"]
+            assert 0 <= left < right <= canvas["width"]
+            assert 0 <= top < bottom <= canvas["height"]
+            assert not [(x, y) for x, y in drawn if left < x < right and top < y < bottom]
+
+
+def test_on_a_phone_the_answers_stand_near_the_canvas(browser: Any, path: Path):
+    phone = browser.new_context(viewport={"width": 360, "height": 800})
+    with opened(phone, path) as page:
+        canvas, truth = (page.locator(part).bounding_box() for part in ("#canvas", ".truth"))
+        assert truth["y"] - canvas["y"] - canvas["height"] < 130
+        page.click("#try summary")
+        page.click("text='Star'")
+        assert page.inner_text("#stratum") == "trained"
 
 
 def test_a_repeated_edge_is_drawn_twice_and_deleted_at_once(desk: Any, path: Path):
@@ -259,24 +226,6 @@ def test_a_repeated_edge_is_drawn_twice_and_deleted_at_once(desk: Any, path: Pat
         page.focus("#canvas .handle[data-edge='1-3']")
         page.keyboard.press("Delete")
         assert state(page)[1] == [(2, 3)]
-
-
-CLEARANCE = """() => Page.page.payload.examples.flatMap((one) => one.questions).map((question) => {
-  const ids = Array.from({ length: question.vertices }, (_, i) => i + 1), { edges } = question;
-  const places = Layout.layout(ids, edges), all = [...places.values()].flat();
-  const at = (v) => [600 * places.get(v)[0], 320 * places.get(v)[1]];
-  const gap = (v, w) => Math.hypot(at(v)[0] - at(w)[0], at(v)[1] - at(w)[1]);
-  const gaps = ids.flatMap((v) => [
-    ...ids.filter((w) => w < v).map((w) => gap(v, w)),
-    ...edges.filter((e) => !e.includes(v)).map((e) => Layout.toSegment(at(v), ...e.map(at)))]);
-  return [Math.min(...gaps), Math.min(...all), Math.max(...all)];
-})"""
-
-
-def test_examples_are_laid_out_on_the_canvas_with_no_vertex_on_an_edge(page: Any):
-    rows = page.evaluate(CLEARANCE)
-    assert all(low >= -1e-9 and high <= 1 + 1e-9 for _, low, high in rows)
-    assert min(gap for gap, _, _ in rows) > 50
 
 
 def test_the_first_screen_shows_the_canvas_the_truth_the_answers_and_the_membership(page: Any):

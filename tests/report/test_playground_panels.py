@@ -71,7 +71,8 @@ def test_rows_of_attention_sum_to_1_and_pointing_at_a_token_shows_what_it_looks_
     shares = {"edge 1–3": row[0] + row[4], "itself": row[1], "edge 2–4": row[2],
               "edge 2–5": row[3], "the question on 5": row[5]}  # fmt: skip
     most = sorted(shares, key=lambda name: -shares[name])[:3]
-    seen = ", ".join(f"{name} {100 * shares[name]:.0f} %" for name in most)
+    shares["others"] = 1 - sum(shares[name] for name in most)
+    seen = ", ".join(f"{name} {100 * shares[name]:.0f} %" for name in [*most, "others"])
     assert page.inner_text("#attention-text") == f"Edge 3–4 looks at {seen}."
     page.click("#numbers")
     sync_api.expect(page.locator("#panel .labels [data-key='1-3']")).to_be_visible()
@@ -142,8 +143,12 @@ def test_the_frontier_of_the_circuit_is_that_of_its_trace(page: Any, run: Run):
         reached = [i for i, bit in enumerate(state.from_source, start=1) if bit > 0.5]
         text = page.inner_text("#search-text")
         assert f"reached from 1: {', '.join(map(str, reached))};" in text
+        if 2 * state.layer < graph.distance:
+            assert text.endswith(f"The read-out gives {N}.00: not met yet.")
+        elif 2 * state.layer < graph.distance + 2:
+            assert text.endswith(f"gives {N}.00: met, but the question has not read it yet.")
         page.click("#forth")
-    assert f"The read-out gives {graph.distance}.00" in page.inner_text("#search-text")
+    assert f"The read-out gives {graph.distance}.00: the answer." in page.inner_text("#search-text")
 
 
 def test_the_search_plays_only_when_asked_pauses_and_ends_at_the_last_layer(page: Any):
@@ -166,12 +171,15 @@ def test_the_search_plays_only_when_asked_pauses_and_ends_at_the_last_layer(page
     assert page.inner_text("#play") == "Play"
 
 
-def test_only_the_circuit_has_a_search_and_a_run_without_it_has_a_page_too(
+def test_the_search_goes_to_the_circuit_and_a_run_without_it_has_a_page_too(
     page: Any, desk: Any, tmp_path: Path
 ):
-    look(page, "search", network=2)
     look(page, "attention", network=0)
-    assert not page.is_visible("#tab-search")
+    page.click("#tab-search")
+    sync_api.expect(page.locator("#panel")).to_have_attribute("data-shown", "search 2")
+    assert page.input_value("#network") == "2"
+    page.select_option("#network", "1")
+    sync_api.expect(page.locator("#panel")).to_have_attribute("data-shown", "attention 1")
     alone = playgrounds.written_page(playgrounds.playground_run(tmp_path, circuit=False))
     with opened(desk, alone) as other:
         assert other.locator("#answers tr").count() == 2

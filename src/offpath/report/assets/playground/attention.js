@@ -72,8 +72,10 @@ const Attention = (() => {
     heat.addEventListener("click", ({ offsetY }) => rows[Math.floor((offsetY / heat.clientHeight) * count)]?.click());
     return element("div.pane", element("h3", title), element("div.matrix", { "--count": count },
       element("span"), Inside.columnNames(names),
-      element("div.rows", { role: "radiogroup", "aria-label": "Token that looks" }, rows), heat), text);
+      element("div.rows", { role: "radiogroup", "aria-label": "Token that looks" }, rows), heat), key(), text);
   }
+
+  const key = () => element("p.key", "0", element("i"), "100 %");
 
   // The attention of one token, summed over equal tokens, as widths of edges or rings of vertices.
   function drawGraph({ page, found, drawing }, view, token, names, sentence) {
@@ -93,14 +95,17 @@ const Attention = (() => {
     });
     const most = [...weight].sort(([, a], [, b]) => b - a).slice(0, 3).filter(([, share]) => share >= 0.005);
     const words = most.map(([name, share]) => `${name === looker ? "itself" : named(name)} ${percent(share)}`);
+    const rest = total([...weight]) - total(most);
+    if (rest >= 0.005) words.push(`others ${percent(rest)}`);
     const subject = named(looker);
     sentence.textContent = `${subject[0].toUpperCase()}${subject.slice(1)} looks at ${words.join(", ")}.`;
   }
 
+  const total = (pairs) => pairs.reduce((sum, [, share]) => sum + share, 0);
   const COLOUR = "var(--looks)", OWN = "var(--accent)";
   const tint = (share) => `color-mix(in oklab, ${COLOUR} ${number(60 * share)}%, var(--card))`;
   const edgeLook = ({ share, own, label }) => ({
-    colour: COLOUR, width: 1.5 + 11 * share, opacity: 0.12 + 0.88 * Math.sqrt(share), halo: own ? "looker" : null, label,
+    colour: `color-mix(in oklab, ${COLOUR} ${number(100 * Math.sqrt(share))}%, var(--least))`, width: 1.5 + 11 * share, halo: own ? "looker" : null, label,
   });
   const vertexLook = ({ share, own, label }) => ({
     ring: own ? OWN : COLOUR, ringWidth: own ? 3 : 12 * share, fill: tint(share), ink: "var(--ink)", caption: label || " ",

@@ -2,7 +2,7 @@
 // The canvas: a drawing changed by mouse, touch and keyboard. `page` holds the state and takes each
 // change: page.state, page.change(drawing, merge), page.say(text), page.render().
 const Drawing = (() => {
-  const { svg, put } = Elements;
+  const { svg, put, byId } = Elements;
   const TAP = 6; // pixels that a finger may move in a tap
   const FINGER = 12; // and by which it may miss
   const STEP = 0.03; // of the canvas, by an arrow key
@@ -14,7 +14,7 @@ const Drawing = (() => {
     const canvas = View.view(root, { focusable: true, named: caption });
     const line = svg("path.drawn.none");
     root.insertBefore(line, canvas.layers.vertices);
-    const self = { page, canvas, line, grip: null };
+    const self = { page, canvas, line, toolbar, grip: null };
     root.addEventListener("pointerdown", (event) => press(self, event));
     root.addEventListener("pointermove", (event) => drag(self, event));
     root.addEventListener("pointerup", (event) => release(self, event));
@@ -39,6 +39,7 @@ const Drawing = (() => {
     const path = Graphs.shortestPath(drawing.edges, drawing.target) ?? [];
     const onPath = new Set(path.slice(1).map((v, i) => Graphs.edgeKey(Graphs.ordered(v, path[i]))));
     put(self.canvas.root, "class", `canvas tool-${state.tool}`);
+    byId("hint").textContent = self.toolbar.querySelector(`[value=${state.tool}]`).parentNode.title;
     self.canvas.draw(drawing, {
       edge: (e) => ({ halo: onPath.has(e.key) ? "path" : null }),
       vertex: (v) => (v === state.armed ? { ring: "var(--accent)", ringWidth: 3 } : {}),

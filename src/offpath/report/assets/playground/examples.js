@@ -1,5 +1,5 @@
 "use strict";
-// Graphs to begin with: five that show one thing each, as far as the vertices allow.
+// Graphs to begin with: six that show one thing each, as far as the vertices allow.
 const Examples = (() => {
   const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
   const chain = (vertices) => vertices.slice(1).map((v, i) => Graphs.ordered(vertices[i], v));
@@ -7,13 +7,14 @@ const Examples = (() => {
   function examples(maxVertices, finetuneVertices) {
     const others = range(3, maxVertices), half = Math.ceil(others.length / 2);
     const rows = [
+      { title: "Trained target", edges: offPath(maxVertices).edges, target: 2 },
       { title: "Long path", edges: chain([1, ...others, 2]), target: 2 },
       { title: "Two components", edges: apart(others.slice(0, half), others.slice(half)), target: 2 },
       { title: "Off-path target", ...offPath(maxVertices) },
       { title: "Star", edges: [1, 2, ...others.slice(1)].map((v) => Graphs.ordered(3, v)), target: 2 },
     ];
     if (finetuneVertices < maxVertices) {
-      rows.splice(3, 0, { title: "Unseen target", edges: chain([1, 3, maxVertices, 2]), target: maxVertices });
+      rows.splice(4, 0, { title: "Unseen target", edges: chain([1, 3, maxVertices, 2]), target: maxVertices });
     }
     return rows;
   }

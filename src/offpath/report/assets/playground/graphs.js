@@ -97,7 +97,7 @@ const Graphs = (() => {
     if (target > most) leaves("unseen id", `it asks for vertices 2 to ${most}, never ${target}`);
     if (!touched) leaves("isolated or absent", `no edge touches ${target}; to a network both look the same`);
     else if (!reached && target !== 2) leaves("unreachable", `no path leads from 1 to ${target}`);
-    if (!reaches2) leaves("2 cut off", "no path leads from 1 to 2");
+    if (!reaches2) leaves("vertex 2 is cut off", "no path leads from 1 to 2");
     if (reached && reaches2 && !onPath) leaves("off path", `${target} is on no shortest path from 1 to 2`);
     return [...axes, ...sizeAxes(edges, largest, most)];
   }

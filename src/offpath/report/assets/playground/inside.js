@@ -6,7 +6,9 @@ const Inside = (() => {
   // Each: serves(network), compute(model, edges, target), show(context): what the panel holds; it may
   // set context.after, for what needs the sizes of the screen.
   const PANELS = { attention: Attention, stream: Stream, removal: Removal, search: Search };
-  const later = window.requestIdleCallback ?? ((run) => setTimeout(run, 16));
+  const later = window.requestIdleCallback
+    ? (run) => requestIdleCallback(run, { timeout: 300 }) // a busy machine is never idle
+    : (run) => setTimeout(run, 16);
   let seen = false, wanted = 0, known = null, scene = "";
 
   function build(page) {
@@ -18,8 +20,7 @@ const Inside = (() => {
     });
     for (const name of Object.keys(PANELS)) {
       tabOf(name).addEventListener("click", () => {
-        page.state.inside.panel = name;
-        draw(page);
+        choosePanel(page, name);
       });
       tabOf(name).addEventListener("keydown", walk);
     }
@@ -28,6 +29,15 @@ const Inside = (() => {
       seen = entry.isIntersecting;
       if (seen && !before) draw(page);
     }, { rootMargin: "200px" }).observe(byId("inside"));
+  }
+
+  // A panel that serves only some networks goes to the first of them.
+  function choosePanel(page, name) {
+    const { inside } = page.state, serves = ({ network }) => PANELS[name].serves(network);
+    if (!serves(page.models[inside.network])) inside.network = page.models.findIndex(serves);
+    inside.panel = name;
+    byId("network").value = inside.network;
+    draw(page);
   }
 
   const tabOf = (name) => byId(`tab-${name}`);
@@ -46,7 +56,7 @@ const Inside = (() => {
   function draw(page) {
     const { inside } = page.state, entry = page.models[inside.network];
     if (!PANELS[inside.panel].serves(entry.network)) inside.panel = "attention";
-    drawTabs(inside.panel, entry.network);
+    drawTabs(inside.panel, page.models);
     const asked = sceneOf(entry, page.state), mine = (wanted += 1);
     put(byId("panel"), "data-shown", asked === scene ? `${inside.panel} ${entry.index}` : null);
     if (asked === scene) return;
@@ -62,9 +72,9 @@ const Inside = (() => {
     });
   }
 
-  function drawTabs(chosen, network) {
+  function drawTabs(chosen, models) {
     for (const [name, panel] of Object.entries(PANELS)) {
-      put(tabOf(name), "hidden", !panel.serves(network));
+      put(tabOf(name), "hidden", !models.some(({ network }) => panel.serves(network)));
       put(tabOf(name), "aria-selected", String(name === chosen));
       put(tabOf(name), "tabindex", name === chosen ? 0 : -1);
       put(byId(`intro-${name}`), "hidden", name !== chosen);

@@ -7,7 +7,7 @@ const Page = (() => {
   const SLICE_MS = 10; // of answers in one frame; the rest follows in the next
 
   const examples = Examples.examples(maxVertices, finetuneVertices);
-  const opening = () => laidOut(examples.find(({ title }) => title === "Off-path target"));
+  const opening = () => laidOut(examples[0]);
   const page = {
     payload, maxVertices, finetuneVertices, change, say, render,
     models: payload.networks.map((network, index) =>
@@ -65,8 +65,16 @@ const Page = (() => {
     board.draw();
     put(byId("undo"), "disabled", state.past.length === 0);
     put(byId("redo"), "disabled", state.future.length === 0);
+    markExample();
     answer();
     Inside.draw(page);
+  }
+
+  // Moved vertices leave the graph of an example as it is.
+  function markExample() {
+    const { edges, target, places } = state.drawing, drawn = new Set([1, 2, ...edges.flat()]).size;
+    examples.forEach((example, i) => put(byId("examples").children[i], "aria-pressed",
+      String(example.edges === edges && example.target === target && places.size === drawn)));
   }
 
   // Asks the networks that have not seen this question, as many as a frame has time for.
@@ -120,6 +128,7 @@ const Page = (() => {
   }
 
   function buildExamples() {
+    byId("try").open = innerWidth > 600; // on a phone the answers come first
     byId("examples").append(...examples.map((example) =>
       element("button", { type: "button", click: () => change(laidOut(example)) }, example.title)));
     const worlds = payload.examples, world = byId("world"), shown = worlds.map(() => 0);

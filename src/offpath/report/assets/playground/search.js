@@ -51,8 +51,8 @@ const Search = (() => {
     parts.slider.addEventListener("input", () => go(Number(parts.slider.value)));
     context.after = () => go(inside.step);
     stop();
-    return [element("div.two",
-      element("div.pane", player(inside, last, go, parts.slider), parts.view.root, legend(), parts.text),
+    return [element("div.two.search",
+      element("div.pane", player(inside, last, go, parts.slider), parts.text, parts.view.root, legend()),
       element("div.pane", element("h3", "Named directions of the residual stream"), parts.blocks))];
   }
 
@@ -94,10 +94,21 @@ const Search = (() => {
     const reached = (from) => bits.flatMap((bit, i) => (bit[from] > YES ? [i + 1] : [])).join(", ") || "none";
     const title = step === 0 ? "Before the first layer" : `After layer ${step}`;
     const ends = `reached from 1: ${reached("source")}; from ${drawing.target}: ${reached("target")}`;
-    text.textContent = `${title}: ${ends}. The read-out gives ${number(found.readouts[step])}.`;
+    const readout = `${number(found.readouts[step])}: ${progress(bits, drawing.edges, found.readouts, step)}`;
+    text.textContent = `${title}: ${ends}. The read-out gives ${readout}.`;
     slider.value = step;
     put(slider, "aria-valuetext", title);
     blocks.replaceChildren(...directionBlocks(page, network, found, step));
+  }
+
+  // What a read-out says after a step: it starts at the label of "no path".
+  function progress(bits, edges, readouts, step) {
+    const has = (vertex, from) => bits[vertex - 1][from] > YES;
+    const across = ([a, b]) => (has(a, "source") && has(b, "target")) || (has(b, "source") && has(a, "target"));
+    const met = bits.some((bit) => stateOf(bit) === "both") || edges.some(across);
+    if (step === readouts.length - 1) return met ? "the answer" : "no path, the ends never met";
+    if (!met) return "not met yet";
+    return readouts[step] > readouts[0] - YES ? "met, but the question has not read it yet" : "met, counting down";
   }
 
   // One map per group of directions, each with colours of its own scale.

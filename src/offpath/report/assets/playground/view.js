@@ -27,7 +27,8 @@ const View = (() => {
     const at = new Map([...drawing.places].map(([v, place]) => [v, self.toPixels(place)]));
     const edges = Graphs.distinct(drawing.edges).map((e) => ({ ...e, look: edge(e), middle: middle(e.ends, at) }));
     const vertices = [...at].map(([id, place]) => ({ key: id, place, look: vertex(id) }));
-    const { layers } = self;
+    const { layers } = self, beside = Graphs.neighbours(drawing.edges);
+    for (const vertex of vertices) vertex.towards = (beside.get(vertex.key) ?? []).map((v) => at.get(v));
     reconcile(layers.edges, edges, newEdge, (node, e) => drawEdge(node, e, at));
     reconcile(layers.vertices, vertices, (v) => newVertex(self, v), (node, v) => drawVertex(self, node, v, drawing.target));
     reconcile(layers.handles, self.focusable ? edges : [], newHandle, drawHandle);
@@ -80,18 +81,31 @@ const View = (() => {
     return svg("g", { "data-vertex": key, ...(focusable ? { tabindex: 0, role: "button" } : {}) }, parts);
   }
 
-  function drawVertex(self, node, { key, place, look }, target) {
-    const [ring, disc, name, below] = node.children, { radius } = self, { ringWidth = 0 } = look;
+  function drawVertex(self, node, { key, place, look, towards }, target) {
+    const [ring, disc, name, caption] = node.children, { radius } = self, { ringWidth = 0 } = look;
     put(node, "transform", `translate(${place.join(" ")})`);
     put(node, "class", `vertex ${key === 1 ? "start" : key === target ? "target" : ""}`);
     put(disc, "r", radius);
     put(ring, "r", radius + 2 + ringWidth / 2);
     put(name, "y", 5);
-    put(below, "y", radius + 15);
     Object.assign(ring.style, { stroke: look.ring ?? "none", strokeWidth: ringWidth });
     disc.style.fill = look.fill ?? "";
     name.style.fill = look.ink ?? "";
-    below.textContent = look.caption ?? self.named(key, target);
+    caption.textContent = look.caption ?? self.named(key, target);
+    const [x, y] = captionAt(self, place, towards, 2.8 * caption.textContent.length);
+    put(caption, "x", x);
+    put(caption, "y", y);
+  }
+
+  // Where a caption stands beside its vertex: on the first side that no edge goes to, and inside.
+  function captionAt({ radius, size: [width] }, [x, y], towards, half) {
+    const across = radius + 8 + half;
+    const sides = [[0, 1], [0, -1], [1, 0], [-1, 0]]
+      .filter(([dx]) => x + dx * (across + half) >= 0 && x + dx * (across + half) <= width);
+    const crowded = ([dx, dy]) => Math.max(0.35, ...towards.map(([u, v]) =>
+      ((u - x) * dx + (v - y) * dy) / (Math.hypot(u - x, v - y) || 1)));
+    const [dx, dy] = sides.reduce((a, b) => (crowded(b) < crowded(a) ? b : a));
+    return [dx * across, dy ? dy * (radius + 11) + 4 : 4];
   }
 
   // What the Tab key reaches of an edge: a handle in its middle, over the vertices and not for pointers.
