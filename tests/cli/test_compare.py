@@ -102,14 +102,15 @@ def test_the_page_of_one_run_takes_no_option_of_several(runs, capsys):
     [
         ("html", "x.md", "a file .html"),
         ("md", "x.html", "a file .md"),
-        ("png", "x.png", "a folder"),
+        ("png", __file__, "a folder"),
     ],
 )
 def test_a_report_is_written_under_a_name_that_fits_its_format(
     runs, kind: str, out: str, wanted: str, capsys
 ):
     assert offpath("report", *folders(runs[:1]), "--format", kind, "--out", out) == 2
-    assert f"--out must be {wanted} with --format {kind}; got {out}" in capsys.readouterr().err
+    message = f"--out must be {wanted} with --format {kind}, not in the folder of another run; got "
+    assert f"{message}{out}" in capsys.readouterr().err
 
 
 def test_a_run_makes_files_for_papers(runs, tmp_path: Path, capsys):

@@ -1,11 +1,18 @@
 """What the report becomes for papers, and the colours it has there."""
 
 import re
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from pydantic import ValidationError
 
 from offpath.report.colours import NO_PATH, STOPS, distance_colours, plain
-from offpath.report.export import escaped
+from offpath.report.export import escaped, write_markdown
+from offpath.report.page import page_colours
+from offpath.report.parts import Story
+from offpath.report.sections import sections
+from offpath.results import Predictor
 
 
 def test_true_distances_go_from_near_to_far_and_no_path_is_grey():
@@ -39,3 +46,29 @@ def test_markdown_makes_nothing_of_a_text(text: str):
     assert "\n" not in made
     assert re.sub(r"\\(.)", r"\1", made) == text.replace("\n", " ")
     assert not re.search(r"(?<!\\)[<|\[`#]", made)
+
+
+def test_a_text_that_looks_like_a_colour_stays_a_text():
+    assert plain({"title": "x var(--evil) y", "text": "var(--evil)"}, {}) == {
+        "title": "x var(--evil) y",
+        "text": "var(--evil)",
+    }
+
+
+def test_a_colour_of_a_result_is_a_colour_and_nothing_else():
+    with pytest.raises(ValidationError, match="pattern"):
+        Predictor(
+            predictor="x",
+            title="x",
+            kind="rule",
+            colour=("red); } body { display: none", "#000000"),
+        )
+
+
+def test_figures_beside_a_file_with_spaces_are_found(finished: Story, tmp_path: Path):
+    path = tmp_path / "my report (1).md"
+    write_markdown("x", sections(finished)[:2], page_colours(finished), path)
+    text = path.read_text()
+    (first, *_) = re.findall(r"\]\(([^)]*)\)", text)
+    assert (tmp_path / unquote(first)).exists()
+    assert "How far is vertex" in text  # the question of a drawing

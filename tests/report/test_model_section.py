@@ -14,7 +14,8 @@ from offpath.report.parts import Section, Story, formula
 from offpath.report.sections import section
 from offpath.report.sections.model import memorising, parameters
 from offpath.results import Overlap
-from tests.report.stories import rows, story_of
+from tests.report.conftest import with_result
+from tests.report.stories import changed, rows, story_of
 
 ARCHITECTURES = [
     *((name, {}) for name in RECIPES),
@@ -131,9 +132,24 @@ def test_formulas_are_on_the_page_as_mathml_with_their_words(finished: Story):
     assert "<p>What the answer is: the vertices that k edges lead to" in text
 
 
-def test_imported_weights_have_no_loss_of_pre_training(finished: Story):
-    imported = smoke().model_copy(update={"imported": "ab" * 32})
-    run = replace(finished.run, configuration=imported)
-    shown = section(replace(finished, run=run), "model")
-    assert len(shown.formulas) == 4
-    assert "loss of pre-training" not in page(replace(finished, run=run))
+def test_what_was_drawn_and_not_counted_is_not_called_different_questions(finished: Story):
+    overlap = finished.get(Overlap)
+    assert overlap
+    uncounted = [row.model_copy(update={"distinct": None}) for row in overlap.rows]
+    counted, other = (
+        section(story, "model").figures[2]
+        for story in (finished, with_result(finished, changed(overlap, rows=uncounted)))
+    )
+    assert "counted in the ledger of overlap" in counted.text
+    assert counted.facts["Draws"] == "config.json, results/overlap.json"
+    assert "is at most what it draws" in other.text
+    assert other.facts["Draws"] == "config.json"
+
+
+def test_imported_weights_have_neither_a_law_of_pre_training_nor_its_questions():
+    own, other = (
+        section(story_of(configuration=c), "model")
+        for c in (smoke(), smoke().model_copy(update={"imported": "0123abcd" * 8}))
+    )
+    assert len(other.formulas) == len(own.formulas) - 2
+    assert "What pre-training shows" not in other.figures[2].text

@@ -184,3 +184,31 @@ def test_the_training_of_each_run_is_a_line_of_its_own(runs: list[Run], comparis
     altair.Chart.from_dict(chart.chart)
     assert {row["line"] for row in rows(chart.chart)} == {"seed 0", "seed 1"}
     assert chart.title == "fine-tuned"
+
+
+def test_runs_in_folders_of_one_name_keep_a_line_each(tmp_path: Path):
+    (one,), (other,) = seed_runs(tmp_path / "a", range(1)), seed_runs(tmp_path / "b", range(1))
+    for run in (one, other):
+        add_metrics(run, "finetuned")
+    given = known([one, other], compare(measured([one])))
+    figure = seed_curves.section([story(one), story(other)], given).figures[0]
+    names = {row["line"] for row in rows(figure.charts[0].chart)}
+    assert names == {str(one.folder), str(other.folder)}
+
+
+def test_the_command_of_a_page_has_the_options_that_it_was_made_with(
+    runs: list[Run], comparison: Comparison
+):
+    text = seeds_page(runs, comparison, Path("x.html"), " --score mse")
+    assert "seed11 --score mse --out x.html" in text
+
+
+def test_runs_of_different_models_share_no_section_on_the_model(tmp_path: Path):
+    runs = seed_runs(tmp_path / "a", range(2))
+    others = seed_runs(tmp_path / "b", range(2), {"model.layers": 3})
+    alike = seeds_page(runs, compare(measured(runs)), Path("x.html"))
+    different = seeds_page(
+        [*runs, *others], compare(measured([*runs, *others], "model.layers")), Path("x.html")
+    )
+    assert '<section id="model">' in alike
+    assert '<section id="model">' not in different

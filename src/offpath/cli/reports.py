@@ -3,6 +3,7 @@
 A verb imports its stage when it runs, so that `offpath --help` answers at once.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -60,7 +61,8 @@ def report(
     For example: offpath report runs/laptop-0123abcd-seed0
 
     Args:
-        out: File to write to, .html; of one run by default report.html in its folder.
+        out: File to write to, .html or .md, or a folder for pdf and png. Of one run by default
+            report.html, report.md or figures in its folder.
         format: html: the page, which any browser prints as a whole to PDF. For papers, of one run:
             md: Markdown with SVG figures; pdf, png: each chart as a file of its own, into a folder.
     """
@@ -76,7 +78,8 @@ def report(
     from offpath.report.page import write_seeds_report
 
     made = compare_seeds(measured(opened, options.by), **dict(options))
-    write_seeds_report(opened, made, out)
+    chosen = [(name, value) for name, value in options if value != getattr(DEFAULT, name)]
+    write_seeds_report(opened, made, out, "".join(f" --{n} {shlex.quote(v)}" for n, v in chosen))
     print(f"report: {out}")
 
 
@@ -87,9 +90,13 @@ def _report_of_one(run: Run, options: ComparisonOptions, out: Path | None, kind:
             "leave them out, or name more runs"
         )
     endings = {"html": ".html", "md": ".md", "pdf": "", "png": ""}
-    if out is not None and out.suffix != endings[kind]:
+    fits = out is None or (out.suffix == endings[kind] if endings[kind] else not out.is_file())
+    if not fits or (out and out.parent != run.folder and (out.parent / "config.json").exists()):
         wanted = f"a file {endings[kind]}" if endings[kind] else "a folder"
-        raise InputError(f"--out must be {wanted} with --format {kind}; got {out}")
+        raise InputError(
+            f"--out must be {wanted} with --format {kind}, not in the folder of another run; "
+            f"got {out}"
+        )
     if out is not None and endings[kind]:
         check_writable(out)
     if kind == "html":
@@ -102,7 +109,9 @@ def _report_of_one(run: Run, options: ComparisonOptions, out: Path | None, kind:
     files = write_for_papers(run, kind, out)
     if not files:
         raise InputError(f"{run.folder} has nothing to draw yet; `offpath evaluate` measures it")
-    print(f"wrote {files[0]}" if kind == "md" else f"wrote {len(files)} files to {files[0].parent}")
+    many = "file" if len(files) == 1 else "files"
+    where = f"{len(files)} {many} to {files[0].parent}"
+    print(f"wrote {files[0] if kind == 'md' else where}")
 
 
 def compare(

@@ -4,6 +4,7 @@ In: the page. Out: its address, printed; then it is served until Ctrl-C. No file
 else is asked for is not there.
 """
 
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -23,7 +24,8 @@ def serve(page: bytes) -> None:
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Length", str(len(page)))
             self.end_headers()
-            self.wfile.write(page)
+            with suppress(ConnectionError):  # a browser that has left
+                self.wfile.write(page)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing of each request."""

@@ -54,7 +54,9 @@ def plain(spec: Spec, colours: Mapping[str, Colour], *, dark: bool = False) -> S
     pairs = dict(re.findall(r"(--[a-z-]+): light-dark\((#[0-9a-f]+, #[0-9a-f]+)\)", sheet))
     known = {name: tuple(pair.split(", ")) for name, pair in pairs.items()}
     known |= {property_name(name): pair for name, pair in colours.items()}
-    text = re.sub(r"var\((--[a-z0-9-]+)\)", lambda found: known[found[1]][dark], json.dumps(spec))
+    colour = re.compile(r'"var\((--[a-z0-9-]+)\)"')
+    text = colour.sub(lambda one: json.dumps(known[one[1]][dark]) if one[1] in known else one[0],
+                      json.dumps(spec))  # fmt: skip
     return json.loads(text)
 
 

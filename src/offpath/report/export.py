@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 import vl_convert
 
@@ -39,6 +40,7 @@ def write_markdown(
     for section in sections:
         lines += [f"## {escaped(section.title)}", escaped(section.statement), escaped(section.text)]
         lines += [table_lines(section.headline)] if section.headline else []
+        lines += [f"**{escaped(term)}.** {escaped(meaning)}" for term, meaning in section.terms]
         for number, figure in enumerate(section.figures, start=1):
             lines += _figure_lines(figure, f"{section.anchor}-{number}", folder)
     write_file(path, "\n\n".join(filter(None, lines)).encode() + b"\n")
@@ -97,7 +99,8 @@ def _figure_lines(figure: Figure, place: str, folder: Path) -> Iterator[str]:
     yield escaped(figure.text)
     for number, chart in enumerate(figure.charts, start=1):
         words = escaped(chart.title or figure.title)
-        yield f"![{words}]({folder.name}/{place}-{number}.svg)"
+        yield escaped(chart.text)
+        yield f"![{words}]({quote(folder.name)}/{place}-{number}.svg)"
     for table in figure.tables:
         yield escaped(table.title)
         yield table_lines(table)

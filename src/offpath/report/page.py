@@ -6,6 +6,7 @@ once and every chart as its Vega-Lite specification; a browser draws them as SVG
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -46,17 +47,19 @@ def write_for_papers(run: Run, kind: Format, path: Path | None = None) -> list[P
 
     By default beside the page of the run: `report.md`, or the folder `figures`.
     """
-    told = story(run)
-    shown, colours = sections(told), page_colours(told)
+    there = story(run)
+    shown, colours = sections(there), page_colours(there)
     if kind == "md":
         title = f"{run.configuration.run_name}: where does the skill still hold?"
         return write_markdown(title, shown, colours, path or run.folder / "report.md")
     return write_figures(shown, colours, path or run.folder / "figures", kind)
 
 
-def write_seeds_report(runs: Sequence[Run], comparison: Comparison, path: Path) -> None:
-    """Write the page that shows several runs beside each other."""
-    write_file(path, seeds_page(runs, comparison, path).encode(errors="replace"))
+def write_seeds_report(
+    runs: Sequence[Run], comparison: Comparison, path: Path, options: str = ""
+) -> None:
+    """Write the page that shows several runs beside each other; `options` are those it is for."""
+    write_file(path, seeds_page(runs, comparison, path, options).encode(errors="replace"))
 
 
 def page(story: Story) -> str:
@@ -70,6 +73,7 @@ def page(story: Story) -> str:
         run=story.run,
         c=c,
         trains=story.trains,
+        learns=any(one.network for one in story.metrics),
         weights=sum(parameters(c.model, c.graphs.max_vertices).values()),
         way=ways[0] if ways and story.trains else "",
         gaps=story.gaps(),
@@ -78,7 +82,7 @@ def page(story: Story) -> str:
     )
 
 
-def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
+def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path, options: str = "") -> str:
     """The whole page of several runs as text."""
     c, out = runs[0].configuration, shlex.quote(str(path))
     known = {
@@ -87,14 +91,27 @@ def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path) -> str:
         "comparison": comparison,
         "alpha": ALPHA,
         "seeds": words.listed(sorted({str(run.seed) for run in comparison.runs}, key=int)),
-        "command": f"offpath report {' '.join(run.quoted for run in runs)} --out {out}",
+        "command": f"offpath report {' '.join(run.quoted for run in runs)}{options} --out {out}",
     }
     stories = [story(run) for run in runs]
-    shared = [section(stories[0], anchor) for anchor in ("task", "data", "model")]
-    shown = [*seeds.sections(comparison, known), *shared, seed_curves.section(stories, known)]
+    shown = [*seeds.sections(comparison, known), *_shared(stories, str(known["command"])),
+             seed_curves.section(stories, known)]  # fmt: skip
     predictors = {row.predictor: row.colour for row in comparison.predictors}
     colours = page_colours(stories[0]) | predictors
     return _rendered("seeds", colours, [one for one in shown if one.figures], **known)
+
+
+def _shared(stories: Sequence[Story], command: str) -> list[Section]:
+    """The sections that are the same for all runs: those whose options they share."""
+    made, first = [], stories[0].run.configuration
+    for anchor, option in (("task", "graphs"), ("data", "graphs"), ("model", "model")):
+        alike = all(getattr(s.run.configuration, option) == getattr(first, option) for s in stories)
+        one = section(stories[0], anchor) if alike else Section()
+        facts = {"Made by": command, "Seeds": f"{first.evaluate.seed} for evaluation sets"}
+        facts = {name: text for name, text in facts.items() if anchor != "model" or name != "Seeds"}
+        figures = [replace(figure, facts=figure.facts | facts) for figure in one.figures]
+        made.append(replace(one, figures=figures))
+    return made
 
 
 def _rendered(

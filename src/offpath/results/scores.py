@@ -1,11 +1,15 @@
 """What is measured on every distribution: the test matrix, and what stands beside it."""
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from offpath.networks import Colour
+from pydantic import Field
+
 from offpath.results.rows import Result, Row
 from offpath.slices import POOLED, Slice, distance_slice
+
+Hex = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
+"""A colour; nothing else could stand in the style sheet of a page."""
 
 
 class Place(Row):
@@ -56,7 +60,7 @@ class Predictor(Row):
     predictor: str  # its name
     title: str  # its name for readers
     kind: Literal["trained", "handcrafted", "rule"]  # where its answers come from
-    colour: Colour  # in light and in dark
+    colour: tuple[Hex, Hex]  # in light and in dark
     trivial: bool = False  # whether networks are compared with it: a rule that does not search
 
 

@@ -18,13 +18,17 @@ const reading = new IntersectionObserver((entries) => {
 }, { rootMargin: "-15% 0px -75% 0px" });
 document.querySelectorAll("section[id]").forEach((section) => reading.observe(section));
 
-// What is drawn late would move the text: a link first draws the charts on its way.
+// What is drawn late would move the text: a link first draws the charts before its section.
 for (const [anchor, link] of links) {
   link.addEventListener("click", async (event) => {
     event.preventDefault();
-    history.replaceState(null, "", `#${anchor}`);
-    await window.drawAll(document, (box) => box.offsetParent !== null);
-    document.getElementById(anchor).scrollIntoView();
+    history.pushState(null, "", `#${anchor}`);
+    const section = document.getElementById(anchor);
+    const before = (box) => box.compareDocumentPosition(section) & Node.DOCUMENT_POSITION_FOLLOWING;
+    await window.drawAll(document, (box) => box.offsetParent !== null && before(box));
+    section.tabIndex = -1;
+    section.focus({ preventScroll: true });
+    section.scrollIntoView();
   });
 }
 

@@ -35,7 +35,7 @@ def section(story: Story, matrix: Matrix) -> Section:
     """The accuracy beyond what fine-tuning shows, beside what it must be compared with."""
     keys = predictor_keys(matrix, compared(story))
     levels = [
-        words.beside_rule(c) for s in HARD_HEADLINE if (c := matrix.cell(NETWORK, ANY_TARGET, s))
+        level for s in HARD_HEADLINE if (level := _level(matrix.cell(NETWORK, ANY_TARGET, s)))
     ]
     known = {"above": levels.count("above"), "decided": len(levels)}
     caption, legend = story.caption("answer.strata", **known), [*keys.values(), RULE]
@@ -103,9 +103,7 @@ def claims(matrix: Matrix) -> list[str]:
 def _claimed(matrix: Matrix) -> dict[str, dict[Slice, Cell]]:
     """By relation to the best rule, the slices that a claim may name, with their cells."""
     cells = {s: cell for s in CLAIMED if (cell := matrix.cell(NETWORK, ANY_TARGET, s))}
-    return {
-        level: {s: c for s, c in cells.items() if words.beside_rule(c) == level} for level in CLAIMS
-    }
+    return {level: {s: c for s, c in cells.items() if _level(c) == level} for level in CLAIMS}
 
 
 def _levels(matrix: Matrix) -> dict[str, str]:

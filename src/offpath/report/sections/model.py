@@ -51,10 +51,11 @@ def section(story: Story) -> Section:
     found = paragraph(*sentences("model_memorising", known))
     chart, halves = _tokens_chart(c), [*HALVES.values()]
     tables = [_parameters_table(c)], [_memorising_table(counts, weights)]
+    counted = _distinct(story.get(Overlap)) is not None
     figures = [
         Figure(*story.caption("model.tokens"), charts=[chart], legend=halves),
         Figure(*story.caption("model.parameters"), tables=tables[0]),
-        Figure(*story.caption("model.memorising", found=found), tables=tables[1]),
+        Figure(*story.caption("model.memorising", found=found, counted=counted), tables=tables[1]),
     ]
     return Section(figures, formulas=_formulas(c, counts[0]))
 
@@ -95,12 +96,17 @@ def memorising(c: Configuration, overlap: Overlap | None) -> list[Memory]:
         Memory("as WWZ24 counts them", roughly, float(roughly * ceil(log2(n)))),
     ]
     if c.pretrain and not c.imported:
-        rows = overlap.rows if overlap else []
-        known = [row.distinct for row in rows if row.training_world == "pretraining"]
         drawn = c.pretrain.steps * c.pretrain.batch_examples
-        shown = next(filter(None, known), min(drawn, inputs))
+        shown = _distinct(overlap) or min(drawn, inputs)
         made.append(Memory("those that pre-training shows", shown, shown * log2(n)))
     return made
+
+
+def _distinct(overlap: Overlap | None) -> int | None:
+    """How many different questions pre-training shows, where the ledger has counted them."""
+    rows = overlap.rows if overlap else []
+    counts = [row.distinct for row in rows if row.training_world == "pretraining"]
+    return next(filter(None, counts), None)
 
 
 def _tokens_chart(c: Configuration) -> Chart:
@@ -160,8 +166,8 @@ def _formulas(c: Configuration, inputs: Memory) -> list[Formula]:
     known: dict[str, object] = {"vertices": n, "edges": n * (n - 1) // 2}
     known |= {"balance": c.graphs.balance_distance, "size": a.head_size or a.width // a.heads}
     known |= {"inputs": short(inputs.questions), "bits": short(inputs.bits)}
-    names = ["acceptance", "search", "attention", "counting"]
+    names = ["search", "attention", "counting"]
     if c.pretrain and not c.imported:
         known |= {"batch": c.pretrain.batch_examples, "entropy": c.pretrain.classification}
-        names.insert(3, "loss")
+        names = ["acceptance", *names[:2], "loss", *names[2:]]
     return [formula(name, known) for name in names]

@@ -28,7 +28,8 @@ def section(stories: Sequence[Story], known: Mapping[str, object]) -> Section:
                 Chart(curves(rows, [Key(network.title, colour(name))], own), network.title)
             )
     figures = [Figure(*caption("seed_curves.losses", known), charts=charts)] if charts else []
-    if found := {n: phases for n, one in named.items() if (phases := one.get(Phases))}:
+    found = {n: phases for n, one in named.items() if (phases := one.get(Phases))}
+    if any(curve.network == "pretrained" for one in found.values() for curve in one.curves):
         largest = stories[0].run.configuration.graphs.max_vertices
         table = onset_table(found, largest)
         figures.append(Figure(*caption("seed_curves.onsets", known), tables=[table]))
@@ -45,7 +46,8 @@ def _rows(name: str, story: Story, network: Network) -> list[Row]:
 
 
 def _names(stories: Sequence[Story]) -> list[str]:
-    """The seed of each run; where two have the same, the names of their folders."""
+    """The seed of each run; where two have the same, their folders' names, or paths."""
     seeds = [f"seed {story.run.configuration.seed}" for story in stories]
     folders = [story.run.folder.name for story in stories]
-    return seeds if len({*seeds}) == len(seeds) else folders
+    paths = [str(story.run.folder) for story in stories]
+    return next(names for names in (seeds, folders, paths) if len({*names}) == len(names))
