@@ -1,6 +1,5 @@
 """The section on the model: parameters by part, the counting argument, formulas."""
 
-from dataclasses import replace
 from itertools import combinations_with_replacement, product
 from xml.etree import ElementTree
 
