@@ -1,4 +1,4 @@
-"""What pages look like, coarsely: the brightness of a screenshot in a grid of cells.
+"""What the report looks like, coarsely: the brightness of a screenshot in a grid of cells.
 
     python -m tests.report.looks        writes `looks.json` anew, after looking at the pages
 

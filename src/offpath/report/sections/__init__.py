@@ -43,7 +43,11 @@ SECTIONS = {
 
 def sections(story: Story) -> list[Section]:
     """All sections whose results the run has, in the order of the story."""
-    return [one for one in (section(story, anchor) for anchor in SECTIONS) if one.figures]
+    return [
+        one
+        for one in (section(story, anchor) for anchor in SECTIONS)
+        if one.figures or one.headline
+    ]
 
 
 def section(story: Story, anchor: str) -> Section:

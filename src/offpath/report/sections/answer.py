@@ -39,7 +39,8 @@ def section(story: Story, matrix: Matrix) -> Section:
     ]
     known = {"above": levels.count("above"), "decided": len(levels)}
     caption, legend = story.caption("answer.strata", **known), [*keys.values(), RULE]
-    figures = [Figure(*caption, charts=[_chart(matrix, keys, legend)], legend=legend)]
+    charts = _charts(matrix, keys, legend)
+    figures = [Figure(*caption, charts=charts, legend=legend)] if charts else []
     if not story.trains:
         return Section(figures, statement=circuit_statement(matrix))
     cells = [(s, cell) for s in SPLIT_STRATA[1:6] if (cell := matrix.cell(NETWORK, ANY_TARGET, s))]
@@ -120,11 +121,12 @@ def _numbers(cell: Cell) -> str:
     return f"{words.percent(cell.accuracy)} against {words.percent(rule)}"
 
 
-def _chart(matrix: Matrix, keys: dict[str, Key], legend: list[Key]) -> Chart:
+def _charts(matrix: Matrix, keys: dict[str, Key], legend: list[Key]) -> list[Chart]:
+    """Networks and the best rule on hard questions; nothing where the graphs have none."""
     rows = []
     for where in HARD_HEADLINE:
         cells = {name: matrix.cell(name, ANY_TARGET, where) for name in keys}
         rows += [accuracy_row(keys[n].title, where, cell) for n, cell in cells.items() if cell]
         if rule := matrix.best_rule(ANY_TARGET, where):
             rows.append(accuracy_row(RULE.title, where, rule))
-    return strata_chart(rows, legend)
+    return [strata_chart(rows, legend)] if rows else []
