@@ -77,7 +77,10 @@ def test_several_runs_need_a_file(tmp_path: Path, capsys):
 
 def test_the_page_alone_is_served_until_ctrl_c(tmp_path: Path):
     (tmp_path / "secret").write_text("not for others")
-    code = "from offpath.cli.serve import serve; serve('<p>page ä'.encode())"
+    code = (  # what a shell starts in the background ignores Ctrl-C, and so do its children
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from offpath.cli.serve import serve; serve('<p>page ä'.encode())"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     ) as server:
