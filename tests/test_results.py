@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from offpath.configs import Configuration, InputError
 from offpath.results import (
+from offpath.results.scores import Hex
     FORMAT,
     RESULTS,
     LabelCount,
@@ -44,6 +45,8 @@ def values(kind: Any) -> Iterator[Any]:
         yield {f"name {n}": value for n, value in enumerate(values(inner[1]))}
     elif origin is tuple:
         yield tuple(next(values(one)) for one in inner)
+    elif kind is Hex:
+        yield "#0072b2"
     elif kind is NoneType:
         yield None
     elif isinstance(kind, type) and issubclass(kind, Row):

@@ -1,4 +1,4 @@
-"""What the report looks like, coarsely: the brightness of a screenshot in a grid of cells.
+"""How the report and the playground look, coarsely: the brightness of each cell of a screenshot.
 
     python -m tests.report.looks        writes `looks.json` anew, after looking at the pages
 
@@ -10,6 +10,8 @@ import json
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 GOLDEN = Path(__file__).with_name("looks.json")
 CELLS = (32, 20)  # across and down
@@ -51,15 +53,29 @@ def main() -> None:
 
     from offpath.recipes import smoke
     from offpath.report.page import write_report
+    from tests.report import playgrounds
     from tests.report.conftest import finished_run
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         options = {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox"]}
         browser = playwright.chromium.launch(**options)
         report = write_report(finished_run(smoke(), Path(folder)))
-        grids = {screen: look(browser, report, screen) for screen in SCREENS}
+        run = playgrounds.playground_run(Path(folder) / "playground")
+        pages = {"report": report, "playground": playgrounds.written_page(run)}
+        grids = {
+            name: {screen: look(browser, page, screen) for screen in SCREENS}
+            for name, page in pages.items()
+        }
         GOLDEN.write_text(json.dumps(grids, separators=(",", ":")) + "\n")
         browser.close()
+
+
+def check(browser: Any, path: Path, page: str, screen: str) -> None:
+    """Fail where a page is empty, or differs grossly from how it looked."""
+    golden = np.array(json.loads(GOLDEN.read_text())[page][screen])
+    seen = np.array(look(browser, path, screen))
+    assert seen.std() > 8  # not empty
+    assert abs(seen - golden).mean() < 8, "look at the page; then `python -m tests.report.looks`"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """The page as Chromium shows it; run by `make test-browser`."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from offpath.generalize.groups import measured
@@ -181,7 +179,4 @@ def test_axe_finds_no_violation(opened: Any):
 
 @pytest.mark.parametrize("screen", looks.SCREENS)
 def test_the_first_screen_looks_as_it_did(browser: Any, report: Path, screen: str):
-    golden = np.array(json.loads(looks.GOLDEN.read_text())[screen])
-    seen = np.array(looks.look(browser, report, screen))
-    assert seen.std() > 8  # not empty
-    assert abs(seen - golden).mean() < 8, "look at the page; then `python -m tests.report.looks`"
+    looks.check(browser, report, "report", screen)

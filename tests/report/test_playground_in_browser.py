@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from offpath.run.folder import Run
-from tests.report import playgrounds
+from tests.report import looks, playgrounds
 from tests.report.playgrounds import answers, drag, ground, opened, state, tool, vertex_at
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -232,3 +232,8 @@ def test_the_first_screen_shows_the_canvas_the_truth_the_answers_and_the_members
     for part in ("#canvas", "#truth", "#answers", "#pretraining", "#finetuning"):
         box = page.locator(part).bounding_box()
         assert box["y"] + box["height"] <= 800
+
+
+@pytest.mark.parametrize("screen", looks.SCREENS)
+def test_the_first_screen_looks_as_it_did(browser: Any, path: Path, screen: str):
+    looks.check(browser, path, "playground", screen)
