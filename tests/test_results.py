@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from offpath.configs import Configuration, InputError
 from offpath.results import (
-from offpath.results.scores import Hex
     FORMAT,
     RESULTS,
     LabelCount,
@@ -21,6 +20,7 @@ from offpath.results.scores import Hex
     read_result,
     write_result,
 )
+from offpath.results.scores import Hex
 from offpath.run.files import read_json, write_json
 from offpath.run.folder import Run, create_run, sessions
 
