@@ -45,8 +45,6 @@ def values(kind: Any) -> Iterator[Any]:
         yield {f"name {n}": value for n, value in enumerate(values(inner[1]))}
     elif origin is tuple:
         yield tuple(next(values(one)) for one in inner)
-    elif kind is Hex:
-        yield "#0072b2"
     elif kind is NoneType:
         yield None
     elif isinstance(kind, type) and issubclass(kind, Row):
@@ -54,7 +52,8 @@ def values(kind: Any) -> Iterator[Any]:
         for number in range(max(map(len, options.values()))):
             yield kind(**{name: given[number % len(given)] for name, given in options.items()})
     else:
-        yield {int: 7, float: 0.1, bool: True, str: "\N{GREEK SMALL LETTER ALPHA}", Any: 1.5}[kind]
+        letter = "\N{GREEK SMALL LETTER ALPHA}"
+        yield {int: 7, float: 0.1, bool: True, str: letter, Hex: "#0072b2", Any: 1.5}[kind]
 
 
 @pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: kind.file)
