@@ -54,7 +54,7 @@ def test_each_example_shows_what_its_name_says(page: Any):
             "trained",
             ["vertex 2 is cut off", "more vertices", "more edges"],
         ),
-        "Off-path target": ("2", "off path", ["off path"]),
+        "Off-path target": ("3", "off path", ["off path"]),
         "Unseen target": ("2", "on path", ["unseen id", "more vertices"]),
         "Star": ("2", "trained", ["more vertices", "more edges"]),
     }
@@ -65,11 +65,10 @@ def test_the_page_opens_with_a_question_of_both_trainings_and_marks_the_example(
     assert marked.all_inner_texts() == ["Trained target"]
     assert page.locator(".where").all_inner_texts() == ["inside", "inside"]
     assert "True distance 2 " in " ".join(page.inner_text(".truth").split())
-    opening = state(page)[1:]
     assert "Off-path target" in page.inner_text("#try summary")
     page.click("text='Off-path target'")
     assert marked.all_inner_texts() == ["Off-path target"]
-    assert state(page)[1:] == (opening[0], 5)
+    assert state(page)[1:] == ([(1, 2), (1, 3), (3, 4), (4, 5)], 5)
     tool(page, "Move")
     drag(page, vertex_at(page, 3), ground(page, 0.5, 0.5))
     assert marked.count() == 1

@@ -27,6 +27,7 @@ CLAIMS = {
     "level with": "Neither is shown for",
 }
 VERDICTS = {"above": "above the rule", "below": "below the rule", "level with": "not decided"}
+NO_RULE = Entry(["one answer: no rule"])
 RULE = Key("best trivial rule", colour("muted"), "cross")
 HEADS = ("targets", "every question", "hard questions", "on hard questions")
 
@@ -43,7 +44,11 @@ def section(story: Story, matrix: Matrix) -> Section:
     figures = [Figure(*caption, charts=charts, legend=legend)] if charts else []
     if not story.trains:
         return Section(figures, statement=circuit_statement(matrix))
-    cells = [(s, cell) for s in SPLIT_STRATA[1:6] if (cell := matrix.cell(NETWORK, ANY_TARGET, s))]
+    cells = [
+        (where, cell, matrix.cell(NETWORK, ANY_TARGET, hard))
+        for where, hard in list(zip(SPLIT_STRATA, HARD, strict=True))[1:6]
+        if (cell := matrix.cell(NETWORK, ANY_TARGET, where))
+    ]
     known = {
         "cell": matrix.cell("pretrained", "pretraining"),
         "cells": cells,
@@ -62,7 +67,7 @@ def headline(matrix: Matrix) -> Table | None:
         entries = [_entry(matrix, one) for one in (where, hard)]
         if any(entries):
             level = _level(matrix.cell(NETWORK, ANY_TARGET, hard))
-            verdict = Entry([VERDICTS[level]], group=level) if level else None
+            verdict = Entry([VERDICTS[level]], group=level) if level else entries[1] and NO_RULE
             title = f"{where.title} (t = 2)" if where == TRAINED else where.title
             rows.append(TableRow(title, [*entries, verdict], note=where.meaning))
     return Table("The fine-tuned network by stratum", HEADS, rows, "headline") if rows else None

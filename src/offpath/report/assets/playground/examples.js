@@ -7,7 +7,7 @@ const Examples = (() => {
   function examples(maxVertices, finetuneVertices) {
     const others = range(3, maxVertices), half = Math.ceil(others.length / 2);
     const rows = [
-      { title: "Trained target", edges: offPath(maxVertices).edges, target: 2 },
+      { title: "Trained target", edges: trained(maxVertices), target: 2 },
       { title: "Long path", edges: chain([1, ...others, 2]), target: 2 },
       { title: "Two components", edges: apart(others.slice(0, half), others.slice(half)), target: 2 },
       { title: "Off-path target", ...offPath(maxVertices) },
@@ -23,10 +23,12 @@ const Examples = (() => {
   const apart = (some, others) => [...ring([1, ...some]), ...ring([2, ...others])];
   const ring = (vertices) => chain(vertices.length > 2 ? [...vertices, vertices[0]] : vertices);
 
-  // The target lies behind the path from 1 to 2: everything else is as in fine-tuning.
+  const trained = (maxVertices) => maxVertices < 5 ? [[1, 2], [1, 3]] : [[1, 3], [2, 3], [1, 4], [4, 5]];
+
+  // The target lies off the path from 1 to 2, and at another distance: copying d(1,2) is wrong there.
   function offPath(maxVertices) {
     if (maxVertices < 5) return { edges: [[1, 2], [1, 3]], target: 3 };
-    return { edges: [[1, 3], [2, 3], [1, 4], [4, 5]], target: 5 };
+    return { edges: [[1, 2], [1, 3], [3, 4], [4, 5]], target: 5 };
   }
 
   return { examples };
