@@ -12,7 +12,7 @@ SEEN = (
 )
 """Examples that are one offline page each, with a picture of it."""
 API = {
-    "experiment": ("",),
+    "experiment": ("", "results"),
     **{name: (name,) for name in ("data", "generalize", "handcraft", "interpret", "report")},
     "fit": ("fit", "fit/exchange"),
     "run": ("run", "sweep"),
