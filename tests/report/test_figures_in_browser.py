@@ -46,7 +46,7 @@ def test_the_answer_is_on_the_first_screen_and_the_rest_is_folded(fresh: Any):
 
 def test_a_chart_is_drawn_when_it_comes_near_the_screen(fresh: Any):
     far = "#predictions-1 svg.marks"
-    assert fresh.locator("#answer-1 svg.marks").count() == 1
+    fresh.wait_for_selector("#answer-1 svg.marks", state="attached")
     assert fresh.locator(far).count() == 0
     fresh.locator("#predictions-1").scroll_into_view_if_needed()
     fresh.wait_for_selector(far)
@@ -134,7 +134,7 @@ def saved(page: Any, figure: str, kind: str) -> bytes:
 
 
 def test_a_figure_is_saved_as_a_picture_with_its_title_and_plain_colours(fresh: Any):
-    fresh.wait_for_selector("#answer-1 svg.marks")
+    fresh.wait_for_selector("#answer-1 svg.marks", state="attached")
     text = saved(fresh, "answer-1", "svg").decode()
     assert "var(" not in text
     assert "best trivial rule" in text
@@ -143,7 +143,7 @@ def test_a_figure_is_saved_as_a_picture_with_its_title_and_plain_colours(fresh: 
 
 
 def test_a_figure_is_saved_as_its_rows(fresh: Any, contents: dict[str, Section], finished: Story):
-    fresh.wait_for_selector("#answer-1 svg.marks")
+    fresh.wait_for_selector("#answer-1 svg.marks", state="attached")
     drawn = contents["answer"].figures[0].charts[0].chart["data"]["values"]
     assert json.loads(saved(fresh, "answer-1", "json")) == [dict(row) for row in drawn]
     lines = saved(fresh, "matrix-1", "csv").decode().splitlines()

@@ -30,7 +30,7 @@ const near = new IntersectionObserver((entries) => {
     near.unobserve(target);
     draw(target);
   }
-}, { rootMargin: "600px 0px" });
+}, { rootMargin: "1200px 0px" });
 for (const box of boxes) {
   box.style.minHeight = `${Number(box.dataset.height) + 40}px`; // so that nothing moves later
   near.observe(box);
