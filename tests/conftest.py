@@ -38,9 +38,9 @@ def run(tiny: Configuration, tmp_path: Path) -> Run:
     return create_run(tiny, tmp_path / "runs")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, for the tests marked `browser`."""
+    """Debian's Chromium, for the tests marked `browser`; closed behind each file of tests."""
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         options = {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox"]}

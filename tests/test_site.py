@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
 BUILD = "-m sphinx -q -W --keep-going -n -c docs"
@@ -25,16 +23,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [sys.executable, *BUILD.split(), "-d", str(folder / "trees"), ".", str(folder / "docs")]
     subprocess.run(words, cwd=ROOT, check=True)
     return folder / "docs"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (360, "dark")])
