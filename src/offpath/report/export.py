@@ -18,14 +18,9 @@ from offpath.report.parts import Figure, Section, Spec, Table
 from offpath.report.words import asset
 from offpath.run.files import write_file
 
-Format = Literal["md", "pdf", "png"]
+PaperFormat = Literal["md", "pdf", "png"]
 VEGA_LITE = "6.4"  # the version in which charts are written
-WIDTHS = {
-    "stack": 640,
-    "pairs": 420,
-    "grid": 300,
-    "wide": 640,
-}  # of a chart, by its figure's layout
+WIDTHS = {"stack": 640, "pairs": 420, "grid": 300, "wide": 640}  # of a chart, by layout
 COLUMNS = {"stack": 4, "pairs": 3, "grid": 2, "wide": 4}  # of its legend
 PNG_SCALE = 2.0  # pixels for each unit of a chart
 
@@ -69,8 +64,9 @@ def _charts(
     figure: Figure, place: str, colours: Mapping[str, Colour]
 ) -> Iterator[tuple[str, Spec]]:
     """Each chart with its title, its legend and a width of its own."""
+    look = plain(asset("charts")["look"], colours) | {"background": "white"}
+    legend = {"title": None, "orient": "top", "columns": COLUMNS[figure.layout]}
     for number, chart in enumerate(figure.charts, start=1):
-        look = plain(asset("charts")["look"], colours) | {"background": "white"}
         spec = plain(chart.chart, colours) | {"config": look}
         spec["title"] = {"text": chart.title, "anchor": "start", "fontSize": 13}
         if "facet" not in spec:
@@ -78,11 +74,7 @@ def _charts(
         for layer in spec.get("layer", ()):
             for channel in layer["encoding"].values():
                 if isinstance(channel, dict) and channel.get("field") == "series":
-                    channel["legend"] = {
-                        "title": None,
-                        "orient": "top",
-                        "columns": COLUMNS[figure.layout],
-                    }
+                    channel["legend"] = legend
         yield f"{place}-{number}", spec
 
 

@@ -19,7 +19,7 @@ from offpath.networks import Colour
 from offpath.recipes import VARIANTS
 from offpath.report import words
 from offpath.report.colours import distance_colours
-from offpath.report.export import VEGA_LITE, Format, write_figures, write_markdown
+from offpath.report.export import VEGA_LITE, PaperFormat, write_figures, write_markdown
 from offpath.report.parts import Section, Story, property_name, story
 from offpath.report.sections import section, sections, seed_curves, seeds
 from offpath.report.sections.model import parameters
@@ -42,7 +42,7 @@ def write_report(run: Run, path: Path | None = None) -> Path:
     return made
 
 
-def write_for_papers(run: Run, kind: Format, path: Path | None = None) -> list[Path]:
+def write_for_papers(run: Run, kind: PaperFormat, path: Path | None = None) -> list[Path]:
     """Write the report of a run as Markdown with figures, or each chart as a file of its own.
 
     By default beside the page of the run: `report.md`, or the folder `figures`.
@@ -73,7 +73,7 @@ def page(story: Story) -> str:
         run=story.run,
         c=c,
         trains=story.trains,
-        learns=any(one.network for one in story.metrics),
+        learns=bool(story.metrics),
         weights=sum(parameters(c.model, c.graphs.max_vertices).values()),
         way=ways[0] if ways and story.trains else "",
         gaps=story.gaps(),
@@ -107,8 +107,9 @@ def _shared(stories: Sequence[Story], command: str) -> list[Section]:
     for anchor, option in (("task", "graphs"), ("data", "graphs"), ("model", "model")):
         alike = all(getattr(s.run.configuration, option) == getattr(first, option) for s in stories)
         one = section(stories[0], anchor) if alike else Section()
-        facts = {"Made by": command, "Seeds": f"{first.evaluate.seed} for evaluation sets"}
-        facts = {name: text for name, text in facts.items() if anchor != "model" or name != "Seeds"}
+        facts = {"Made by": command}
+        if anchor != "model":
+            facts["Seeds"] = f"{first.evaluate.seed} for evaluation sets"
         figures = [replace(figure, facts=figure.facts | facts) for figure in one.figures]
         made.append(replace(one, figures=figures))
     return made

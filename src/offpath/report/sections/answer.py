@@ -38,8 +38,8 @@ def section(story: Story, matrix: Matrix) -> Section:
     levels = [
         level for s in HARD_HEADLINE if (level := _level(matrix.cell(NETWORK, ANY_TARGET, s)))
     ]
-    known = {"above": levels.count("above"), "decided": len(levels)}
-    caption, legend = story.caption("answer.strata", **known), [*keys.values(), RULE]
+    counts = {"above": levels.count("above"), "decided": len(levels)}
+    caption, legend = story.caption("answer.strata", **counts), [*keys.values(), RULE]
     charts = _charts(matrix, keys, legend)
     figures = [Figure(*caption, charts=charts, legend=legend)] if charts else []
     if not story.trains:

@@ -96,7 +96,6 @@ def _headline_entries(
     """A bar with a tick at the best rule, how many seeds are above it, and the verdict."""
     row, rule = cells[NETWORK], cells.get(BEST_RULE)
     lines = [words.percent(row.mean), f"({words.percent_interval(row.lowest, row.highest)})"]
-    tick = rule.mean if rule else None
     lines += [f"{name_of(comparison, rule)}: {words.percent(rule.mean)}"] if rule else []
     above = f"{row.above_rule[0]} of {len(row.seeds)}" if row.above_rule else "–"
     names = (row.group, NETWORK), BEST_RULE
@@ -104,7 +103,7 @@ def _headline_entries(
     found = next((one for one in pairs if (one.first, one.second[1]) == names), None)
     verdict = _verdict(found) if found else None
     return [
-        Entry(lines, row.mean, tick, f"n {words.thousands(row.count)}"),
+        Entry(lines, row.mean, rule.mean if rule else None, f"n {words.thousands(row.count)}"),
         Entry([above]),
         verdict,
     ]
@@ -125,7 +124,7 @@ def statement(comparison: Comparison) -> str:
             shown.setdefault(names, []).append(f"“{slice_title(comparison, where, '')}”")
     clauses += [f"{first} is {verdict} than {second} for {words.listed(titles)}."
                 for (first, verdict, second), titles in shown.items()]  # fmt: skip
-    rest = sum(one.verdict not in ("higher", "lower") for one in comparison.differences)
+    rest = sum(one.verdict not in LEVELS for one in comparison.differences)
     if rest:
         many = f"{rest} of {len(comparison.differences)} comparisons"
         clauses.append(f"No difference is shown in {many}.")

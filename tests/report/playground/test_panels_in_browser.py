@@ -23,22 +23,6 @@ EDGES, TARGET = [(1, 3), (3, 4), (2, 4), (2, 5), (1, 3)], 5  # one edge twice
 FRAGMENT = "#edges=1-3,3-4,2-4,2-5,1-3&target=5"
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return playgrounds.playground_run(tmp_path_factory.mktemp("playground"))
-
-
-@pytest.fixture(scope="module")
-def path(run: Run) -> Path:
-    return playgrounds.written_page(run)
-
-
-@pytest.fixture(scope="module")
-def desk(browser: Any) -> Any:
-    """A screen with a mouse."""
-    return browser.new_context(viewport={"width": 1280, "height": 800})
-
-
 @pytest.fixture
 def page(desk: Any, path: Path) -> Iterator[Any]:
     with opened(desk, path, FRAGMENT) as page:

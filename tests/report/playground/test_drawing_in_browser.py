@@ -1,39 +1,16 @@
 """The playground in Chromium, by mouse, touch and keyboard; run by `make test-browser`."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from offpath.run.folder import Run
-from tests.report import looks, playgrounds
+from tests.report import looks
 from tests.report.playgrounds import answers, drag, ground, opened, state, tool, vertex_at
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return playgrounds.playground_run(tmp_path_factory.mktemp("playground"))
-
-
-@pytest.fixture(scope="module")
-def path(run: Run) -> Path:
-    return playgrounds.written_page(run)
-
-
-@pytest.fixture(scope="module")
-def desk(browser: Any) -> Any:
-    """A screen with a mouse."""
-    return browser.new_context(viewport={"width": 1280, "height": 800})
-
-
-@pytest.fixture
-def page(desk: Any, path: Path) -> Iterator[Any]:
-    with opened(desk, path) as page:
-        yield page
 
 
 def test_a_graph_drawn_by_mouse_gets_the_true_distance_and_the_answers_of_torch(

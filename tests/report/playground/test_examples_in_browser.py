@@ -1,8 +1,6 @@
 """The examples of the playground, and where they lie, in Chromium; run by `make test-browser`."""
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,32 +10,10 @@ from offpath.data.worlds import worlds
 from offpath.run.folder import Run
 from offpath.slices import STRATA
 from tests.report import playgrounds
-from tests.report.playgrounds import N, drag, ground, opened, state, tool, vertex_at
+from tests.report.playgrounds import N, drag, ground, state, tool, vertex_at
 
 pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return playgrounds.playground_run(tmp_path_factory.mktemp("playground"))
-
-
-@pytest.fixture(scope="module")
-def path(run: Run) -> Path:
-    return playgrounds.written_page(run)
-
-
-@pytest.fixture(scope="module")
-def desk(browser: Any) -> Any:
-    """A screen with a mouse."""
-    return browser.new_context(viewport={"width": 1280, "height": 800})
-
-
-@pytest.fixture
-def page(desk: Any, path: Path) -> Iterator[Any]:
-    with opened(desk, path) as page:
-        yield page
 
 
 def test_each_example_shows_what_its_name_says(page: Any):
