@@ -181,8 +181,8 @@ class Configuration(Checked):
     """Pre-training, on the distance from vertex 1 to vertex 2; None: no network is trained."""
     finetune: Annotated[Training | None, tyro.conf.AvoidSubcommands]
     """Fine-tuning, on vertices of shortest 1-2 paths of small graphs; None: there is none."""
-    interventions: tuple[str, ...] = ()
-    """More fine-tuned networks, such as off_path=0.2+random_ids; `offpath list --help` has all."""
+    interventions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="[SPEC ...]")] = ()
+    """More fine-tuned networks, such as off_path=0.2+random_ids; a wrong word lists all of them."""
     evaluate: Evaluation
     """How the test matrix is measured."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
