@@ -18,6 +18,7 @@ LEAVES = [
     "recipes",
     "results",
     "run",
+    "sections",
     "slices",
 ]
 STAGES = ["data", "fit", "generalize", "handcraft", "interpret", "report"]  # = alphabetical
