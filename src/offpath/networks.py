@@ -6,7 +6,7 @@ and one colour everywhere. An intervention is one more entry.
 
 from typing import Literal, NamedTuple
 
-from offpath.configs import Configuration, Training
+from offpath.configs import Architecture, Configuration, Training
 
 Maker = Literal["new weights", "pretrain", "finetune", "handcraft"]
 Colour = tuple[str, str]
@@ -24,6 +24,7 @@ class Network(NamedTuple):
     world: str | None = None  # the distribution of its training examples
     training: Training | None = None  # None: its weights are new, imported or handcrafted
     seed: int | None = None  # of its training examples; None: that of the run
+    architecture: Architecture | None = None  # None: that of the network it starts from
 
 
 def networks(c: Configuration) -> list[Network]:

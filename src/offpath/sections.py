@@ -16,6 +16,7 @@ S = TypeVar("S", bound="Section")
 C = TypeVar("C", bound="Checked")
 HIDDEN = (tyro.conf.Fixed, tyro.conf.SuppressFixed)
 """Of what is no option of the command line: another verb sets it."""
+Head = Literal["regression", "classification", "ordinal"]
 LATER = (*HIDDEN, "later")
 """Of what came later: it is written only where it is not at its default, so that files of earlier
 versions stay byte for byte."""
@@ -109,7 +110,7 @@ class Architecture(Section):
     """What the tokens are: edges of the graph and the question, or its vertices and the answer."""
     head_size: Annotated[int | None, *HIDDEN, within(1, 65536)] = None
     """Size of a head's queries, keys and values; None: `width` divided by `heads`."""
-    head: Annotated[Literal["regression", "classification", "ordinal"], *LATER] = "regression"
+    head: Annotated[Head, *LATER] = "regression"
     """The read-out: a number, a logit per label, or a logit per "is the distance at least k?"."""
     looped: Annotated[bool, *LATER] = False
     """One layer, applied `layers` times, to whose input the embedding is added each time."""
