@@ -14,6 +14,7 @@ LEAVES = [
     "compute",
     "configs",
     "errors",
+    "interventions",
     "networks",
     "recipes",
     "results",

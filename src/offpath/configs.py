@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 import tyro
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from offpath import interventions
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
 
 S = TypeVar("S", bound="Section")
@@ -182,6 +183,8 @@ class Configuration(Checked):
     """Pre-training, on the distance from vertex 1 to vertex 2; None: no network is trained."""
     finetune: Annotated[Training | None, tyro.conf.AvoidSubcommands]
     """Fine-tuning, on vertices of shortest 1-2 paths of small graphs; None: there is none."""
+    interventions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="[SPEC ...]")] = ()
+    """More fine-tuned networks, such as off_path=0.2+random_ids; a wrong word lists all of them."""
     evaluate: Evaluation
     """How the test matrix is measured."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
@@ -287,7 +290,9 @@ def _joint_faults(c: Configuration) -> Iterator[str]:
             yield f"model.{name} must be {allowed}, for networks that are trained; got {other}"
     if not c.recipe.replace("-", "").replace("_", "").isalnum():
         yield f"recipe must be letters, digits, - and _, for it names a folder; got {c.recipe!r}"
-    for stage, training in (("pretrain", c.pretrain), ("finetune", c.finetune)):
+    stages = {"pretrain": c.pretrain, "finetune": c.finetune}
+    yield from interventions.faults(c.interventions, stages)
+    for stage, training in stages.items():
         if training:
             yield from _training_faults(stage, training)
 

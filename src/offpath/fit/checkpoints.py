@@ -33,11 +33,17 @@ from offpath.run.tensors import (
 Tensors = dict[str, Tensor]
 
 
-def new_model(configuration: Configuration) -> Transformer:
-    """The untrained transformer of a configuration: its weights depend on the seed alone."""
+def new_model(
+    configuration: Configuration, architecture: Architecture | None = None
+) -> Transformer:
+    """The untrained transformer of a configuration, or of another shape.
+
+    Its weights depend on shape and seed alone.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(configuration.seed)
-        return Transformer(configuration.model, configuration.graphs.max_vertices)
+        shape = architecture or configuration.model
+        return Transformer(shape, configuration.graphs.max_vertices)
 
 
 def load_model(run: Run | Path | str, name: str, device: torch.device | str) -> Transformer:

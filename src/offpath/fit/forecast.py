@@ -14,8 +14,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from offpath.compute import Compute
 from offpath.configs import Configuration, Training
 from offpath.data.batches import draw, stream
+from offpath.data.mixtures import training_world
 from offpath.data.tokens import pack
-from offpath.data.worlds import World, training_world, worlds
+from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.classes import add_classes
 from offpath.fit.loop import Step, train
@@ -97,7 +98,7 @@ def _trainings(c: Configuration) -> list[tuple[str, World, Training]]:
     The handcrafted one counts as one of the run's architecture, which may be smaller.
     """
     return [
-        (n.name, training_world(n.world, c.graphs, n.training), n.training)
+        (n.name, training_world(n.world, c.graphs, n.training, n.data), n.training)
         for n in networks(c)
         if n.world and n.training
     ]

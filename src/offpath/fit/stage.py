@@ -13,7 +13,7 @@ import torch
 from offpath.compute import Compute
 from offpath.configs import Architecture, InputError, Training
 from offpath.data.batches import stream
-from offpath.data.worlds import training_world
+from offpath.data.mixtures import training_world
 from offpath.fit.checkpoints import load_model, load_progress, save_model, save_progress
 from offpath.fit.classes import add_classes, without_classes
 from offpath.fit.loop import LossByLabel, Step, train
@@ -58,7 +58,7 @@ def _train(
         yield {"network": name, "step": first, "resumed": dropped or "nothing was lost"}
     assert network.world is not None, "training needs a distribution"
     shares = {"rank": compute.rank, "ranks": compute.ranks, "threads": compute.threads}
-    examples = training_world(network.world, c.graphs, training)
+    examples = training_world(network.world, c.graphs, training, network.data)
     seed = c.seed if network.seed is None else network.seed
     batches = stream(examples, seed, training.batch_examples, first, **shares)
     losses, began = LossByLabel(c.graphs.max_vertices + 1, compute), time.perf_counter()
