@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-from offpath.data.mixtures import other_ids, training_world
 
 from benchmarks import depth, prediction
 from benchmarks.questions import Questions, questions
@@ -24,6 +23,7 @@ from offpath.compute import compute
 from offpath.configs import Configuration, differences
 from offpath.data.batches import draw
 from offpath.data.contents import contents
+from offpath.data.mixtures import other_ids, training_world
 from offpath.errors import InputError
 from offpath.fit.checkpoints import load_model
 from offpath.fit.native import answers as natively
