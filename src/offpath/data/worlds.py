@@ -57,7 +57,9 @@ def worlds(graphs: Graphs) -> dict[str, World]:
     """
     small, large, k = graphs.finetune_vertices, graphs.max_vertices, graphs.balance_distance
     none, every = Fraction(0), Fraction(1)
+    longest = graphs.pretrain_distance or large
     balanced = (Fraction(1, 2 * (k - d)) if d < k else every for d in range(1, large))
+    balanced = (share if d <= longest else none for d, share in enumerate(balanced, start=1))
     short_rare = (Fraction(1, 3 * (4 - d)) if d < 4 else every for d in range(1, large))
     with_path, every_graph = (none, *[every] * (large - 1)), (every,) * large
     rows = (
