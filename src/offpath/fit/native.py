@@ -178,8 +178,10 @@ def native_fault(architecture: Architecture, compute: Compute) -> str:
         return "it is for float32 on a CPU"
     if a.tokens != "edges" or a.norm == "none" or a.head_size is not None:
         return "it is not for handcrafted networks of other shapes"
-    if a.looped or a.head != "regression":
-        return "it is not for looped layers, nor for heads other than regression"
+    if a.looped:
+        return "it is not for looped layers"
+    if a.head != "regression":
+        return f"it is not for the head {a.head}"
     if odd:
         return f"sizes must be multiples of {LANES}; got {', '.join(odd)}"
     return ""
