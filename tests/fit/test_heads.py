@@ -1,3 +1,4 @@
+import copy
 import math
 
 import numpy as np
@@ -7,13 +8,14 @@ import torch
 from offpath.configs import InputError
 from offpath.data.batches import draw
 from offpath.data.worlds import world
-from offpath.fit.checkpoints import load_model
+from offpath.fit.checkpoints import load_model, new_model
 from offpath.fit.classes import losses
 from offpath.fit.heads import expected, head_loss
 from offpath.fit.native import answers as natively
+from offpath.fit.native import native_library, native_step
 from offpath.fit.start import start_model
-from offpath.fit.transformer import answer, predict
-from offpath.recipes import smoke
+from offpath.fit.transformer import answer, predict, rectangle
+from offpath.recipes import laptop, smoke
 from offpath.run.folder import working_on
 from tests.fit.interventions import CPU, changed, declared, pretrained, trained
 
@@ -60,6 +62,27 @@ def test_the_squared_error_of_a_head_is_that_of_its_answers():
     one = torch.tensor([[1.5], [2.0]])
     assert losses(one, torch.tensor([1, 4]), 0.0)[1].item() == 4.25
     assert torch.equal(expected(one, "regression"), one[:, 0])
+
+
+@pytest.mark.skipif(native_library()[0] is None, reason="no C++ compiler")
+@pytest.mark.parametrize("head", HEADS)
+def test_the_native_step_has_answers_and_gradients_of_each_head(head: str):
+    c, batch = laptop(), draw(world("test_e", laptop().graphs), 0, 0, 100)
+    model = new_model(c, c.model.model_copy(update={"head": head}))
+    torch.nn.init.normal_(model.readout.weight)
+    double = copy.deepcopy(model).double()
+    outputs = double.outputs(*rectangle(torch.from_numpy(batch.tokens).long()))
+    labels = torch.from_numpy(batch.distance).long()
+    squared, loss = losses(outputs, labels, 0.0, model.architecture.head)
+    (loss / 100).backward()
+    step = native_step(model, CPU)
+    assert step
+    answers = step.set_gradients(batch.tokens, labels.float(), 0.0, 1 / 100)
+    assert torch.equal((answers - labels).square().double(), squared.detach())
+    for p, true in zip(model.parameters(), double.parameters(), strict=True):
+        assert p.grad is not None
+        assert true.grad is not None
+        assert (p.grad - true.grad).norm() <= 1e-5 * true.grad.norm() + 1e-9
 
 
 @pytest.mark.parametrize(("head", "outputs"), [("classification", 5), ("ordinal", 4)])
