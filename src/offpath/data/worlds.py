@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from offpath.configs import Graphs, Training
+from offpath.data.cells import Shift
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
 from offpath.errors import InputError, choice_fault
 
@@ -32,6 +33,12 @@ class World:
     target_rule: int  # which vertex is asked for, see `graphs.draw_target`
     candidates: int = 1  # examples of training that are drawn for each one chosen, see `emphasis`
     largest_target: int  # an example with a larger target is redrawn with as many vertices
+    shift: Shift | None = None  # of a world of the shift suite: what it fixes instead
+
+    @property
+    def slots(self) -> int:
+        """Tokens of each example, padding and the question included."""
+        return 1 + (self.shift.most_edges if self.shift else self.graphs.max_vertices)
 
 
 def training_world(name: str, graphs: Graphs, training: Training) -> World:
@@ -80,8 +87,12 @@ def worlds(graphs: Graphs) -> dict[str, World]:
 
 
 def world(name: str, graphs: Graphs) -> World:
-    """The distribution called `name`."""
+    """The distribution called `name`: one of `worlds`, or of the shift suite, as in `size/8`."""
     known = worlds(graphs)
+    if "/" in name:
+        from offpath.data.shifts import level_world  # which imports this file
+
+        return level_world(name, graphs)
     if name not in known:
         raise InputError(choice_fault("world", name, known))
     return known[name]
