@@ -58,16 +58,10 @@ class NativeStep:
     def __init__(self, library: ctypes.CDLL, model: Transformer, threads: int) -> None:
         """Memory for `threads` threads."""
         self.steps: list[int] = []
-        self.library, a = library, model.architecture
-        shape = Shape(
-            a.width, a.layers, a.heads, a.feed_forward, model.max_vertices + 1,
-            model.readout.out_features, a.norm == "pre", a.final_norm,
-        )  # fmt: skip
+        self.library, self.threads = library, threads
+        self.architecture, self.outputs = model.architecture, model.readout.out_features
         self.parameters = list(model.parameters())
-        self.steps = [library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
-        if not all(self.steps):
-            raise MemoryError
-        self.slots = model.max_vertices + 1
+        self._open(model.max_vertices + 1)
         self.pool = ThreadPoolExecutor(threads)
         count = sum(p.numel() for p in self.parameters)
         self.gradients = torch.zeros(threads, count, dtype=torch.float32)
@@ -81,9 +75,26 @@ class NativeStep:
 
     def __del__(self) -> None:
         """Give the memory back."""
+        self._close()
+
+    def _open(self, slots: int) -> None:
+        """Memory for examples of so many tokens, padding included."""
+        self._close()
+        a = self.architecture
+        shape = Shape(
+            a.width, a.layers, a.heads, a.feed_forward, slots, self.outputs, a.norm == "pre",
+            a.final_norm,
+        )  # fmt: skip
+        self.slots = slots
+        self.steps = [self.library.offpath_open(ctypes.byref(shape)) for _ in range(self.threads)]
+        if not all(self.steps):
+            raise MemoryError
+
+    def _close(self) -> None:
         for step in self.steps:
             if step:
                 self.library.offpath_close(step)
+        self.steps = []
 
     def set_gradients(
         self, tokens: UInt8[np.ndarray, "example slots 2"], labels: Float32[Tensor, " example"],
@@ -95,7 +106,8 @@ class NativeStep:
         cross-entropies of the classes. `grad` is memory of this object, which the next call
         overwrites.
         """
-        assert tokens.shape[1] == self.slots, "the library reads as many tokens of each example"
+        if tokens.shape[1] != self.slots:  # the library reads as many tokens of each example
+            self._open(tokens.shape[1])
         answers = torch.empty(len(tokens), dtype=torch.float32)
         tokens = np.ascontiguousarray(tokens)
         cuts = np.linspace(0, len(tokens), len(self.steps) + 1).astype(int).tolist()
