@@ -62,20 +62,13 @@ class NativeStep:
     def __init__(self, library: ctypes.CDLL, model: Transformer, compute: Compute) -> None:
         """Memory for each of the threads."""
         self.steps: list[int] = []
-        self.library, self.compute, a = library, compute, model.architecture
-        threads = compute.threads
-        shape = Shape(
-            a.width, a.layers, a.heads, a.feed_forward, model.max_vertices + 1,
-            model.readout.out_features, a.norm == "pre", a.final_norm, HEADS.index(a.head),
-        )  # fmt: skip
-        self.head: Head = a.head
-        self.outputs = model.readout.out_features
+        self.library, self.compute = library, compute
+        self.architecture, self.outputs = model.architecture, model.readout.out_features
+        self.head: Head = self.architecture.head
         self.limited = model if is_limited(model) else None
         self.weights = weights_of(model)
-        self.steps = [library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
-        if not all(self.steps):
-            raise MemoryError
-        self.slots = model.max_vertices + 1
+        self._open(model.max_vertices + 1)
+        threads = compute.threads
         self.pool = ThreadPoolExecutor(threads)
         count = sum(weight.numel() for weight in self.weights)
         self.gradients = torch.zeros(threads, count, dtype=torch.float32)
@@ -89,9 +82,26 @@ class NativeStep:
 
     def __del__(self) -> None:
         """Give the memory back."""
+        self._close()
+
+    def _open(self, slots: int) -> None:
+        """Memory for examples of so many tokens, padding included."""
+        self._close()
+        a = self.architecture
+        shape = Shape(
+            a.width, a.layers, a.heads, a.feed_forward, slots, self.outputs, a.norm == "pre",
+            a.final_norm, HEADS.index(a.head),
+        )  # fmt: skip
+        self.slots, threads = slots, self.compute.threads
+        self.steps = [self.library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
+        if not all(self.steps):
+            raise MemoryError
+
+    def _close(self) -> None:
         for step in self.steps:
             if step:
                 self.library.offpath_close(step)
+        self.steps = []
 
     def set_gradients(
         self, tokens: UInt8[np.ndarray, "example slots 2"], labels: Float32[Tensor, " example"],
@@ -103,7 +113,8 @@ class NativeStep:
         cross-entropies of the classes; of a head of labels, `entropy` times its own. `grad` is
         memory of this object, which the next call overwrites.
         """
-        assert tokens.shape[1] == self.slots, "the library reads as many tokens of each example"
+        if tokens.shape[1] != self.slots:  # the library reads as many tokens of each example
+            self._open(tokens.shape[1])
         outputs = torch.empty(len(tokens), self.outputs, dtype=torch.float32)
         tokens = np.ascontiguousarray(tokens)
         cuts = np.linspace(0, len(tokens), len(self.steps) + 1).astype(int).tolist()
