@@ -24,6 +24,8 @@ class Network(NamedTuple):
     world: str | None = None  # the distribution of its training examples
     training: Training | None = None  # None: its weights are new, imported or handcrafted
     seed: int | None = None  # of its training examples; None: that of the run
+    control: str | None = None  # the network that it is compared with
+    intervention: str | None = None  # what it does to fine-tuning; its control from scratch too
 
 
 def networks(c: Configuration) -> list[Network]:

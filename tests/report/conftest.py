@@ -53,6 +53,7 @@ from offpath.slices import (
     distance_slice,
     target_slice,
 )
+from tests.report.shifted import shifts
 from tests.report.solutions import circuit, coefficient, robustness
 from tests.report.stories import changed
 
@@ -213,7 +214,7 @@ def _measured(c: Configuration) -> list[Result]:
     learners = ("pretrained", "finetuned", "scratch") if c.pretrain else ()
     return [
         phases(learners), _examples(), _labels(c), overlap, _matrix(c, predictors),
-        _predictions(c, predictors),
+        _predictions(c, predictors), shifts(predictors),
     ]  # fmt: skip
 
 

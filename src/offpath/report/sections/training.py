@@ -26,12 +26,16 @@ def section(story: Story) -> Section:
 
 
 def finetuning_section(story: Story) -> Section:
-    """The losses of every network that is fine-tuned."""
-    figures, finetuned = [], _logged(story, "finetune")
-    if finetuned:
+    """The losses of every network that is fine-tuned; then of interventions."""
+    figures, logged = [], _logged(story, "finetune")
+    changed = [one for one in logged if one.intervention]
+    base = [one for one in logged if one not in changed]
+    for place, finetuned in (("losses", base), ("interventions", changed)):
+        if not finetuned:
+            continue
         titles = listed([network.title for network in finetuned])
         controlled = any(network.name == "scratch" for network in finetuned)
-        caption = story.caption("finetuning.losses", networks=titles, controlled=controlled)
+        caption = story.caption(f"finetuning.{place}", networks=titles, controlled=controlled)
         chart, keys = _loss_chart(story.metrics, finetuned)
         figures.append(Figure(*caption, charts=[chart], legend=keys))
     return Section(figures)
