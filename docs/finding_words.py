@@ -1,0 +1,62 @@
+"""How the pages on findings say what a comparison shows."""
+
+from collections.abc import Iterable, Sequence
+
+from docs.finding_verdicts import RULE, Compared
+from offpath.generalize.statistics import seeds_needed
+from offpath.run.files import Record
+
+
+def percent(share: float) -> str:
+    """A share as text.
+
+    >>> percent(0.4567)
+    '45.7 %'
+    """
+    return f"{100 * share:.1f} %"
+
+
+def claim(found: Record, one: Compared) -> str:
+    """A comparison as a sentence."""
+    first, second = (title(found, name) for name in one.contrast[:2])
+    ends = f"{percent(one.means[0])} against {percent(one.means[1])}"
+    spread = "" if one.low is None or one.high is None else (
+        f", {100 * one.low:+.1f} to {100 * one.high:+.1f}")  # fmt: skip
+    facts = f"{100 * one.estimate:+.1f} points{spread}; p = {one.adjusted:.2g}"
+    verb = {"higher": "is above", "lower": "is below"}.get(one.verdict)
+    kind = f"({one.contrast.kind})"
+    if verb is None:
+        return f"No difference of {first} and {second} is shown {kind}: {ends} ({facts})."
+    return f"{first[0].upper()}{first[1:]} {verb} {second} {kind}: {ends} ({facts})."
+
+
+def told(found: Record, family: Sequence[Compared]) -> str:
+    """Why there is no verdict."""
+    if not family:
+        return "**No verdict:** the networks that are to be compared are not in these runs."
+    most, needed = max(t.seeds for t in family), seeds_needed(len(family))
+    return (
+        f"**No verdict:** {most} seeds are too few for {len(family)} comparisons, which need "
+        f"{needed}. {' '.join(numbers(found, t) for t in family)}"
+    )
+
+
+def numbers(found: Record, one: Compared) -> str:
+    """A comparison as bare numbers."""
+    first, second = (title(found, name) for name in one.contrast[:2])
+    return f"{first} {percent(one.means[0])}, {second} {percent(one.means[1])}."
+
+
+def title(found: Record, name: str) -> str:
+    """A network's name for readers."""
+    return "the best trivial rule" if name == RULE else found["networks"].get(name, name)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words as a list in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
