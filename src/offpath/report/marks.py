@@ -93,6 +93,8 @@ def curves(
     """
     frame = zoomed(frame)
     look, width = {"color": series(keys)}, 1.5
+    if any(key.shape in ("dashed", "dotted") for key in keys):
+        look["strokeDash"] = scaled("series", {key.title: DASHES[key.shape] for key in keys})
     if any("line" in row for row in rows):
         look["detail"], width = {"field": "line", "type": "nominal"}, 1.1
     layers = [layer(frame, "line", look, strokeWidth=width, strokeJoin="round", clip=True)]
@@ -173,7 +175,6 @@ def heat(
     rows: Sequence[Row],
     keys: Sequence[Key],
     frame: Frame,
-    *,
     heads: Sequence[Row],
     columns: Sequence[Key],
 ) -> Spec:

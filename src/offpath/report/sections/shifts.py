@@ -1,6 +1,6 @@
 """The section on the shift suite: which axis breaks which network, and what must not move it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from offpath.networks import Network
 from offpath.report import words
@@ -20,6 +20,7 @@ from offpath.report.parts import (
 )
 from offpath.results import BesideRule, Invariance, ShiftAxis, Shifts
 
+Caption = tuple[str, str, dict[str, str], str]
 SIDES = (Key("above the best trivial rule", colour("above"), "square"),
          Key("below", colour("below"), "square"))  # fmt: skip
 ROW_HEIGHT, LEAST_WIDTH = 20, 44  # of a cell
@@ -31,7 +32,7 @@ def section(story: Story, shifts: Shifts) -> Section:
     """Every network on every level beside the best rule, and the invariances."""
     there = {cell.predictor for axis in shifts.axes for cell in axis.cells}
     networks = [one for one in story.networks if one.name in there]
-    first = [one for one in networks if _first(one)]
+    first = looked_at(networks)
     parts = {"heat": first, "others": [one for one in networks if one not in first]}
     figures = [_heat_figure(story, shifts, name, own) for name, own in parts.items() if own]
     if shifts.invariances:
@@ -44,32 +45,54 @@ def section(story: Story, shifts: Shifts) -> Section:
     return Section(figures, terms=terms, statement=statement(shifts))
 
 
-def _first(network: Network) -> bool:
-    """Whether a network is looked at first: trained for itself, not as a start or a control."""
-    plain = not network.intervention and network.name not in ("untrained", "circuit-finetuned")
-    return plain or network.control == "finetuned"
+def looked_at(networks: Sequence[Network]) -> list[Network]:
+    """The networks that are looked at first: trained for themselves, no starts and no controls."""
+    apart = ("untrained", "circuit-finetuned")
+    return [
+        one
+        for one in networks
+        if (one.control == "finetuned" if one.intervention else one.name not in apart)
+    ]
 
 
 def _heat_figure(story: Story, shifts: Shifts, name: str, networks: Sequence[Network]) -> Figure:
+    titles = {row.predictor: row.title for row in shifts.predictors}
+    rows = [
+        {**place, **_numbers(cell, titles)}
+        for axis in shifts.axes
+        for place, cell in hard_cells(axis, networks)
+    ]
+    caption = story.caption(f"shifts.{name}", columns=len(networks))
+    return heat_figure(caption, shifts.axes, rows, networks)
+
+
+def heat_figure(
+    caption: Caption, axes: Sequence[ShiftAxis], rows: Sequence[Row], networks: Sequence[Network]
+) -> Figure:
+    """Levels down, networks across: as wide as the page, or to be scrolled if they are many."""
     columns = [
         Key(one.title, colour(one.name), SHAPES[number % len(SHAPES)])
         for number, one in enumerate(networks)
     ]
-    titles = {row.predictor: row.title for row in shifts.predictors}
-    rows, heads = [], []
-    for axis in shifts.axes:
-        heads.append({"level": f"{axis.axis}\n", "title": axis.title, "moves": axis.moves})
-        rows += _axis_rows(axis, {one.name: one.title for one in networks}, titles)
-    lines = [line for axis in shifts.axes for line in (f"{axis.axis}\n", *_places(axis).values())]
-    ordered = {"sort": None, "scale": {"domain": lines}}
+    heads = [{"level": f"{axis.axis}\n", "title": axis.title} for axis in axes]
+    lines = [line for axis in axes for line in (f"{axis.axis}\n", *_places(axis).values())]
     across = {"scale": {"domain": [key.title for key in columns]}}
     known = {"levels": len(lines) - len(heads), "axes": len(heads), "networks": len(columns)}
-    made = frame("shifts", across, ordered, **known)._replace(height=ROW_HEIGHT * len(lines))
-    chart = heat(rows, SIDES, made, heads=heads, columns=columns)
+    made = frame("shifts", across, {"scale": {"domain": lines}}, **known)
+    chart = heat(rows, SIDES, made._replace(height=ROW_HEIGHT * len(lines)), heads, columns)
     if len(columns) > MOST_COLUMNS:
         chart["width"] = max(LEAST_WIDTH * len(columns), LEAST_SCROLLED)
-    caption = story.caption(f"shifts.{name}", columns=len(columns))
     return Figure(*caption, charts=[Chart(chart)], legend=[*columns, *SIDES])
+
+
+def hard_cells(axis: ShiftAxis, networks: Sequence[Network]) -> Iterator[tuple[Row, BesideRule]]:
+    """The cells of some networks that have a difference from a rule, and their place in a chart."""
+    lines, titles = _places(axis), {level.level: level.title for level in axis.levels}
+    named = {one.name: one.title for one in networks}
+    for cell in axis.cells:
+        if cell.predictor in named and cell.hard and cell.hard.above_rule is not None:
+            place = {"axis": axis.title, "title": titles[cell.level], "level": lines[cell.level]}
+            yield {"network": named[cell.predictor], **place}, cell.hard
 
 
 def _places(axis: ShiftAxis) -> dict[str, str]:
@@ -80,38 +103,24 @@ def _places(axis: ShiftAxis) -> dict[str, str]:
     }
 
 
-def _axis_rows(axis: ShiftAxis, networks: dict[str, str], titles: dict[str, str]) -> list[Row]:
-    """The cells of one axis that have a difference from a rule."""
-    places = _places(axis)
-    level_titles = {level.level: level.title for level in axis.levels}
-    return [
-        {
-            "network": networks[cell.predictor],
-            "axis": axis.title,
-            "title": level_titles[cell.level],
-            "level": places[cell.level],
-            **_numbers(cell.hard, titles),
-        }
-        for cell in axis.cells
-        if cell.predictor in networks and cell.hard and cell.hard.above_rule is not None
-    ]
-
-
-def _numbers(hard: BesideRule, titles: dict[str, str]) -> Row:
+def _numbers(hard: BesideRule, titles: Mapping[str, str]) -> Row:
     """What a cell shows and says."""
     above, low, high = hard.above_rule or 0.0, hard.above_rule_low, hard.above_rule_high
-    rule = f"{titles[hard.best_rule or '']} ({words.percent(hard.accuracy - above)})"
     return {
-        "series": SIDES[above < 0].title,
-        "strength": round(abs(above), 3),
-        "text": f"{100 * above:+.0f}".replace("-", "−"),
-        "sure": (low or 0) > 0 or (high or 0) < 0,
+        **look(above, sure=(low or 0) > 0 or (high or 0) < 0),
         "above": words.above_rule(hard),
         "accuracy": words.percent(hard.accuracy),
         "interval": f"{words.accuracy_interval(hard)} %",
-        "rule": rule,
+        "rule": f"{titles[hard.best_rule or '']} ({words.percent(hard.accuracy - above)})",
         "count": hard.count,
     }
+
+
+def look(above: float, *, sure: bool) -> Row:
+    """What a cell looks like: its side, how strong it is, and the difference in whole points."""
+    text = f"{100 * above:+.0f}".replace("-", "−")
+    side = SIDES[above < 0].title
+    return {"series": side, "strength": round(abs(above), 3), "text": text, "sure": sure}
 
 
 def invariance_table(shifts: Shifts, networks: Sequence[Network]) -> Table:

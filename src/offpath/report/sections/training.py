@@ -47,6 +47,11 @@ def _logged(story: Story, made_by: str) -> list[Network]:
     return [one for one in story.networks if one.made_by == made_by and one.name in there]
 
 
+def _is_control(network: Network) -> bool:
+    """Whether it is that of an intervention, whose colour it has."""
+    return bool(network.intervention) and network.control != "finetuned"
+
+
 def label_keys(max_vertices: int) -> list[Key]:
     """A key for each true distance, "no path" last."""
     labels = range(1, max_vertices + 1)
@@ -74,7 +79,10 @@ def distance_loss_chart(
 
 
 def _loss_chart(lines: Sequence[Logged], networks: Sequence[Network]) -> tuple[Chart, list[Key]]:
-    keys = [Key(network.title, colour(network.name)) for network in networks]
+    keys = [
+        Key(one.title, colour(one.name), "dashed" if _is_control(one) else "line")
+        for one in networks
+    ]
     rows = [
         {"series": network.title, "step": point.step, "loss": point.loss}
         for network in networks
