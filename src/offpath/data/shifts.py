@@ -213,7 +213,7 @@ def _combined(rows: Sequence[Row], names: Mapping[str, str], graphs: Graphs) -> 
     """The axis of one row, or of all pairs of levels of two; `names`: the one level to make."""
     levels = []
     for picked in product(*(row.levels.items() for row in rows)):
-        if any(names.get(row.name) not in (None, "", k) for row, (k, _) in zip(rows, picked)):
+        if any(names.get(row.name) not in (None, "", k) for row, (k, _) in zip(rows, picked, strict=False)):
             continue
         fields = [set(changes) for _, (_, changes) in picked]
         if sum(map(len, fields)) > len(set().union(*fields)):

@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-<<<<<<< HEAD
-from offpath.configs import Graphs, Training
-from offpath.data.cells import Shift
-=======
 from offpath.configs import Graphs
->>>>>>> main
+from offpath.data.cells import Shift
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
 from offpath.errors import InputError, choice_fault
 
@@ -46,24 +42,16 @@ class World:
     target_rule: int  # which vertex is asked for, see `graphs.draw_target`
     candidates: int = 1  # examples of training that are drawn for each one chosen, see `emphasis`
     largest_target: int  # an example with a larger target is redrawn with as many vertices
-<<<<<<< HEAD
+    parts: tuple[tuple[float, "World"], ...] = ()
+    """Examples are drawn from these instead, each with its share; the shares add up to 1."""
+    renamed: Renamed | None = None  # what random ids the vertices get; None: those drawn
+    distinct_graphs: int | None = None  # the first so many different graphs alone, again and again
     shift: Shift | None = None  # of a world of the shift suite: what it fixes instead
 
     @property
     def slots(self) -> int:
         """Tokens of each example, padding and the question included."""
         return 1 + (self.shift.most_edges if self.shift else self.graphs.max_vertices)
-
-
-def training_world(name: str, graphs: Graphs, training: Training) -> World:
-    """The distribution called `name`, with as many candidates per example as training asks for."""
-    return replace(world(name, graphs), candidates=training.candidates)
-=======
-    parts: tuple[tuple[float, "World"], ...] = ()
-    """Examples are drawn from these instead, each with its share; the shares add up to 1."""
-    renamed: Renamed | None = None  # what random ids the vertices get; None: those drawn
-    distinct_graphs: int | None = None  # the first so many different graphs alone, again and again
->>>>>>> main
 
 
 def worlds(graphs: Graphs) -> dict[str, World]:
