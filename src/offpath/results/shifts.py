@@ -13,7 +13,7 @@ class BesideRule(Row):
     accuracy: float  # share of answers that round to the true distance
     accuracy_low: float  # lower end of its 95 % interval, which clusters questions by target
     accuracy_high: float  # upper end of that interval
-    best_rule: str | None  # the most accurate trivial rule; null where every answer is "no path"
+    best_rule: str | None  # the most accurate trivial rule; null where there is one answer alone
     above_rule: float | None  # accuracy less that of the best rule, paired by question
     above_rule_low: float | None  # lower end of its 95 % interval, clustered by target
     above_rule_high: float | None  # upper end of that interval
@@ -35,7 +35,7 @@ class ShiftLevel(Row):
     title: str  # its name for readers
     examples: int  # how many
     sha256: str  # of the examples
-    rules_fitted_on: Literal["level", "axis"]  # axis: all levels, where this one has one answer
+    rules_fitted_on: Literal["level", "axis"]  # axis: all levels; hard questions of this one have one answer
 
 
 class ShiftAxis(Row):

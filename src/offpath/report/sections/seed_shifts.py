@@ -21,7 +21,8 @@ def section(stories: Sequence[Story], known: Mapping[str, object]) -> Section:
     for suite in suites:
         for axis in suite.axes:
             for place, cell in hard_cells(axis, networks):
-                found[tuple(place.items())].append(cell)
+                if cell.above_rule is not None:
+                    found[tuple(place.items())].append(cell)
     rows = [{**dict(place), **_over_seeds(cells)} for place, cells in found.items()]
     texts = caption("seeds.shifts", {**known, "shifts": suites[0], "columns": len(networks)})
     figure = heat_figure(texts, suites[0].axes, rows, networks)

@@ -30,6 +30,8 @@ LEAST_SCROLLED = 700  # the width of these
 
 def section(story: Story, shifts: Shifts) -> Section:
     """Every network on every level beside the best rule, and the invariances."""
+    if not shifts.axes:  # graphs are too small to differ in one thing
+        return Section()
     there = {cell.predictor for axis in shifts.axes for cell in axis.cells}
     networks = [one for one in story.networks if one.name in there]
     first = looked_at(networks)
@@ -86,11 +88,11 @@ def heat_figure(
 
 
 def hard_cells(axis: ShiftAxis, networks: Sequence[Network]) -> Iterator[tuple[Row, BesideRule]]:
-    """The cells of some networks that have a difference from a rule, and their place in a chart."""
+    """The cells of some networks on hard questions, and their place in a chart."""
     lines, titles = _places(axis), {level.level: level.title for level in axis.levels}
     named = {one.name: one.title for one in networks}
     for cell in axis.cells:
-        if cell.predictor in named and cell.hard and cell.hard.above_rule is not None:
+        if cell.predictor in named and cell.hard:
             place = {"axis": axis.title, "title": titles[cell.level], "level": lines[cell.level]}
             yield {"network": named[cell.predictor], **place}, cell.hard
 
@@ -105,14 +107,16 @@ def _places(axis: ShiftAxis) -> dict[str, str]:
 
 def _numbers(hard: BesideRule, titles: Mapping[str, str]) -> Row:
     """What a cell shows and says."""
-    above, low, high = hard.above_rule or 0.0, hard.above_rule_low, hard.above_rule_high
+    own = {"accuracy": words.percent(hard.accuracy), "count": hard.count}
+    own |= {"interval": f"{words.accuracy_interval(hard)} %", "above": words.above_rule(hard)}
+    if hard.best_rule is None or hard.above_rule is None:
+        text = f"{100 * hard.accuracy:.0f} %"
+        return {**look(0.0, sure=False), **own, "text": text, "rule": "one answer: no rule"}
+    rule = f"{titles[hard.best_rule]} ({words.percent(hard.accuracy - hard.above_rule)})"
     return {
-        **look(above, sure=(low or 0) > 0 or (high or 0) < 0),
-        "above": words.above_rule(hard),
-        "accuracy": words.percent(hard.accuracy),
-        "interval": f"{words.accuracy_interval(hard)} %",
-        "rule": f"{titles[hard.best_rule or '']} ({words.percent(hard.accuracy - above)})",
-        "count": hard.count,
+        **look(hard.above_rule, sure=words.beside_rule(hard) != "level with"),
+        **own,
+        "rule": rule,
     }
 
 
