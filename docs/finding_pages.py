@@ -11,7 +11,7 @@ from typing import NamedTuple
 from docs import depth_page, prediction_page
 from docs.finding_parts import arms_table, attacks, cost, seeds_table, statistics_table
 from docs.finding_verdicts import RULE, Compared, Contrast, compared, decided
-from docs.finding_words import claim, listed, percent, told
+from docs.finding_words import claims, listed, percent, told
 from docs.raw import RESULTS, markdown, record
 from offpath.run.files import Record
 from offpath.sweep.presets import PRESETS
@@ -50,10 +50,9 @@ def ids_verdict(found: Record, families: list[list[Compared]]) -> str:
     raised = (ids.verdict == "higher", size.verdict == "higher")
     word = {(True, False): "Unseen ids, not size.", (False, True): "Size, not ids.",
             (True, True): "Both, ids and size.", (False, False): "Neither is shown."}  # fmt: skip
-    sentences = [claim(found, ids), claim(found, size)]
-    if one := by.get(("random_ids", "large_graphs")):
-        sentences.append(claim(found, one))
-    return f"**{word[raised]}** {' '.join(sentences)}"
+    beside = by.get(("random_ids", "large_graphs"))
+    rows = [ids, size, beside] if beside else [ids, size]
+    return f"**{word[raised]}** {claims(found, rows)}"
 
 
 def elicits_verdict(found: Record, families: list[list[Compared]]) -> str:
@@ -70,7 +69,7 @@ def elicits_verdict(found: Record, families: list[list[Compared]]) -> str:
     second = f"Above the best trivial rule: {listed(names[t.contrast.first] for t in above)}."
     if not above:
         second = "None is shown to be above the best trivial rule."
-    return f"**{first} {second}** {' '.join(claim(found, t) for t in raised or against)}"
+    return f"**{first} {second}** {claims(found, raised or against)}"
 
 
 def helps_verdict(found: Record, families: list[list[Compared]]) -> str:
@@ -99,7 +98,11 @@ def forgets_verdict(found: Record, families: list[list[Compared]]) -> str:
     names = found["networks"]
     saved = [names[t.contrast.first] for t in kept if t.verdict == "higher"]
     keeps = f"Keep more of “no path”: {listed(saved)}." if saved else "Nothing is shown to keep it."
-    return f"**{' '.join(claim(found, t) for t in lost)} {keeps}** {relearned(found)}"
+    less = [t.contrast.kind for t in lost if t.verdict == "lower"]
+    loss = (
+        f"Fine-tuning loses: {listed(less)}." if less else "Fine-tuning is shown to lose nothing."
+    )
+    return f"**{loss} {keeps}** {relearned(found)} {claims(found, lost)}"
 
 
 def relearned(found: Record) -> str:

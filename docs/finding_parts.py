@@ -31,8 +31,9 @@ def arms_table(found: Record) -> str:
     counts = found["questions"].values()
     return (
         f"{len(seeds)} seeds, recipe `{found['recipe']}`; the same questions for every seed, "
-        f"{min(counts):,} to {max(counts):,} of each kind. What changes the examples has a control "
-        f"from scratch: same examples, same steps, untrained weights.\n\n{arms}"
+        f"{min(counts):,} to {max(counts):,} of each kind ([strata](../strata.md); hard: distance "
+        "3 or more, and not d(1,2)). What changes the examples has a control from scratch: same "
+        f"examples, same steps, untrained weights.\n\n{arms}"
     )
 
 

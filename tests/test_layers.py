@@ -19,6 +19,7 @@ LEAVES = [
     "recipes",
     "results",
     "run",
+    "sections",
     "slices",
 ]
 STAGES = ["data", "fit", "generalize", "handcraft", "interpret", "report"]  # = alphabetical

@@ -14,10 +14,10 @@ from offpath.cli import arguments as options
 from offpath.cli import session
 from offpath.cli.progress import follow
 from offpath.cli.tables import show_table
-from offpath.configs import Checked, Graphs, Seed, within
 from offpath.networks import networks
 from offpath.recipes import VARIANTS, recipe
 from offpath.run.folder import create_run
+from offpath.sections import Checked, Graphs, Seed, within
 
 
 def run_all(base: options.NewRun) -> None:

@@ -24,10 +24,11 @@ from offpath.cli.arguments import (
     Switch,
     TrainingMachineOptions,
 )
-from offpath.configs import HIDDEN, Checked, Configuration, Seed, within
+from offpath.configs import Configuration
 from offpath.errors import InputError
 from offpath.run.files import check_writable
 from offpath.run.folder import Run
+from offpath.sections import HIDDEN, Checked, Seed, within
 from offpath.sweep.presets import PRESETS
 
 if TYPE_CHECKING:

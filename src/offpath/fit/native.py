@@ -29,6 +29,7 @@ from torch import Tensor
 from offpath.compute import Compute
 from offpath.configs import Architecture
 from offpath.errors import InputError
+from offpath.fit.limits import is_limited, weights_of
 from offpath.fit.parallel import summed
 from offpath.fit.transformer import Transformer, predict
 
@@ -55,21 +56,23 @@ class Shape(ctypes.Structure):
 class NativeStep:
     """The step for one model: it holds memory for activations, and the gradients of the model."""
 
-    def __init__(self, library: ctypes.CDLL, model: Transformer, threads: int) -> None:
-        """Memory for `threads` threads."""
+    def __init__(self, library: ctypes.CDLL, model: Transformer, compute: Compute) -> None:
+        """Memory for each of the threads."""
         self.steps: list[int] = []
-        self.library, a = library, model.architecture
+        self.library, self.compute, a = library, compute, model.architecture
+        threads = compute.threads
         shape = Shape(
             a.width, a.layers, a.heads, a.feed_forward, model.max_vertices + 1,
             model.readout.out_features, a.norm == "pre", a.final_norm,
         )  # fmt: skip
-        self.parameters = list(model.parameters())
+        self.limited = model if is_limited(model) else None
+        self.weights = weights_of(model)
         self.steps = [library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
         if not all(self.steps):
             raise MemoryError
         self.slots = model.max_vertices + 1
         self.pool = ThreadPoolExecutor(threads)
-        count = sum(p.numel() for p in self.parameters)
+        count = sum(weight.numel() for weight in self.weights)
         self.gradients = torch.zeros(threads, count, dtype=torch.float32)
         self.views = [self._views(flat) for flat in self.gradients]
         self.addresses = [_pointers(views) for views in self.views]
@@ -89,7 +92,7 @@ class NativeStep:
         self, tokens: UInt8[np.ndarray, "example slots 2"], labels: Float32[Tensor, " example"],
         squared: float, entropy: float = 0.0,
     ) -> Float[Tensor, " example"]:  # fmt: skip
-        """The answers; every parameter's `grad` becomes that of the loss.
+        """The answers; the `grad` of every parameter that is trained becomes that of the loss.
 
         The loss is `squared` times the sum of squared errors plus `entropy` times the sum of
         cross-entropies of the classes. `grad` is memory of this object, which the next call
@@ -100,7 +103,9 @@ class NativeStep:
         tokens = np.ascontiguousarray(tokens)
         cuts = np.linspace(0, len(tokens), len(self.steps) + 1).astype(int).tolist()
         self.gradients.zero_()
-        values = _pointers(self.parameters)
+        if self.limited:  # its weights depend on what is trained
+            self.weights = weights_of(self.limited)
+        values = _pointers(self.weights)
 
         def work(thread: int) -> None:
             first, end = cuts[thread], cuts[thread + 1]
@@ -113,8 +118,12 @@ class NativeStep:
         list(self.pool.map(work, range(len(self.steps))))
         for other in self.gradients[1:]:
             self.gradients[0] += other
-        for parameter, gradient in zip(self.parameters, self.views[0], strict=True):
-            parameter.grad = gradient
+        summed(self.gradients[0], self.compute)
+        for weight, gradient in zip(self.weights, self.views[0], strict=True):
+            if weight.requires_grad and weight.is_leaf:
+                weight.grad = gradient
+            elif weight.requires_grad:
+                weight.backward(gradient)
         return answers
 
     def answers(
@@ -124,8 +133,8 @@ class NativeStep:
         return self.set_gradients(tokens, torch.zeros(len(tokens)), 0.0).numpy()
 
     def _views(self, flat: Tensor) -> list[Tensor]:
-        pieces = flat.split([p.numel() for p in self.parameters])
-        return [piece.view_as(p) for piece, p in zip(pieces, self.parameters, strict=True)]
+        pieces = flat.split([weight.numel() for weight in self.weights])
+        return [piece.view_as(w) for piece, w in zip(pieces, self.weights, strict=True)]
 
 
 def native_step(model: Transformer, compute: Compute) -> NativeStep | None:
@@ -139,7 +148,7 @@ def native_step(model: Transformer, compute: Compute) -> NativeStep | None:
     without = torch.tensor(float(library is None), device=compute.device)
     if summed(without, compute).item() or library is None:
         return None
-    return NativeStep(library, model, compute.threads)
+    return NativeStep(library, model, compute)
 
 
 def answers(
@@ -169,6 +178,8 @@ def native_fault(architecture: Architecture, compute: Compute) -> str:
         return "it is for float32 on a CPU"
     if a.tokens != "edges" or a.norm == "none" or a.head_size is not None:
         return "it is not for handcrafted networks of other shapes"
+    if a.looped or a.head != "regression":
+        return "it is not for looped layers, nor for heads other than regression"
     if odd:
         return f"sizes must be multiples of {LANES}; got {', '.join(odd)}"
     return ""
