@@ -89,7 +89,7 @@ class Graphs(Section):
     """k: pre-training keeps every distance >= k, and d < k with probability 1 / (2 (k - d))."""
     held_out_share: Annotated[float, within(0, 0.5)] = 0.0
     """Share of all graphs, chosen by their edges, that training never draws; 0 to 0.5."""
-    pretrain_distance: Annotated[int | None, *HIDDEN, within(1, 63)] = None
+    pretrain_distance: Annotated[int | None, *LATER, within(1, 63)] = None
     """Largest distance from vertex 1 to 2 that pre-training shows; None: any."""
 
 
