@@ -141,7 +141,7 @@ def scores(question: str, runs: Sequence[Run]) -> Record:
     kinds = {kind: mask for kind, mask in asked.kinds.items() if kind.startswith(ASKED[question])}
     asked = asked._replace(kinds=kinds)
     found = [one for one in every
-             if question == "pretraining" or not one[1].name.endswith("-scratch")]  # fmt: skip
+             if question == "pretraining" or not one[1].name.endswith("scratch")]  # fmt: skip
     names = list(dict.fromkeys(one.name for _, one in found))
     seeds = sorted({run.configuration.seed for run in runs})
     made = {(one.name, run.configuration.seed): _scored(run, one, asked) for run, one in found}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from docs import depth_page, prediction_page
 from docs.finding_parts import arms_table, attacks, cost, seeds_table, statistics_table
 from docs.finding_verdicts import RULE, Compared, Contrast, compared, decided
-from docs.finding_words import claims, listed, percent, told
+from docs.finding_words import claims, listed, percent, title, told
 from docs.raw import RESULTS, markdown, record
 from offpath.run.files import Record
 from offpath.sweep.presets import PRESETS
@@ -60,13 +60,16 @@ def elicits_verdict(found: Record, families: list[list[Compared]]) -> str:
     against, beside = families
     if not against or against[0].verdict == "too few seeds":
         return told(found, against)
-    names = found["networks"]
     raised = [t for t in against if t.verdict == "higher"]
     above = [t for t in beside if t.verdict == "higher"]
-    first = f"Higher than plain fine-tuning: {listed(names[t.contrast.first] for t in raised)}."
+    first = (
+        f"Higher than plain fine-tuning: {listed(title(found, t.contrast.first) for t in raised)}."
+    )
     if not raised:
         first = "No intervention is shown to raise the accuracy."
-    second = f"Above the best trivial rule: {listed(names[t.contrast.first] for t in above)}."
+    second = (
+        f"Above the best trivial rule: {listed(title(found, t.contrast.first) for t in above)}."
+    )
     if not above:
         second = "None is shown to be above the best trivial rule."
     return f"**{first} {second}** {claims(found, raised or against)}"
@@ -77,10 +80,9 @@ def helps_verdict(found: Record, families: list[list[Compared]]) -> str:
     every = [t for family in families[:4] for t in family]
     if not every or every[0].verdict == "too few seeds":
         return told(found, every)
-    names = found["networks"]
     parts = []
     for verdict, words in (("higher", "helps"), ("lower", "hurts")):
-        ones = [f"{names[t.contrast.first]} ({t.contrast.kind})"
+        ones = [f"{title(found, t.contrast.first)} ({t.contrast.kind})"
                 for t in every if t.verdict == verdict]  # fmt: skip
         parts.append(f"it {words} in {len(ones)}" + (f": {listed(ones)}" if ones else ""))
     rest = sum(not t.shown for t in every)
@@ -95,8 +97,7 @@ def forgets_verdict(found: Record, families: list[list[Compared]]) -> str:
     lost, kept = families[0], families[1]
     if not lost or lost[0].verdict == "too few seeds":
         return told(found, lost)
-    names = found["networks"]
-    saved = [names[t.contrast.first] for t in kept if t.verdict == "higher"]
+    saved = [title(found, t.contrast.first) for t in kept if t.verdict == "higher"]
     keeps = f"Keep more of “no path”: {listed(saved)}." if saved else "Nothing is shown to keep it."
     less = [t.contrast.kind for t in lost if t.verdict == "lower"]
     loss = (

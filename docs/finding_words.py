@@ -63,5 +63,5 @@ def listed(words: Iterable[str]) -> str:
     >>> listed(["a", "b", "c"])
     'a, b and c'
     """
-    *most, last = words
+    *most, last = [*words] or ["none"]
     return f"{', '.join(most)} and {last}" if most else last
