@@ -29,7 +29,7 @@ KINDS = {
     "hard: on path, unseen": HARD[2],
     "hard: off path": HARD[3],
     "hard: off path, cut": HARD[4],
-    "hard: trained": HARD[0],
+    "hard: trained": HARD[0]._replace(phrase="hard questions with target 2"),
     "off path, other distance": SAME_DISTANCE[0],
     "unreachable": OFF_PATH[2],
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from benchmarks.questions import KINDS
 from docs.finding_verdicts import RULE, Compared
 from offpath.generalize.statistics import seeds_needed
 from offpath.run.files import Record
@@ -31,7 +32,7 @@ def claims(found: Record, rows: Sequence[Compared]) -> str:
     parts = []
     for kind in dict.fromkeys(one.contrast.kind for one in rows):
         here = [claim(found, one) for one in rows if one.contrast.kind == kind]
-        parts.append(f"Right answers, {kind}: {'; '.join(here)}.")
+        parts.append(f"Right answers for {phrase(kind)}: {'; '.join(here)}.")
     return " ".join(parts)
 
 
@@ -42,7 +43,7 @@ def told(found: Record, family: Sequence[Compared]) -> str:
     most, needed = max(t.seeds for t in family), seeds_needed(len(family))
     return (
         f"**No verdict:** {most} seeds are too few for {len(family)} comparisons, which need "
-        f"{needed}. {'; '.join(f'{both(found, t)} ({t.contrast.kind})' for t in family)}."
+        f"{needed}. {'; '.join(f'{both(found, t)} ({phrase(t.contrast.kind)})' for t in family)}."
     )
 
 
@@ -50,6 +51,19 @@ def both(found: Record, one: Compared) -> str:
     """The two sides of a comparison."""
     first, second = (title(found, name) for name in one.contrast[:2])
     return f"{first} {percent(one.means[0])}, {second} {percent(one.means[1])}"
+
+
+def phrase(kind: str) -> str:
+    """A kind of question as the object of a sentence.
+
+    >>> phrase("hard: off path"), phrase("pre-training: 3")
+    ('hard off-path targets', 'pre-training questions of distance 3')
+    """
+    start, _, label = kind.partition(": ")
+    if start == "pre-training" and label:
+        which = f"of distance {label}" if label.isdigit() else "without a path"
+        return f"pre-training questions {which}"
+    return (KINDS[kind].phrase if kind in KINDS else "") or kind
 
 
 def title(found: Record, name: str) -> str:
