@@ -106,7 +106,7 @@ def _predictors(
     rows = []
     for one in networks(c):
         a, title = models[one.name].architecture, one.title
-        if a != c.model:  # the reader must know, wherever the row is shown
+        if a != (one.architecture or c.model):  # the reader must know, wherever the row is shown
             title += f" ({a.layers} layers, {a.width} wide)"
         kind = "handcrafted" if one.made_by == "handcraft" else "trained"
         rows.append((one.name, title, kind, one.colour, False))
