@@ -126,10 +126,11 @@ def _parameters_table(c: Configuration) -> Table:
     """A row for each part: what it is made of, and its numbers."""
     a, n, counts = c.model, c.graphs.max_vertices, parameters(c.model, c.graphs.max_vertices)
     size = a.head_size or a.width // a.heads
-    layers, count = (
-        (f"1 layer {a.layers} times", 1) if a.looped else (f"{a.layers} layers", a.layers)
+    layers = f"1 layer {a.layers} times" if a.looped else f"{a.layers} layers"
+    norms = (
+        f"{2 if a.looped else 2 * a.layers}, {a.norm}-norm",
+        f"{'' if a.final_norm else 'no '}norm at the end",
     )
-    norms = (f"{2 * count}, {a.norm}-norm", f"{'' if a.final_norm else 'no '}norm at the end")
     made_of = {
         "embedding": f"{n + 2} rows of {a.width // 2}: padding, vertices 1 to {n}, TARGET",
         "attention": f"{layers}, {a.heads} heads of {size}: queries, keys, values, output",
