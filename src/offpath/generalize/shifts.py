@@ -2,8 +2,8 @@
 
 In: the checkpoints of a run. Out: `results/shifts.json`. Every network sees the same frozen
 examples. Rules are fitted on other examples of the same level. Where its hard questions have one
-answer alone, which such a rule would know, they are fitted on all levels of the axis; where these
-have no other answer either, no rule is compared.
+answer alone, which such a rule would know, the one that is best on the whole axis is taken, fitted
+there; where that has no other answer either, no rule is compared.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,11 +105,16 @@ def _axis(axis: Axis, whole: Axis, suite: _Suite) -> results.ShiftAxis:
     }
     levels, cells = [], []
     for number, (level, (batch, sha256)) in enumerate(sets.items()):
-        other, fitted = others[level.world.name], "level"
-        if not _has_choice(other, batch):
-            other, fitted = _together(list(others.values())), "axis"
+        known, table, fitted = (
+            Known(others[level.world.name], suite.questions),
+            suite.rules,
+            "level",
+        )
+        if not _has_choice(known.calibration, batch):
+            known, fitted = known._replace(calibration=_together([*others.values()])), "axis"
+            table = _best_of_axis(known, suite.rules)
         own = {name: values[number] for name, values in answers.items()}
-        cells += _cells(level.world.name, batch, own, Known(other, suite.questions), suite.rules)
+        cells += _cells(level.world.name, batch, own, known, table)
         place = {
             "level": level.world.name,
             "title": level.title,
@@ -131,6 +136,21 @@ def _has_choice(calibration: Batch, batch: Batch) -> bool:
     return any(len(np.unique(labels)) > 1 for labels in answers)
 
 
+def _best_of_axis(known: Known, table: Mapping[str, Rule]) -> dict[str, Rule]:
+    """The one rule that is best on all levels: the best on one answer would be told it."""
+    whole = known.calibration
+    hard = hard_questions(whole)
+    right = {name: _of_rule(name, rule, whole, known)[hard].mean() for name, rule in table.items()}
+    best = max(right, key=lambda name: right[name])
+    return {best: table[best]}
+
+
+def _of_rule(name: str, rule: Rule, batch: Batch, known: Known) -> Mask:
+    """Where a rule is right; d(1,2) is no rule but the truth where vertex 2 is asked for."""
+    right = _right(rule.answers(batch, known), batch)
+    return right & (batch.stratum > 0) if name == "distance_to_2" else right
+
+
 def _together(batches: Sequence[Batch]) -> Batch:
     """All examples as one batch, with padding as far as the widest needs it."""
     widest = max(batch.tokens.shape[1] for batch in batches)
@@ -146,8 +166,7 @@ def _cells(
     level: str, batch: Batch, answers: Mapping[str, Values], known: Known, table: Mapping[str, Rule]
 ) -> list[results.ShiftCell]:
     """Every network on one level: on every question, and on the hard ones."""
-    of_rules = {name: _right(rule.answers(batch, known), batch) for name, rule in table.items()}
-    of_rules["distance_to_2"] &= batch.stratum > 0  # of vertex 2 it is the truth, not a rule
+    of_rules = {name: _of_rule(name, rule, batch, known) for name, rule in table.items()}
     every, hard = np.ones(len(batch.distance), bool), hard_questions(batch)
     of_hard = of_rules if _has_choice(known.calibration, batch) else {}
     cells = []

@@ -35,7 +35,7 @@ class ShiftLevel(Row):
     title: str  # its name for readers
     examples: int  # how many
     sha256: str  # of the examples
-    rules_fitted_on: Literal["level", "axis"]  # axis: all levels; hard questions of this one have one answer
+    rules_fitted_on: Literal["level", "axis"]  # axis: the best of all levels, for one answer
 
 
 class ShiftAxis(Row):
