@@ -1,7 +1,7 @@
 """What a world of the shift suite fixes about its examples, and whether any graph can be so.
 
-A question is a stratum with the distances d(1, t) and d(1, 2). A world fixes the number of vertices,
-the law of edges and the shares of its questions; all else follows the law of edges.
+A question is a stratum with the distances d(1, t) and d(1, 2). A world fixes the number of
+vertices, the law of edges and the shares of its questions; all else follows the law of edges.
 """
 
 from fractions import Fraction

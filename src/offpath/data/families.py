@@ -88,7 +88,7 @@ def _near(n: int) -> int:
 @kernel
 @no_type_check
 def draw_family(
-    place: tuple[int, ...], first_block: int, family: int, vertices: int,
+    place: tuple[int, int, int, int], family: int, vertices: int,
     asked: tuple[int, int, bool], rows: np.ndarray, graph: tuple[np.ndarray, ...],
 ) -> None:  # fmt: skip
     """Draw a graph for each row that offers a question, and one of those, all equally likely.
@@ -96,7 +96,7 @@ def draw_family(
     `asked`: d(1, t), d(1, 2), and whether t is on a shortest path to 2; distance 0: any question.
     """
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
-    seed, stream, start = place
+    seed, stream, start, first_block = place
     edges, counts, special = graph
     adjacency, distances = np.zeros(64, np.uint64), np.zeros((vertices, vertices), np.int64)
     for i in range(len(rows)):
@@ -135,7 +135,7 @@ def fill_distances(adjacency: Masks, vertex: int, distances: np.ndarray) -> None
 def offer(
     distances: np.ndarray, asked: tuple[int, int, bool], ticket: int, special: np.ndarray
 ) -> int:
-    """How many choices of 1, 2 and t fit the question; `special` becomes number `ticket` of them."""
+    """How many choices of 1, 2 and t fit; `special` becomes number `ticket` of them."""
     hops_t, hops_2, on_path = asked
     n, found = len(distances), 0
     for a in range(n):
@@ -166,24 +166,30 @@ def draw_edges(source: Source, family: int, n: int, edges: np.ndarray, adjacency
         return preferential(source, n, edges, adjacency)
     if family > PREFERENTIAL:
         return delaunay(source, n, edges, adjacency)
-    half, side, bell = (n + 1) // 2, _side(n), _bell(n)
     count = 0
     for a in range(n):
         for b in range(a + 1, n):
-            if family == STAR:
-                there = a == 0
-            elif family == GRID:
-                there = b == a + side or (b == a + 1 and b % side != 0)
-            elif family == CLIQUES:
-                there = b < half or a >= half
-            elif family == BARBELL:
-                there = b == a + 1 or b < bell or a >= n - bell
-            else:
-                there = b == a + 1 or (family == CYCLE and b == a + n - 1)
-                there &= not (family == CHAINS and b == half)
-            if there:
+            if adjacent(family, n, a, b):
                 count = join(edges, count, a, b, adjacency)
     return count
+
+
+@kernel
+@no_type_check
+def adjacent(family: int, n: int, a: int, b: int) -> bool:
+    """Whether two vertices, a < b, are joined in a family whose graphs of a size are all alike."""
+    if family == STAR:
+        return a == 0
+    if family == GRID:
+        side = _side(n)
+        return b == a + side or (b == a + 1 and b % side != 0)
+    if family == CLIQUES:
+        return b < (n + 1) // 2 or a >= (n + 1) // 2
+    if family == BARBELL:
+        return b == a + 1 or b < _bell(n) or a >= n - _bell(n)
+    if family == CHAINS:
+        return b == a + 1 and b != (n + 1) // 2
+    return b == a + 1 or (family == CYCLE and b == a + n - 1)
 
 
 @kernel

@@ -1,10 +1,10 @@
 """Examples of the shift suite: graphs drawn exactly from their law, given what a question fixes.
 
-In: a world with a shift, and (seed, stream, index). Out: that one example, in whatever batch, thread
-or process. An example draws its question, then a graph that has it, then the vertex ids. Under
-WWZ24's law the graph grows by layers of a breadth-first search, each with its exact probability
-given the distances to 2 and t: distance 14 of 15 vertices costs no more than 3, where rejection
-meets it once in 400,000 graphs. Whether t is on the path is left to rejection.
+In: a world with a shift, and (seed, stream, index). Out: that one example, whatever the batch,
+thread or process. An example draws its question, then a graph that has it, then the vertex ids.
+Under WWZ24's law the graph grows by layers of a breadth-first search, each with its exact
+probability given the distances to 2 and t: distance 14 of 15 vertices costs no more than 3, where
+rejection meets it once in 400,000 graphs. Whether t is on the path is left to rejection.
 
 Dynamic programming as in `label_distribution.py`: let f vertices be the frontier, u those not yet
 reached, and r the pairs of which no end lies behind the frontier. Each is uniform over (f + u)^2
@@ -48,6 +48,8 @@ END = 255  # the layer of what no path leads to
 ANY = 255  # stratum of a question that may be any
 STRATUM = {stratum.slice: index for index, stratum in enumerate(STRATA)}
 
+Place = tuple[int, int, int, int]  # seed, stream, index of example 0, first block of random words
+
 
 class Growth(NamedTuple):
     """What the growth of a graph by layers is given."""
@@ -66,25 +68,21 @@ def draw_shifted(
     """Fill the arrays of `out` with examples `start`, `start` + 1, ... of a stream."""
     shift, graphs = world.shift, world.graphs
     assert shift is not None, "the caller has looked"
-    place = (seed, stream, start)
-    chosen = np.zeros(len(out[0]), np.int64)
-    if shift.questions:
-        shares = np.cumsum([float(share) for _, share in shift.questions])
-        choose(place, shares[:-1], chosen)
+    questions = [question for question, _ in shift.questions] or [None]
+    shares = np.cumsum([float(share) for _, share in shift.questions])[:-1]
+    chosen, ids = np.zeros(len(out[0]), np.int64), np.array(shift.target_ids)
+    choose((seed, stream, start, 0), shares, chosen)
     rules = (graphs.max_vertices, graphs.finetune_vertices, held_out_share)
-    ids = np.array(shift.target_ids)
-    asked = [question for question, _ in shift.questions] or [None]
-    for number, question in enumerate(asked):
+    for number, question in enumerate(questions):
         rows, fruitless = np.flatnonzero(chosen == number), 0
-        wanted = _wanted(question, graphs.max_vertices)
+        asked = (shift.vertices, ids, _wanted(question, graphs.max_vertices))
         for attempt in range(1, MOST_ATTEMPTS):
             if not len(rows) or fruitless > MOST_FRUITLESS:
                 break
-            graph, fits = _graphs(shift, question, place, attempt, rows), np.zeros(len(rows), bool)
-            naming = NAMING + attempt * NAMING_BLOCKS
-            place_vertices(
-                place, naming, rules, (shift.vertices, ids, wanted), rows, graph, out, fits
-            )
+            fits = np.zeros(len(rows), np.bool_)
+            graph = _graphs(shift, question, (seed, stream, start, attempt * GRAPH_BLOCKS), rows)
+            naming = (seed, stream, start, NAMING + attempt * NAMING_BLOCKS)
+            place_vertices(naming, rules, asked, rows, graph, out, fits)
             fruitless = 0 if fits.any() else fruitless + len(rows)
             rows = rows[~fits]
         if len(rows):
@@ -115,21 +113,21 @@ def weights(given: Growth) -> Float64[np.ndarray, "hop frontier unreached pairs"
 
 
 def _graphs(
-    shift: Shift, question: Question | None, place: tuple[int, ...], attempt: int, rows: np.ndarray
+    shift: Shift, question: Question | None, place: Place, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each row a graph: pairs of vertices, their number, and the places of 1, 2 and t."""
     edges = np.zeros((len(rows), shift.most_edges, 2), np.uint8)
     counts, special = np.zeros(len(rows), np.int64), np.zeros((len(rows), 3), np.int64)
-    graph, first_block = (edges, counts, special), attempt * GRAPH_BLOCKS
+    graph = edges, counts, special
     if shift.family == PAIRS:
         assert question is not None, "a world of random pairs has questions"
         given = growth(shift, question)
-        grow(place, first_block, given, weights(given), rows, graph)
+        grow(place, given, weights(given), rows, graph)
     else:
         asked = (0, 0, False)
         if question is not None:
             asked = question.distance, question.distance_to_2, question.stratum == ON_PATH
-        draw_family(place, first_block, NUMBERS[shift.family], shift.vertices, asked, rows, graph)
+        draw_family(place, NUMBERS[shift.family], shift.vertices, asked, rows, graph)
     return graph
 
 
@@ -137,17 +135,18 @@ def _wanted(question: Question | None, no_path: int) -> tuple[int, int, int]:
     """Label, distance to 2 and stratum of a question as numbers."""
     if question is None:
         return 0, 0, ANY
-    labels = (no_path if d is None else d for d in (question.distance, question.distance_to_2))
-    return *labels, STRATUM[question.stratum]
+    distance, to_2 = question.distance or no_path, question.distance_to_2 or no_path
+    return distance, to_2, STRATUM[question.stratum]
 
 
 @kernel
 @no_type_check
-def choose(place: tuple[int, ...], cuts: np.ndarray, chosen: np.ndarray) -> None:
+def choose(place: Place, cuts: np.ndarray, chosen: np.ndarray) -> None:
     """The question of each example: how many cuts lie below a uniform number."""
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
+    seed, stream, start, first_block = place
     for example in range(len(chosen)):
-        state[:] = (place[0], place[1], place[2] + example, 0, len(words))
+        state[:] = (seed, stream, start + example, first_block, len(words))
         number = fraction(source)
         for cut in cuts:
             chosen[example] += number >= cut
@@ -220,12 +219,12 @@ def fill_reach(f: int, u: int, pairs: int, reach: np.ndarray) -> None:
 @kernel
 @no_type_check
 def grow(
-    place: tuple[int, ...], first_block: int, given: Growth, values: np.ndarray, rows: np.ndarray,
+    place: Place, given: Growth, values: np.ndarray, rows: np.ndarray,
     graph: tuple[np.ndarray, ...],
 ) -> None:  # fmt: skip
     """Draw a graph for each row, layer by layer, and the places of 2 and t in their layers."""
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
-    seed, stream, start = place
+    seed, stream, start, first_block = place
     edges, counts, special = graph
     reach = np.zeros((given.pairs + 1, given.vertices + 1))
     layers = np.zeros((END + 1, 2), np.int64)  # first vertex and size of each layer
@@ -233,7 +232,8 @@ def grow(
         state[:] = (seed, stream, start + rows[i], first_block, len(words))
         hop, first, f, u, filled = 0, 0, 1, given.vertices - 1, 0
         while hop < len(values) - 1 or given.hop_2 == END or given.hop_t == END:
-            e, new = next_layer(source, given, values, hop, f, u, given.pairs - filled, reach)
+            grown = hop, f, u, given.pairs - filled
+            e, new = next_layer(source, given, values, grown, reach)
             lead(source, edges[i, filled : filled + e], first, f, new)
             filled, hop, first, f, u = filled + e, hop + 1, first + f, new, u - new
             layers[min(hop, END - 1)] = (first, f)
@@ -253,10 +253,11 @@ def grow(
 @kernel
 @no_type_check
 def next_layer(
-    source: Source, given: Growth, values: np.ndarray, hop: int, f: int, u: int, left: int,
+    source: Source, given: Growth, values: np.ndarray, grown: tuple[int, int, int, int],
     reach: np.ndarray,
 ) -> tuple[int, int]:  # fmt: skip
     """How many of the pairs that are left touch the frontier, and how many vertices they reach."""
+    hop, f, u, left = grown
     last = len(values) - 1
     fill_reach(f, u, left, reach)
     wait = (u / (f + u)) ** 2
@@ -313,14 +314,14 @@ def lead(source: Source, edges: np.ndarray, first: int, f: int, new: int) -> Non
 @kernel
 @no_type_check
 def place_vertices(
-    place: tuple[int, ...], first_block: int, rules: tuple[int, int, float],
+    place: Place, rules: tuple[int, int, float],
     asked: tuple[int, np.ndarray, tuple[int, int, int]], rows: np.ndarray,
     graph: tuple[np.ndarray, ...],
     out: tuple[np.ndarray, ...], fits: np.ndarray,
 ) -> None:  # fmt: skip
     """Give the vertices of each graph their ids, write the example, and say whether it fits."""
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
-    seed, stream, start = place
+    seed, stream, start, first_block = place
     no_path, largest_seen, held_out_share = rules
     vertices, ids, wanted = asked
     tokens, distance, distance_to_2, size, stratum, unseen_id, isolated = out

@@ -151,7 +151,7 @@ def _rows(graphs: Graphs) -> dict[str, Row]:
         Row("density", "density", "edges per vertex",
             "size, d(1,t), d(1,2), strata, target ids", "1",
             Setting(n, seen, min(4, n // 2), distance_to_2="nearer"),
-            {name: (f"{name} edges per vertex", {"density": Fraction(name)}) for name in DENSITIES}),
+            {k: (f"{k} edges per vertex", {"density": Fraction(k)}) for k in DENSITIES}),
         Row("family", "family of graphs", "law of edges",
             "size, target ids; d(1,t), d(1,2) and strata, unless the title says any question",
             PAIRS, Setting(n, seen, min(n - 1, 3 if n < LARGE else 4), distance_to_2="nearer"),
@@ -213,7 +213,10 @@ def _combined(rows: Sequence[Row], names: Mapping[str, str], graphs: Graphs) -> 
     """The axis of one row, or of all pairs of levels of two; `names`: the one level to make."""
     levels = []
     for picked in product(*(row.levels.items() for row in rows)):
-        if any(names.get(row.name) not in (None, "", k) for row, (k, _) in zip(rows, picked, strict=False)):
+        if any(
+            names.get(row.name) not in (None, "", k)
+            for row, (k, _) in zip(rows, picked, strict=False)
+        ):
             continue
         fields = [set(changes) for _, (_, changes) in picked]
         if sum(map(len, fields)) > len(set().union(*fields)):

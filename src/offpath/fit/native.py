@@ -59,21 +59,14 @@ class NativeStep:
     def __init__(self, library: ctypes.CDLL, model: Transformer, compute: Compute) -> None:
         """Memory for each of the threads."""
         self.steps: list[int] = []
-        self.library, self.compute, a = library, compute, model.architecture
-        threads = compute.threads
-        shape = Shape(
-            a.width, a.layers, a.heads, a.feed_forward, model.max_vertices + 1,
-            model.readout.out_features, a.norm == "pre", a.final_norm,
-        )  # fmt: skip
+        self.library, self.compute, self.threads = library, compute, compute.threads
+        self.architecture, self.outputs = model.architecture, model.readout.out_features
         self.limited = model if is_limited(model) else None
         self.weights = weights_of(model)
-        self.steps = [library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
-        if not all(self.steps):
-            raise MemoryError
-        self.slots = model.max_vertices + 1
-        self.pool = ThreadPoolExecutor(threads)
+        self._open(model.max_vertices + 1)
+        self.pool = ThreadPoolExecutor(self.threads)
         count = sum(weight.numel() for weight in self.weights)
-        self.gradients = torch.zeros(threads, count, dtype=torch.float32)
+        self.gradients = torch.zeros(self.threads, count, dtype=torch.float32)
         self.views = [self._views(flat) for flat in self.gradients]
         self.addresses = [_pointers(views) for views in self.views]
 
@@ -84,9 +77,26 @@ class NativeStep:
 
     def __del__(self) -> None:
         """Give the memory back."""
+        self._close()
+
+    def _open(self, slots: int) -> None:
+        """Memory for examples of so many tokens, padding included."""
+        self._close()
+        a = self.architecture
+        shape = Shape(
+            a.width, a.layers, a.heads, a.feed_forward, slots, self.outputs, a.norm == "pre",
+            a.final_norm,
+        )  # fmt: skip
+        self.slots = slots
+        self.steps = [self.library.offpath_open(ctypes.byref(shape)) for _ in range(self.threads)]
+        if not all(self.steps):
+            raise MemoryError
+
+    def _close(self) -> None:
         for step in self.steps:
             if step:
                 self.library.offpath_close(step)
+        self.steps = []
 
     def set_gradients(
         self, tokens: UInt8[np.ndarray, "example slots 2"], labels: Float32[Tensor, " example"],
@@ -98,7 +108,8 @@ class NativeStep:
         cross-entropies of the classes. `grad` is memory of this object, which the next call
         overwrites.
         """
-        assert tokens.shape[1] == self.slots, "the library reads as many tokens of each example"
+        if tokens.shape[1] != self.slots:  # the library reads as many tokens of each example
+            self._open(tokens.shape[1])
         answers = torch.empty(len(tokens), dtype=torch.float32)
         tokens = np.ascontiguousarray(tokens)
         cuts = np.linspace(0, len(tokens), len(self.steps) + 1).astype(int).tolist()

@@ -143,7 +143,7 @@ def _prediction_counts(
     answers: Float[np.ndarray, " example"], batch: Batch
 ) -> list[tuple[int, int, int]]:
     """How often each true distance met each bin of predicted values."""
-    last = round((batch.tokens.shape[1] - LOWEST) / BIN_WIDTH) - 1
+    last = round((batch.no_path + 1 - LOWEST) / BIN_WIDTH) - 1
     bins = np.clip((answers - LOWEST) / BIN_WIDTH, 0, last).astype(int)
     counted = Counter(zip(batch.distance.tolist(), bins.tolist(), strict=True))
     return sorted((label, bin_, count) for (label, bin_), count in counted.items())
