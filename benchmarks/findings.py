@@ -14,11 +14,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 
 from benchmarks import depth, prediction
-from benchmarks.questions import Questions, questions
+from benchmarks.questions import LEAST, Questions, questions
 from offpath.compute import compute
 from offpath.configs import Configuration, differences
 from offpath.data.batches import draw
@@ -27,6 +28,7 @@ from offpath.data.mixtures import other_ids, training_world
 from offpath.errors import InputError
 from offpath.fit.checkpoints import load_model
 from offpath.fit.native import answers as natively
+from offpath.generalize.baselines import rules
 from offpath.generalize.scores import best_monotone_map
 from offpath.interpret.phases import curve
 from offpath.networks import Network, networks
@@ -38,6 +40,13 @@ from offpath.sweep.presets import PRESETS
 RESULTS = Path(__file__).parent / "results" / "findings"
 VARIED = {"seed", "interventions", "model.layers", "graphs.pretrain_distance"}
 """Options in which the runs of a finding may differ."""
+ASKED = {
+    "ids": ("hard: on path",),
+    "off-path": ("hard: o", "off path", "unreachable"),
+    "pretraining": ("hard: on path, seen", "hard: on path, unseen", "hard: off path"),
+    "forgetting": ("pre-training", "hard: trained", "hard: on path, unseen"),
+}
+"""How the kinds of question begin that a page needs."""
 RELEARNED = (1.0, 0.3, 0.1)  # squared errors: below the last an answer rounds to the truth
 HERE = compute("cpu", threads=1)
 DIGITS = 4
@@ -62,14 +71,15 @@ def main(words: Sequence[str] | None = None) -> None:
         sys.exit(f"findings: {error}")
     path = given.out or RESULTS / f"{given.question}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, rounded(found))
+    write_json(path, rounded(found), indent=0)
     print(f"wrote {path}; next: python docs/generated.py")
 
 
 def collected(question: str, runs: Sequence[Run]) -> Record:
     """What a page needs of the runs that answer its question."""
-    others = {"depth": depth.collected, "prediction": prediction.collected}
-    return others.get(question, scores)(runs)
+    if question in ASKED:
+        return scores(question, runs)
+    return {"depth": depth.collected, "prediction": prediction.collected}[question](runs)
 
 
 def repeated(question: str, runs: Sequence[Run]) -> Record:
@@ -89,9 +99,11 @@ def head(question: str, runs: Sequence[Run]) -> Record:
                 f"runs must differ in seed and interventions alone; {run.folder} differs from "
                 f"{runs[0].folder} in {', '.join(others)}; leave one of them out"
             )
-    changed = {name: here for name, _, here in differences(base, first) if name not in VARIED}
+    changed = {name: here for name, _, here in differences(base, first)
+               if name not in VARIED | {"recipe"}}  # fmt: skip
     seeds = sorted({run.configuration.seed for run in runs})
-    options = [f"--{name.replace('_', '-')} {value}" for name, value in changed.items()]
+    options = [word for name, value in changed.items()
+               for word in (f"--{name.replace('_', '-')}", str(value))]  # fmt: skip
     return {
         "question": question,
         "command": shlex.join(["offpath", "sweep", question, "--seeds", str(len(seeds)), *options]),
@@ -123,10 +135,14 @@ def seconds(run: Run) -> float | None:
     return rows.get(run.configuration.run_name, {}).get("seconds")
 
 
-def scores(runs: Sequence[Run]) -> Record:
+def scores(question: str, runs: Sequence[Run]) -> Record:
     """Accuracy of each network by kind of question and seed, and what else a verdict rests on."""
-    c = runs[0].configuration
-    asked, found = questions(c), list(learners(runs))
+    c, every = runs[0].configuration, list(learners(runs))
+    asked = questions(c)
+    kinds = {kind: mask for kind, mask in asked.kinds.items() if kind.startswith(ASKED[question])}
+    asked = asked._replace(kinds=kinds)
+    found = [one for one in every
+             if question == "pretraining" or not one[1].name.endswith("scratch")]  # fmt: skip
     names = list(dict.fromkeys(one.name for _, one in found))
     seeds = sorted({run.configuration.seed for run in runs})
     made = {(one.name, run.configuration.seed): _scored(run, one, asked) for run, one in found}
@@ -146,7 +162,7 @@ def scores(runs: Sequence[Run]) -> Record:
         },
         "other_ids": [other_ids(c.graphs, seed) for seed in seeds],
         "overlap": {one.name: _overlap(run.configuration, one, asked) for run, one in first},
-        "relearning": _relearning(found, seeds),
+        "relearning": _relearning(every, seeds),
     }  # fmt: skip
 
 
@@ -171,10 +187,10 @@ def best_rule(asked: Questions, kind: str) -> Record:
     if not (asked.batch.stratum[mask] > 0).any():
         right.pop("distance_to_2")  # it is the truth there
     best = max(right, key=lambda name: right[name])
-    return {"rule": best, "accuracy": right[best]}
+    return {"rule": rules(finetuned=True)[best].title, "accuracy": right[best]}
 
 
-def _scored(run: Run, one: Network, asked: Questions) -> dict[str, dict[str, float]]:
+def _scored(run: Run, one: Network, asked: Questions) -> dict[str, dict[str, float | None]]:
     """The scores of a network on each kind of question."""
     model = load_model(run, one.name, HERE.device)
     answers = natively(model, asked.batch.tokens, HERE).astype(float)
@@ -189,9 +205,20 @@ def _scored(run: Run, one: Network, asked: Questions) -> dict[str, dict[str, flo
     }
 
 
-def _recalibrated(answers: np.ndarray, truth: np.ndarray) -> float:
-    """Accuracy after the best monotone map, fitted on every other question, both ways."""
-    halves = np.arange(len(truth)) % 2 == 0
+def _recalibrated(answers: np.ndarray, truth: np.ndarray) -> float | None:
+    """Accuracy after the best monotone map, each distance with the same weight.
+
+    The map is fitted on one half of the questions and scored on the other, both ways. Hard
+    questions have mostly the distance 3: without equal weights “always 3” would be the best map.
+    """
+    labels, counts = np.unique(truth, return_counts=True)
+    labels, least = labels[counts >= LEAST], counts[counts >= LEAST].min(initial=len(truth))
+    if len(labels) < 2:
+        return None
+    chosen = np.concatenate(
+        [np.flatnonzero(truth == label)[: 2 * (least // 2)] for label in labels]
+    )
+    answers, truth, halves = answers[chosen], truth[chosen], np.arange(len(chosen)) % 2 == 0
     parts = []
     for fitted, scored in ((halves, ~halves), (~halves, halves)):
         mapped = best_monotone_map(answers[fitted], truth[fitted])(answers[scored])
@@ -241,7 +268,7 @@ def settled(steps: np.ndarray, losses: np.ndarray, bound: float) -> int | None:
     return int(steps[first]) if first < len(steps) else None
 
 
-def rounded(thing: object) -> object:
+def rounded(thing: Any) -> Any:  # noqa: ANN401, whatever JSON holds
     """The same with every float rounded to `DIGITS` significant digits."""
     if isinstance(thing, float):
         return float(f"{thing:.{DIGITS}g}")

@@ -49,6 +49,7 @@ def collected(runs: Sequence[Run]) -> Record:
     """A row for each network and seed."""
     c = runs[0].configuration
     asked = questions(c)
+    strata = [kind for kind in STRATA if kind in asked.kinds]
     inside = draw(world("finetuning", c.graphs), c.evaluate.seed, 0, EXAMPLES, "evaluation")
     two_hops = fitted(partial(hops, radius=2))
     behind = [
@@ -64,13 +65,13 @@ def collected(runs: Sequence[Run]) -> Record:
         here = {"arm": name, "seed": seed, "loss": _loss(run, one)}
         here |= _inside(load_model(run, one.name, HERE.device), inside, guessed[0])
         own = answers[name, seed]
-        here["strata"] = {kind: _outside(own, peers, asked, guessed[1], kind) for kind in STRATA}
+        here["strata"] = {kind: _outside(own, peers, asked, guessed[1], kind) for kind in strata}
         rows.append(here)
     settings = {"noise": NOISE, "draws": DRAWS, "examples": EXAMPLES}
-    counts = {kind: int(asked.kinds[kind].sum()) for kind in STRATA}
+    counts = {kind: int(asked.kinds[kind].sum()) for kind in strata}
     titles = {one.name: one.title for _, one in known.values()}
     made = {"networks": titles, "settings": settings, "questions": counts}
-    return {**made, "strata": judged(rows, STRATA), "rows": rows}
+    return {**made, "strata": judged(rows, strata), "rows": rows}
 
 
 def tested(runs: Sequence[Run]) -> list[tuple[Run, Network]]:

@@ -29,7 +29,7 @@ KINDS = {
     "hard: on path, unseen": HARD[2],
     "hard: off path": HARD[3],
     "hard: off path, cut": HARD[4],
-    "hard: trained": HARD[0],
+    "hard: trained": HARD[0]._replace(phrase="hard questions with target 2"),
     "off path, other distance": SAME_DISTANCE[0],
     "unreachable": OFF_PATH[2],
 }
@@ -44,10 +44,10 @@ class Questions(NamedTuple):
     rules: Mapping[str, Float[np.ndarray, " example"]]  # of each trivial rule the answers
 
 
-def questions(c: Configuration, chunks: int = CHUNKS) -> Questions:
+def questions(c: Configuration) -> Questions:
     """The questions of every kind: `KINDS`, hard ones by vertex id, pre-training by distance."""
-    any_target = _drawn(c, ANY_TARGET, _any_target_kinds, chunks)
-    trained = _drawn(c, "pretraining", _distances, chunks)
+    any_target = _drawn(c, ANY_TARGET, _any_target_kinds)
+    trained = _drawn(c, "pretraining", _distances)
     parts = [_ruled(c, name, *part) for name, part in
              ((ANY_TARGET, any_target), ("pretraining", trained))]  # fmt: skip
     batch = joined([part.batch for part in parts])
@@ -95,12 +95,12 @@ def distance_kind(distance: int, c: Configuration) -> str:
 
 
 def _drawn(
-    c: Configuration, name: str, kinds_of: Callable[[Configuration, Batch], Kinds], chunks: int
+    c: Configuration, name: str, kinds_of: Callable[[Configuration, Batch], Kinds]
 ) -> tuple[Batch, dict[str, Mask]]:
     """The first questions of each kind in the evaluation stream of a distribution."""
     found: dict[str, int] = {}
     batches, masks = [], []
-    for chunk in range(chunks):
+    for chunk in range(CHUNKS):
         batch = draw(world(name, c.graphs), c.evaluate.seed, chunk * CHUNK, CHUNK, "evaluation")
         here = {}
         for kind, mask in kinds_of(c, batch):

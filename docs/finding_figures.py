@@ -16,12 +16,11 @@ from docs.finding_verdicts import values
 from docs.picture import INK, Picture, save
 from docs.raw import RESULTS, record
 from offpath.run.files import Record
-from offpath.slices import label_title
 from offpath.sweep.presets import PRESETS
 
 BLUE, GREEN, ORANGE = "#0072b2", "#00795f", "#cf4f00"
 SHARES = alt.Scale(domain=[0, 1])
-PERCENT = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], grid=True)
+PERCENT = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], grid=True, labelOverlap=True)
 START = {"from pre-trained weights": BLUE, "from untrained weights": GREEN}
 
 
@@ -59,7 +58,7 @@ def accuracies(found: Record, kinds: Sequence[str]) -> Picture:
     colour = alt.Color("start:N", scale=alt.Scale(domain=[*START], range=[*START.values()]),
                        legend=alt.Legend(title=None, orient="top"))  # fmt: skip
     x = alt.X("accuracy:Q", title=None, scale=SHARES, axis=PERCENT)
-    panels = []
+    panels, step = [], 13 * len({row["start"] for row in rows})
     for kind in (kind for kind in kinds if kind in found["scores"]):
         axis = None if panels else alt.Axis(labelLimit=320)
         y = alt.Y("arm:N", sort=order, title=None, axis=axis)
@@ -69,7 +68,7 @@ def accuracies(found: Record, kinds: Sequence[str]) -> Picture:
         )
         bar = alt.Chart(alt.Data(values=[row for row in rules if row["kind"] == kind]))
         rule = bar.mark_rule(color=INK, strokeWidth=2).encode(x=alt.X("rule:Q", title=None))
-        panels.append((dots + rule).properties(width=250, height={"step": 26}, title=kind))
+        panels.append((dots + rule).properties(width=170, height={"step": step}, title=kind))
     title = alt.TitleParams(
         f"{PRESETS[found['question']].question} Accuracy, one dot for each of "
         f"{len(found['seeds'])} seeds",
@@ -80,14 +79,14 @@ def accuracies(found: Record, kinds: Sequence[str]) -> Picture:
 
 def distances(found: Record) -> Picture:
     """Accuracy by distance, one thin line for each seed, one panel for each number of layers."""
-    labels = [label_title(label, found["max_vertices"]) for label in found["labels"]]
+    labels = [str(label) for label in found["labels"] if label < found["max_vertices"]]
     names = {True: "every distance shown", False: "none beyond the bound shown"}
     rows = [
         {"layers": arm["layers"], "shown": names[arm["shown"] is None], "seed": f"{name} {seed}",
-         "distance": label, "accuracy": row["right"][str(number)], "bound": arm["bound"]}
+         "distance": label, "accuracy": row["right"][label], "bound": arm["bound"]}
         for name, arm in found["arms"].items()
         for seed, row in arm["rows"].items()
-        for label, number in zip(labels, found["labels"], strict=True)
+        for label in labels
     ]  # fmt: skip
     colour = alt.Color("shown:N", legend=alt.Legend(title=None, orient="top"),
                        scale=alt.Scale(domain=[*names.values()], range=[BLUE, ORANGE]))  # fmt: skip
@@ -99,7 +98,7 @@ def distances(found: Record) -> Picture:
             y=alt.Y("accuracy:Q", title=None, scale=SHARES, axis=None if panels else PERCENT),
             color=colour, detail="seed:N",
         )  # fmt: skip
-        end = [{"distance": label_title(mine[0]["bound"], found["max_vertices"])}]
+        end = [{"distance": str(mine[0]["bound"])}]
         bound = alt.Chart(alt.Data(values=end)).mark_rule(color=INK, strokeDash=[4, 3]).encode(
             x=alt.X("distance:N", sort=labels)
         )  # fmt: skip

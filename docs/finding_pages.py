@@ -4,14 +4,15 @@ In: `benchmarks/results/findings/QUESTION.json`. Out: verdict, figure, design, e
 statistics, attacks, cost. A verdict is computed from the numbers; what is missing is named.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from docs import depth_page, prediction_page
 from docs.finding_parts import arms_table, attacks, cost, seeds_table, statistics_table
-from docs.finding_verdicts import RULE, Compared, Contrast, compared, decided
-from docs.finding_words import claim, listed, percent, told
+from docs.finding_verdicts import RULE, Compared, Contrast, compared, decided, values
+from docs.finding_words import claims, listed, percent, phrase, title, told
 from docs.raw import RESULTS, markdown, record
 from offpath.run.files import Record
 from offpath.sweep.presets import PRESETS
@@ -50,10 +51,9 @@ def ids_verdict(found: Record, families: list[list[Compared]]) -> str:
     raised = (ids.verdict == "higher", size.verdict == "higher")
     word = {(True, False): "Unseen ids, not size.", (False, True): "Size, not ids.",
             (True, True): "Both, ids and size.", (False, False): "Neither is shown."}  # fmt: skip
-    sentences = [claim(found, ids), claim(found, size)]
-    if one := by.get(("random_ids", "large_graphs")):
-        sentences.append(claim(found, one))
-    return f"**{word[raised]}** {' '.join(sentences)}"
+    beside = by.get(("random_ids", "large_graphs"))
+    rows = [ids, size, beside] if beside else [ids, size]
+    return f"**{word[raised]}** {claims(found, rows)}"
 
 
 def elicits_verdict(found: Record, families: list[list[Compared]]) -> str:
@@ -61,16 +61,23 @@ def elicits_verdict(found: Record, families: list[list[Compared]]) -> str:
     against, beside = families
     if not against or against[0].verdict == "too few seeds":
         return told(found, against)
-    names = found["networks"]
     raised = [t for t in against if t.verdict == "higher"]
     above = [t for t in beside if t.verdict == "higher"]
-    first = f"Higher than plain fine-tuning: {listed(names[t.contrast.first] for t in raised)}."
+    first = (
+        f"Higher than plain fine-tuning: {listed(title(found, t.contrast.first) for t in raised)}."
+    )
     if not raised:
         first = "No intervention is shown to raise the accuracy."
-    second = f"Above the best trivial rule: {listed(names[t.contrast.first] for t in above)}."
+    second = (
+        f"Above the best trivial rule: {listed(title(found, t.contrast.first) for t in above)}."
+    )
     if not above:
         second = "None is shown to be above the best trivial rule."
-    return f"**{first} {second}** {' '.join(claim(found, t) for t in raised or against)}"
+    return f"**{first} {second}** {claims(found, raised or against)}"
+
+
+def _firsts(found: Record, rows: Sequence[Compared]) -> str:
+    return listed(title(found, one.contrast.first) for one in rows)
 
 
 def helps_verdict(found: Record, families: list[list[Compared]]) -> str:
@@ -78,17 +85,28 @@ def helps_verdict(found: Record, families: list[list[Compared]]) -> str:
     every = [t for family in families[:4] for t in family]
     if not every or every[0].verdict == "too few seeds":
         return told(found, every)
-    names = found["networks"]
     parts = []
     for verdict, words in (("higher", "helps"), ("lower", "hurts")):
-        ones = [f"{names[t.contrast.first]} ({t.contrast.kind})"
+        ones = [f"{title(found, t.contrast.first)} ({phrase(t.contrast.kind)})"
                 for t in every if t.verdict == verdict]  # fmt: skip
         parts.append(f"it {words} in {len(ones)}" + (f": {listed(ones)}" if ones else ""))
     rest = sum(not t.shown for t in every)
     return (
         f"**Of {len(every)} comparisons with the same fine-tuning from untrained weights, "
-        f"{parts[0]}; {parts[1]}; in {rest} no difference is shown.**"
+        f"{parts[0]}; {parts[1]}; in {rest} no difference is shown.** {above_rules(found)}"
     )
+
+
+def above_rules(found: Record) -> str:
+    """Which networks are above the best trivial rule whatever the seed, as a sentence."""
+    above = []
+    for kind in (SEEN, UNSEEN, OFF, CUT):
+        bound = found["rules"][kind]["accuracy"]
+        for name in found["networks"]:
+            row = values(found, name, kind)
+            if row and min(row.values()) > bound:
+                above.append(f"{title(found, name)} ({phrase(kind)})")
+    return f"Above the best trivial rule with every seed: {listed(above)}."
 
 
 def forgets_verdict(found: Record, families: list[list[Compared]]) -> str:
@@ -96,10 +114,13 @@ def forgets_verdict(found: Record, families: list[list[Compared]]) -> str:
     lost, kept = families[0], families[1]
     if not lost or lost[0].verdict == "too few seeds":
         return told(found, lost)
-    names = found["networks"]
-    saved = [names[t.contrast.first] for t in kept if t.verdict == "higher"]
-    keeps = f"Keep more of “no path”: {listed(saved)}." if saved else "Nothing is shown to keep it."
-    return f"**{' '.join(claim(found, t) for t in lost)} {keeps}** {relearned(found)}"
+    saved = _firsts(found, [t for t in kept if t.verdict == "higher"])
+    keeps = f"Keep more of “no path”: {saved}."
+    less = [phrase(t.contrast.kind) for t in lost if t.verdict == "lower"]
+    loss = (
+        f"Fine-tuning is worse at {listed(less)}." if less else "No loss by fine-tuning is shown."
+    )
+    return f"**{loss} {keeps}** {relearned(found)} {claims(found, lost)}"
 
 
 def relearned(found: Record) -> str:
@@ -132,33 +153,32 @@ def relearning_verdicts(found: Record) -> list[Compared]:
 
 
 def held_out_ids(found: Record) -> str:
-    """Asked and held-out ids where these are random by seed, as a sentence."""
-    targets = range(3, found["max_vertices"] + 1)
-    pairs = []
-    for name in ("other_ids", "finetuned"):
-        sides: list[dict[int, float]] = [{}, {}]
-        for place, seed in enumerate(found["seeds"]):
-            own = found["other_ids"][place] if name == "other_ids" else range(
-                3, found["finetune_vertices"] + 1)  # fmt: skip
-            for side, among in enumerate((True, False)):
-                got = [row[place] for t in targets if (t in own) == among
-                       if (row := _row(found, name, t)) and row[place] is not None]  # fmt: skip
-                if got:
-                    sides[side][seed] = sum(got) / len(got)
-        if sides[0] and sides[1]:
-            pairs.append((Contrast(name, "held-out ids", "ids asked for"), *sides))
+    """Ids asked for and held out, the first three and random ones by seed, as sentences."""
+    small = [*range(3, found["finetune_vertices"] + 1)]
+    asked = {"other_ids": found["other_ids"], "finetuned": [small] * len(found["seeds"])}
+    pairs = [(Contrast(name, "held out", "asked"), _by_ids(found, name, of_seed, asked=True),
+              _by_ids(found, name, of_seed, asked=False))
+             for name, of_seed in asked.items()]  # fmt: skip
     rows = [
         f"- {'ids random by seed' if t.contrast.first == 'other_ids' else 'ids 3, 4, ...'}: "
         f"{percent(t.means[0])} for ids that fine-tuning asks for, {percent(t.means[1])} for the "
         f"others (p after Holm {t.adjusted:.2g}: {t.verdict})"
-        for t in decided(pairs)
+        for t in decided([pair for pair in pairs if pair[1] and pair[2]])
     ]
     return "## Held-out ids at random\n\n" + "\n".join(rows) if rows else ""
 
 
-def _row(found: Record, name: str, target: int) -> list[float | None]:
-    kind = f"hard: on path, t = {target}"
-    return found["scores"].get(kind, {}).get("accuracy", {}).get(name, [])
+def _by_ids(
+    found: Record, name: str, of_seed: Sequence[Sequence[int]], *, asked: bool
+) -> dict[int, float]:
+    """By seed the mean accuracy over the ids that fine-tuning asks for, or over the others."""
+    by_id = {target: values(found, name, f"hard: on path, t = {target}")
+             for target in range(3, found["max_vertices"] + 1)}  # fmt: skip
+    made = {}
+    for seed, own in zip(found["seeds"], of_seed, strict=True):
+        got = [row[seed] for t, row in by_id.items() if (t in own) == asked and seed in row]
+        made |= {seed: sum(got) / len(got)} if got else {}
+    return made
 
 
 def _against(names: Sequence[str], other: str, kind: str) -> list[Contrast]:
@@ -188,7 +208,7 @@ FINDINGS = {
          Family("Against the best trivial rule", _against(ELICITING, RULE, OFF))],
         elicits_verdict, (OFF, CUT)),
     "pretraining": Finding(
-        [*(Family(f"Against from scratch, {kind}", _scratch(HELPED, kind))
+        [*(Family("Against the same fine-tuning from untrained weights", _scratch(HELPED, kind))
            for kind in (SEEN, UNSEEN, OFF, CUT)),
          Family("Other pre-training, same fine-tuning", [
             *_against(("pretrain_random_ids", "pretrain_any_target"), "finetuned", UNSEEN),
@@ -244,8 +264,9 @@ def index() -> str:
     """Each question with the first sentence of its verdict."""
     rows = []
     for name, preset in PRESETS.items():
-        verdict = page(name).split("\n\n")[0]
-        rows.append([f"[{preset.question}]({name}.md)", verdict])
+        first = page(name).split("\n\n")[0]
+        verdict = re.match(r"\*\*(.*?)\*\*", first)
+        rows.append([f"[{preset.question}]({name}.md)", verdict[1] if verdict else first])
     return markdown(["question", "verdict"], rows)
 
 

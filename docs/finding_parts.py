@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from docs.finding_verdicts import Compared, Contrast, Score, compared, values
-from docs.finding_words import percent, title
+from docs.finding_words import percent, phrase, title
 from docs.raw import markdown
 from offpath.interventions import INTERVENTIONS, parse
 from offpath.run.files import Record
@@ -14,7 +14,7 @@ BASE = {
     "scratch": "The same fine-tuning from untrained weights.",
 }
 SCORES: dict[Score, str] = {
-    "recalibrated": "after the best monotone map of the answers",
+    "recalibrated": "after the best monotone map of the answers, distances with equal weights",
     "mse": "by squared error",
 }
 """Measures that rounding cannot move, or not alone."""
@@ -31,8 +31,9 @@ def arms_table(found: Record) -> str:
     counts = found["questions"].values()
     return (
         f"{len(seeds)} seeds, recipe `{found['recipe']}`; the same questions for every seed, "
-        f"{min(counts):,} to {max(counts):,} of each kind. What changes the examples has a control "
-        f"from scratch: same examples, same steps, untrained weights.\n\n{arms}"
+        f"{min(counts):,} to {max(counts):,} of each kind ([strata](../strata.md); hard: distance "
+        "3 or more, and not d(1,2)). What changes the examples has a control from scratch: same "
+        f"examples, same steps, untrained weights.\n\n{arms}"
     )
 
 
@@ -58,7 +59,8 @@ def seeds_table(found: Record, kinds: Sequence[str]) -> str:
         rows.append([f"best trivial rule ({rule['rule']})", best, *[best] * len(found["seeds"])])
         head = ["network", "mean", *(f"seed {seed}" for seed in found["seeds"])]
         count = found["questions"][kind]
-        tables.append(f"Accuracy in %, {kind} ({count:,} questions):\n\n{markdown(head, rows)}")
+        words = f"{phrase(kind)[0].upper()}{phrase(kind)[1:]}"
+        tables.append(f"{words} ({count:,}), accuracy in %:\n\n{markdown(head, rows)}")
     return "\n\n".join(tables)
 
 
@@ -67,7 +69,8 @@ def statistics_table(found: Record, rows: Sequence[Compared]) -> str:
     head = ["comparison", "questions", "difference, points", "interval", "p", "p after Holm",
             "verdict"]  # fmt: skip
     return markdown(head, [
-        [f"{title(found, t.contrast.first)} – {title(found, t.contrast.second)}", t.contrast.kind,
+        [f"{title(found, t.contrast.first)} – {title(found, t.contrast.second)}",
+         phrase(t.contrast.kind),
          f"{100 * t.estimate:+.1f}",
          "–" if t.low is None or t.high is None else f"{100 * t.low:+.1f} to {100 * t.high:+.1f}",
          f"{t.p:.2g}", f"{t.adjusted:.2g}", f"{t.verdict} ({t.seeds} seeds)"]
@@ -89,7 +92,8 @@ def attacks(found: Record, families: Sequence[Sequence[Contrast]]) -> str:
 def _rules(found: Record, families: Sequence[Sequence[Contrast]]) -> str:
     """The best rule on each kind of question."""
     kinds = dict.fromkeys(one.kind for family in families for one in family)
-    parts = [f"{kind}: {percent(found['rules'][kind]['accuracy'])} ({found['rules'][kind]['rule']})"
+    parts = [f"{phrase(kind)}: {percent(found['rules'][kind]['accuracy'])} "
+             f"({found['rules'][kind]['rule']})"
              for kind in kinds if kind in found["rules"]]  # fmt: skip
     return f"Best trivial rule on the same questions: {'; '.join(parts)}."
 
@@ -101,14 +105,18 @@ def _measures(found: Record, families: Sequence[Sequence[Contrast]]) -> Iterator
         other = {
             t.contrast: t.verdict for family in families for t in compared(found, family, score)
         }
-        changed = [t for t in first if other.get(t.contrast) != t.verdict]
-        names = "; ".join(
+        both = [t for t in first if t.contrast in other]
+        changed = [
             f"{title(found, t.contrast.first)} – {title(found, t.contrast.second)}, "
-            f"{t.contrast.kind}: {other.get(t.contrast, 'not measured')}"
-            for t in changed
-        )
-        held = f"{len(first) - len(changed)} of {len(first)} verdicts stand"
-        yield f"Rounding, {words}: {held}{f' (not: {names})' if names else ''}."
+            f"{phrase(t.contrast.kind)}: {other[t.contrast]}"
+            for t in both if other[t.contrast] != t.verdict
+        ]  # fmt: skip
+        held = f"{len(both) - len(changed)} of {len(both)} verdicts stand"
+        yield f"Rounding, {words}: {held}{_in_brackets(changed)}."
+
+
+def _in_brackets(changed: Sequence[str]) -> str:
+    return f" (not: {'; '.join(changed)})" if changed else ""
 
 
 def _overlap(found: Record) -> str:
@@ -125,7 +133,7 @@ def _overlap(found: Record) -> str:
         "Overlap (seed "
         f"{found['seeds'][0]}): the last training of a network shows at most {percent(share)} of "
         f"the hard questions of a kind with the same edges and target ({title(found, name)}, "
-        f"{kind})."
+        f"{phrase(kind)})."
     )
 
 
@@ -150,11 +158,11 @@ def _threads(found: Record, families: Sequence[Sequence[Contrast]]) -> str:
 def cost(found: Record) -> str:
     """Time, machine, and the command that makes it all again."""
     seconds = found["seconds"]
-    time = f"{seconds / 60:.0f} minutes of processes" if seconds else "not recorded"
+    time = f"{seconds / 60:.0f} minutes in all" if seconds else "time not recorded"
     threads = ", ".join(map(str, found["threads"]))
     return (
         "## Cost and command\n\n"
-        f"{len(found['runs'])} runs, {time} with {threads} thread(s) each, on "
+        f"{len(found['runs'])} runs, {time} (threads of each: {threads}), on "
         f"{', '.join(found['machines'])}; what another run had trained was copied. Commit "
         f"{', '.join(found['commits'])}.\n\n"
         f"<!-- not run: minutes -->\n```console\n$ {found['command']}\n"

@@ -77,8 +77,11 @@ def decided(pairs: Sequence[tuple[Contrast, Values, Values]]) -> list[Compared]:
 
 def values(found: Record, name: str, kind: str, score: Score = "accuracy") -> Values:
     """What a network scores on a kind of question, by seed; of a rule the same for each."""
+    if name == RULE and score == "mse":
+        return {}  # of rules that guess labels, accuracy is what counts
     if name == RULE:
-        return dict.fromkeys(found["seeds"], found["rules"][kind]["accuracy"])
+        right = float(found["rules"][kind]["accuracy"])
+        return {seed: right for seed in found["seeds"]}  # noqa: C420
     row = found["scores"].get(kind, {}).get(score, {}).get(name, [])
     return {seed: v for seed, v in zip(found["seeds"], row, strict=False) if v is not None}
 

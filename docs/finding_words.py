@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
+from benchmarks.questions import KINDS
 from docs.finding_verdicts import RULE, Compared
 from offpath.generalize.statistics import seeds_needed
 from offpath.run.files import Record
+
+PLAIN = {RULE: "the best trivial rule", "finetuned": "plain fine-tuning"}
 
 
 def percent(share: float) -> str:
@@ -17,17 +20,20 @@ def percent(share: float) -> str:
 
 
 def claim(found: Record, one: Compared) -> str:
-    """A comparison as a sentence."""
-    first, second = (title(found, name) for name in one.contrast[:2])
-    ends = f"{percent(one.means[0])} against {percent(one.means[1])}"
+    """A comparison in one line: both accuracies, verdict, difference, interval, p."""
     spread = "" if one.low is None or one.high is None else (
         f", {100 * one.low:+.1f} to {100 * one.high:+.1f}")  # fmt: skip
     facts = f"{100 * one.estimate:+.1f} points{spread}; p = {one.adjusted:.2g}"
-    verb = {"higher": "is above", "lower": "is below"}.get(one.verdict)
-    kind = f"({one.contrast.kind})"
-    if verb is None:
-        return f"No difference of {first} and {second} is shown {kind}: {ends} ({facts})."
-    return f"{first[0].upper()}{first[1:]} {verb} {second} {kind}: {ends} ({facts})."
+    return f"{both(found, one)}: {one.verdict} ({facts})"
+
+
+def claims(found: Record, rows: Sequence[Compared]) -> str:
+    """Comparisons on the same kind of question as sentences."""
+    parts = []
+    for kind in dict.fromkeys(one.contrast.kind for one in rows):
+        here = [claim(found, one) for one in rows if one.contrast.kind == kind]
+        parts.append(f"Right answers for {phrase(kind)}: {'; '.join(here)}.")
+    return " ".join(parts)
 
 
 def told(found: Record, family: Sequence[Compared]) -> str:
@@ -37,19 +43,32 @@ def told(found: Record, family: Sequence[Compared]) -> str:
     most, needed = max(t.seeds for t in family), seeds_needed(len(family))
     return (
         f"**No verdict:** {most} seeds are too few for {len(family)} comparisons, which need "
-        f"{needed}. {' '.join(numbers(found, t) for t in family)}"
+        f"{needed}. {'; '.join(f'{both(found, t)} ({phrase(t.contrast.kind)})' for t in family)}."
     )
 
 
-def numbers(found: Record, one: Compared) -> str:
-    """A comparison as bare numbers."""
+def both(found: Record, one: Compared) -> str:
+    """The two sides of a comparison."""
     first, second = (title(found, name) for name in one.contrast[:2])
-    return f"{first} {percent(one.means[0])}, {second} {percent(one.means[1])}."
+    return f"{first} {percent(one.means[0])}, {second} {percent(one.means[1])}"
+
+
+def phrase(kind: str) -> str:
+    """A kind of question as the object of a sentence.
+
+    >>> phrase("hard: off path"), phrase("pre-training: 3")
+    ('hard off-path targets', 'pre-training questions of distance 3')
+    """
+    start, _, label = kind.partition(": ")
+    if start == "pre-training" and label:
+        which = f"of distance {label}" if label.isdigit() else "without a path"
+        return f"pre-training questions {which}"
+    return (KINDS[kind].phrase if kind in KINDS else "") or kind
 
 
 def title(found: Record, name: str) -> str:
     """A network's name for readers."""
-    return "the best trivial rule" if name == RULE else found["networks"].get(name, name)
+    return PLAIN.get(name) or found["networks"].get(name, name)
 
 
 def listed(words: Iterable[str]) -> str:
@@ -58,5 +77,5 @@ def listed(words: Iterable[str]) -> str:
     >>> listed(["a", "b", "c"])
     'a, b and c'
     """
-    *most, last = words
+    *most, last = [*words] or ["none"]
     return f"{', '.join(most)} and {last}" if most else last

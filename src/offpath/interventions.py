@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from offpath.configs import Architecture, Configuration, Training
 
 Ids = Literal["own", "present", "other"]
+Number = int | float
 
 
 class Data(NamedTuple):
@@ -152,13 +153,13 @@ ONE_OF = (
 """Of each of these lists one spec names one at most: together they mean nothing."""
 
 
-def parse(spec: str) -> dict[str, float | None]:
+def parse(spec: str) -> dict[str, Number | None]:
     """The words of a spec with their amounts; an `InputError` that says what is wrong with it.
 
     >>> parse("off_path=0.3+random_ids")
     {'off_path': 0.3, 'random_ids': 1.0}
     """
-    words: dict[str, float | None] = {}
+    words: dict[str, Number | None] = {}
     for word in spec.split("+"):
         name, equals, text = word.partition("=")
         if name not in INTERVENTIONS:
@@ -217,7 +218,7 @@ def faults(specs: tuple[str, ...], others: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _amount(name: str, text: str | None) -> float | None:
+def _amount(name: str, text: str | None) -> Number | None:
     allowed = INTERVENTIONS[name].amount
     if allowed is None:
         if text is not None:
@@ -238,7 +239,7 @@ def _amount(name: str, text: str | None) -> float | None:
     return number
 
 
-def _title(name: str, amount: float | None) -> str:
+def _title(name: str, amount: Number | None) -> str:
     if amount is None or (name == "random_ids" and amount == 1):
         return INTERVENTIONS[name].title.removeprefix("{} with ")
     share = INTERVENTIONS[name].amount in (SHARE, FRACTION)

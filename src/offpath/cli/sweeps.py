@@ -110,13 +110,9 @@ def sweep(
         base = Configuration.model_validate(dict(swept.configuration))
         configurations = PRESETS[source].configurations(base) if source in PRESETS else [base]
     seeds = range(swept.first_seed, swept.first_seed + swept.seeds)
-    runs = sweep_runs(configurations, seeds, swept.runs_folder)
-    if source in PRESETS:  # pre-training that the first configuration has done is there for others
-        runs = [
-            run
-            for first in range(len(configurations))
-            for run in runs[first :: len(configurations)]
-        ]
+    # Of a question: what the runs of a configuration train is there for those of the next.
+    one_by_one = source not in PRESETS
+    runs = sweep_runs(configurations, seeds, swept.runs_folder, seed_by_seed=one_by_one)
     from offpath.pipeline import is_done
     from offpath.sweep.progress import Board
     from offpath.sweep.record import SweepRecord
