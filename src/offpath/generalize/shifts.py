@@ -90,7 +90,7 @@ def measure_shifts(run: Run, compute: Compute, words: Sequence[str] = ()) -> Ite
         invariances=_invariances(suite),
     )
     kept = words and run.result(results.Shifts.file).exists()
-    write_result(run, _beside(read_result(run, results.Shifts), made) if kept else made)
+    write_result(run, _beside(read_result(run, results.Shifts), made, known) if kept else made)
 
 
 def _axis(axis: Axis, whole: Axis, suite: _Suite) -> results.ShiftAxis:
@@ -140,7 +140,8 @@ def _best_of_axis(known: Known, table: Mapping[str, Rule]) -> dict[str, Rule]:
     """The one rule that is best on all levels: the best on one answer would be told it."""
     whole = known.calibration
     hard = hard_questions(whole)
-    right = {name: _of_rule(name, rule, whole, known)[hard].mean() for name, rule in table.items()}
+    asked = hard if hard.any() else ~hard
+    right = {name: _of_rule(name, rule, whole, known)[asked].sum() for name, rule in table.items()}
     best = max(right, key=lambda name: right[name])
     return {best: table[best]}
 
@@ -231,14 +232,17 @@ def _invariances(suite: _Suite) -> list[results.Invariance]:
     return rows
 
 
-def _beside(before: results.Shifts, now: results.Shifts) -> results.Shifts:
-    """What was measured now, and of the file what was not: axes, and levels of the same axis."""
+def _beside(
+    before: results.Shifts, now: results.Shifts, known: Mapping[str, Axis]
+) -> results.Shifts:
+    """What was measured now, and of the file what was not; in the order of the suite."""
+    ranks = {level.world.name: i for axis in known.values() for i, level in enumerate(axis.levels)}
     named = {axis.axis: axis for axis in before.axes}
     for axis in now.axes:
-        anew = {level.level for level in axis.levels}
-        old = named.get(axis.axis, axis)
-        kept = [level for level in old.levels if level.level not in anew]
-        cells = [cell for cell in old.cells if cell.level not in anew]
-        parts = {"levels": [*kept, *axis.levels], "cells": [*cells, *axis.cells]}
-        named[axis.axis] = axis.model_copy(update=parts)
-    return now.model_copy(update={"axes": [*named.values()]})
+        old, anew = named.get(axis.axis, axis), {level.level for level in axis.levels}
+        levels = [*axis.levels, *(one for one in old.levels if one.level not in anew)]
+        levels.sort(key=lambda level: ranks.get(level.level, 0))
+        cells = [*axis.cells, *(cell for cell in old.cells if cell.level not in anew)]
+        named[axis.axis] = axis.model_copy(update={"levels": levels, "cells": cells})
+    ordered = dict.fromkeys([*(name for name in known if name in named), *named])
+    return now.model_copy(update={"axes": [named[name] for name in ordered]})
