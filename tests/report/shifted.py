@@ -36,7 +36,7 @@ def shifts(predictors: Sequence[Predictor], above: float = 0.4) -> Shifts:
                 base=f"{axis}/{next(iter(levels))}",
                 levels=[
                     ShiftLevel(level=f"{axis}/{name}", title=level, examples=512,
-                               sha256=f"{number}" * 64, rules_fitted_on="level")
+                               sha256=f"{number}" * 64)
                     for number, (name, level) in enumerate(levels.items())
                 ],
                 cells=[
@@ -69,6 +69,6 @@ def beside(rule: str, above: float, reach: float = 0.05) -> BesideRule:
     accuracy, count = min(1.0, 0.5 + above), 400
     ends = {"accuracy_low": accuracy - reach, "accuracy_high": min(1.0, accuracy + reach)}
     return BesideRule(
-        count=count, accuracy=accuracy, **ends, best_rule=rule, above_rule=above,
-        above_rule_low=above - reach, above_rule_high=above + reach,
+        count=count, accuracy=accuracy, **ends, rules_fitted_on="level", best_rule=rule,
+        above_rule=above, above_rule_low=above - reach, above_rule_high=above + reach,
     )  # fmt: skip

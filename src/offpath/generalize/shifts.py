@@ -1,13 +1,13 @@
 """The shift suite: every network on every level of every axis, beside the best trivial rule.
 
 In: the checkpoints of a run. Out: `results/shifts.json`. Every network sees the same frozen
-examples. Rules are fitted on other examples of the same level. Where its hard questions have one
-answer alone, which such a rule would know, they are fitted on all levels of the axis; where these
-have no other answer either, no rule is compared.
+examples. Rules are fitted on other examples of the same level. Where that has one answer alone,
+which such a rule would know, the rule is taken that is best on the whole axis, fitted there; where
+the axis has no other answer either, no rule is compared.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -22,7 +22,7 @@ from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model
 from offpath.fit.native import answers as natively
 from offpath.fit.transformer import Transformer
-from offpath.generalize.baselines import Known, Rule, rules
+from offpath.generalize.baselines import Known, Rule, distance_to_2, rules
 from offpath.generalize.intervals import accuracy_interval, difference_interval
 from offpath.generalize.matrix import predictor_rows
 from offpath.generalize.neighbours import Questions, finetuning_questions
@@ -90,7 +90,7 @@ def measure_shifts(run: Run, compute: Compute, words: Sequence[str] = ()) -> Ite
         invariances=_invariances(suite),
     )
     kept = words and run.result(results.Shifts.file).exists()
-    write_result(run, _beside(read_result(run, results.Shifts), made) if kept else made)
+    write_result(run, _beside(read_result(run, results.Shifts), made, known) if kept else made)
 
 
 def _axis(axis: Axis, whole: Axis, suite: _Suite) -> results.ShiftAxis:
@@ -103,32 +103,24 @@ def _axis(axis: Axis, whole: Axis, suite: _Suite) -> results.ShiftAxis:
         level.world.name: draw(level.world, seed, count, CALIBRATION, "evaluation", threads)
         for level in whole.levels
     }
+    every_level = _together([*others.values()])
     levels, cells = [], []
     for number, (level, (batch, sha256)) in enumerate(sets.items()):
-        other, fitted = others[level.world.name], "level"
-        if not _has_choice(other, batch):
-            other, fitted = _together(list(others.values())), "axis"
-        own = {name: values[number] for name, values in answers.items()}
-        cells += _cells(level.world.name, batch, own, Known(other, suite.questions), suite.rules)
-        place = {
-            "level": level.world.name,
-            "title": level.title,
-            "examples": count,
-            "sha256": sha256,
-        }
-        levels.append(results.ShiftLevel(**place, rules_fitted_on=fitted))
+        name = level.world.name
+        parts = [
+            (chosen(batch), _compared(others[name], every_level, batch, chosen, suite))
+            for chosen in (every_question, hard_questions)
+        ]
+        for predictor, values in answers.items():
+            right = _right(values[number], batch)
+            every, hard = (_scores(right, batch, *part) for part in parts)
+            assert every, "a level has examples"
+            place = {"level": name, "predictor": predictor}
+            cells.append(results.ShiftCell(**place, every=every, hard=hard))
+        row = {"level": name, "title": level.title, "examples": count, "sha256": sha256}
+        levels.append(results.ShiftLevel(**row))
     words = {"axis": axis.name, "title": axis.title, "moves": axis.moves, "holds": axis.holds}
     return results.ShiftAxis(**words, base=f"{axis.name}/{axis.base}", levels=levels, cells=cells)
-
-
-def _has_choice(calibration: Batch, batch: Batch) -> bool:
-    """Whether a rule that is fitted there can miss a hard question: not where it has one answer.
-
-    A rule knows the stratum, so that one with several answers is enough.
-    """
-    asked, hard = np.unique(batch.stratum[hard_questions(batch)]), hard_questions(calibration)
-    answers = (calibration.distance[hard & (calibration.stratum == one)] for one in asked)
-    return any(len(np.unique(labels)) > 1 for labels in answers)
 
 
 def _together(batches: Sequence[Batch]) -> Batch:
@@ -142,21 +134,9 @@ def _together(batches: Sequence[Batch]) -> Batch:
     return Batch(*(np.concatenate(columns) for columns in zip(*padded, strict=True)))
 
 
-def _cells(
-    level: str, batch: Batch, answers: Mapping[str, Values], known: Known, table: Mapping[str, Rule]
-) -> list[results.ShiftCell]:
-    """Every network on one level: on every question, and on the hard ones."""
-    of_rules = {name: _right(rule.answers(batch, known), batch) for name, rule in table.items()}
-    of_rules["distance_to_2"] &= batch.stratum > 0  # of vertex 2 it is the truth, not a rule
-    every, hard = np.ones(len(batch.distance), bool), hard_questions(batch)
-    of_hard = of_rules if _has_choice(known.calibration, batch) else {}
-    cells = []
-    for name, values in answers.items():
-        right, place = _right(values, batch), {"level": level, "predictor": name}
-        on_hard = _scores(right, of_hard, batch, hard) if hard.any() else None
-        on_every = _scores(right, of_rules, batch, every)
-        cells.append(results.ShiftCell(**place, every=on_every, hard=on_hard))
-    return cells
+def every_question(batch: Batch) -> Mask:
+    """All of them."""
+    return np.ones(len(batch.distance), bool)
 
 
 def hard_questions(batch: Batch) -> Mask:
@@ -165,18 +145,60 @@ def hard_questions(batch: Batch) -> Mask:
     return (batch.distance >= 3) & other
 
 
+class _Compared(NamedTuple):
+    """Where each rule is right that a level is beside, and what it is fitted on."""
+
+    right: Mapping[str, Mask]
+    fitted_on: Literal["level", "axis"] | None
+
+
+def _compared(
+    level: Batch, axis: Batch, batch: Batch, chosen: Callable[[Batch], Mask], suite: _Suite
+) -> _Compared:
+    """The rules beside which some questions of a level stand.
+
+    All rules, fitted on the level; where it has one answer, the best of the axis, fitted there:
+    chosen for the level it would be told the answer.
+    """
+    table, on_level, on_axis = suite.rules, *(Known(b, suite.questions) for b in (level, axis))
+    if _has_choice(level, batch, chosen):
+        of_rules = {name: _rule_right(rule, batch, on_level) for name, rule in table.items()}
+        return _Compared(of_rules, "level")
+    if not _has_choice(axis, batch, chosen):
+        return _Compared({}, None)
+    asked = chosen(axis)
+    hits = {name: _rule_right(rule, axis, on_axis)[asked].sum() for name, rule in table.items()}
+    best = max(hits, key=lambda name: hits[name])
+    return _Compared({best: _rule_right(table[best], batch, on_axis)}, "axis")
+
+
+def _has_choice(calibration: Batch, batch: Batch, chosen: Callable[[Batch], Mask]) -> bool:
+    """Whether a rule that is fitted there can miss: some stratum that is asked has two answers."""
+    strata, asked = np.unique(batch.stratum[chosen(batch)]), chosen(calibration)
+    answers = (calibration.distance[asked & (calibration.stratum == one)] for one in strata)
+    return any(len(np.unique(labels)) > 1 for labels in answers)
+
+
+def _rule_right(rule: Rule, batch: Batch, known: Known) -> Mask:
+    """Where a rule is right; d(1,2) is no rule but the truth where vertex 2 is asked for."""
+    right = _right(rule.answers(batch, known), batch)
+    return right & (batch.stratum > 0) if rule.answers is distance_to_2 else right
+
+
 def _right(answers: Values, batch: Batch) -> Mask:
     return np.rint(answers) == batch.distance
 
 
 def _scores(
-    right: Mask, of_rules: Mapping[str, Mask], batch: Batch, chosen: Mask
-) -> results.BesideRule:
-    """Accuracy on some questions, beside the best of the rules on them."""
+    right: Mask, batch: Batch, chosen: Mask, compared: _Compared
+) -> results.BesideRule | None:
+    """Accuracy on some questions, beside the best of the rules; None where there are none."""
+    if not chosen.any():
+        return None
     targets = batch.tokens[chosen, -1, 0].astype(np.int64)
     accuracy, low, high = accuracy_interval(right[chosen], targets)
     best, ends = None, (None, None, None)
-    if of_rules:
+    if of_rules := compared.right:
         best = max(of_rules, key=lambda name: of_rules[name][chosen].mean())
         ends = difference_interval(right[chosen], of_rules[best][chosen], targets)
     return results.BesideRule(
@@ -184,6 +206,7 @@ def _scores(
         accuracy=accuracy,
         accuracy_low=low,
         accuracy_high=high,
+        rules_fitted_on=compared.fitted_on,
         best_rule=best,
         above_rule=ends[0],
         above_rule_low=ends[1],
@@ -195,7 +218,7 @@ def _invariances(suite: _Suite) -> list[results.Invariance]:
     """How far answers on test e move when a question is written in another way."""
     c = suite.c
     batch, _ = frozen(world(ANY_TARGET, c.graphs), c.evaluate.seed, suite.examples)
-    variants = {name: change(batch, c.evaluate.seed) for name, change in INVARIANCES.items()}
+    variants = {one.title: one.change(batch, c.evaluate.seed) for one in INVARIANCES.values()}
     rows = []
     for name, model in suite.models.items():
         before, *others = suite.answers(model, [batch, *variants.values()])
@@ -212,14 +235,17 @@ def _invariances(suite: _Suite) -> list[results.Invariance]:
     return rows
 
 
-def _beside(before: results.Shifts, now: results.Shifts) -> results.Shifts:
-    """What was measured now, and of the file what was not: axes, and levels of the same axis."""
+def _beside(
+    before: results.Shifts, now: results.Shifts, known: Mapping[str, Axis]
+) -> results.Shifts:
+    """What was measured now, and of the file what was not; in the order of the suite."""
+    ranks = {level.world.name: i for axis in known.values() for i, level in enumerate(axis.levels)}
     named = {axis.axis: axis for axis in before.axes}
     for axis in now.axes:
-        anew = {level.level for level in axis.levels}
-        old = named.get(axis.axis, axis)
-        kept = [level for level in old.levels if level.level not in anew]
-        cells = [cell for cell in old.cells if cell.level not in anew]
-        parts = {"levels": [*kept, *axis.levels], "cells": [*cells, *axis.cells]}
-        named[axis.axis] = axis.model_copy(update=parts)
-    return now.model_copy(update={"axes": [*named.values()]})
+        old, anew = named.get(axis.axis, axis), {level.level for level in axis.levels}
+        levels = [*axis.levels, *(one for one in old.levels if one.level not in anew)]
+        levels.sort(key=lambda level: ranks.get(level.level, 0))
+        cells = [*axis.cells, *(cell for cell in old.cells if cell.level not in anew)]
+        named[axis.axis] = axis.model_copy(update={"levels": levels, "cells": cells})
+    ordered = dict.fromkeys([*(name for name in known if name in named), *named])
+    return now.model_copy(update={"axes": [named[name] for name in ordered]})

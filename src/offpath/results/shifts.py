@@ -13,7 +13,8 @@ class BesideRule(Row):
     accuracy: float  # share of answers that round to the true distance
     accuracy_low: float  # lower end of its 95 % interval, which clusters questions by target
     accuracy_high: float  # upper end of that interval
-    best_rule: str | None  # the most accurate trivial rule; null where there is one answer alone
+    rules_fitted_on: Literal["level", "axis"] | None  # axis: one rule, where a level has one answer
+    best_rule: str | None  # the most accurate trivial rule; null where none can miss
     above_rule: float | None  # accuracy less that of the best rule, paired by question
     above_rule_low: float | None  # lower end of its 95 % interval, clustered by target
     above_rule_high: float | None  # upper end of that interval
@@ -35,9 +36,6 @@ class ShiftLevel(Row):
     title: str  # its name for readers
     examples: int  # how many
     sha256: str  # of the examples
-    rules_fitted_on: Literal[
-        "level", "axis"
-    ]  # axis: all levels; hard questions of this one have one answer
 
 
 class ShiftAxis(Row):

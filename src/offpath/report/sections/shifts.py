@@ -37,6 +37,8 @@ def section(story: Story, shifts: Shifts) -> Section:
     first = looked_at(networks)
     parts = {"heat": first, "others": [one for one in networks if one not in first]}
     figures = [_heat_figure(story, shifts, name, own) for name, own in parts.items() if own]
+    table = accuracy_table(shifts, first)
+    figures.append(Figure(*story.caption("shifts.accuracy"), tables=[table]))
     if shifts.invariances:
         caption = story.caption("shifts.invariances")
         figures.append(Figure(*caption, tables=[invariance_table(shifts, networks)]))
@@ -125,6 +127,24 @@ def look(above: float, *, sure: bool) -> Row:
     text = f"{100 * above:+.0f}".replace("-", "−")
     side = SIDES[above < 0].title
     return {"series": side, "strength": round(abs(above), 3), "text": text, "sure": sure}
+
+
+def accuracy_table(shifts: Shifts, networks: Sequence[Network]) -> Table:
+    """Levels down, networks across, on every question of a level."""
+    rows = []
+    for axis in shifts.axes:
+        cells = {(cell.level, cell.predictor): cell.every for cell in axis.cells}
+        for level in axis.levels:
+            entries = [_accuracy(cells.get((level.level, one.name))) for one in networks]
+            rows.append(TableRow(level.title, entries, axis.axis, axis.title))
+    return Table("Every question", ["level", *(one.title for one in networks)], rows, "heat")
+
+
+def _accuracy(every: BesideRule | None) -> Entry | None:
+    if every is None:
+        return None
+    lines = [words.percent(every.accuracy), words.accuracy_interval(every)]
+    return Entry(lines, every.accuracy, hover=f"above {every.best_rule}: {words.above_rule(every)}")
 
 
 def invariance_table(shifts: Shifts, networks: Sequence[Network]) -> Table:
