@@ -117,6 +117,11 @@ class Architecture(Section):
     looped: Annotated[bool, *LATER] = False
     """One layer, applied `layers` times, to whose input the embedding is added each time."""
 
+    def outputs(self, max_vertices: int) -> int:
+        """Numbers that the read-out gives: thresholds are 2 to `max_vertices`, labels 1 too."""
+        heads = {"classification": max_vertices, "ordinal": max_vertices - 1}
+        return heads.get(self.head, 1)
+
 
 class Training(Section):
     """One stage of training: how many examples, which optimizer, which learning rate when."""

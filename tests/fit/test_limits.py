@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from offpath.configs import InputError
+from offpath.configs import InputError, Training
 from offpath.data.batches import draw
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model
@@ -15,7 +15,6 @@ from offpath.fit.native import native_library
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.start import make_ready, start_model
 from offpath.fit.transformer import Transformer, parameter_count, predict
-from offpath.networks import Network
 from offpath.run.folder import Run, working_on
 from tests.fit.interventions import CPU, changed, declared, pretrained, trained
 
@@ -50,12 +49,18 @@ def run(tiny, tmp_path_factory) -> Iterator[Run]:
         yield run
 
 
-def ready(run: Run, network: Network) -> tuple[Transformer, Network]:
-    """The model before the first step."""
-    model = start_model(run, network, CPU.device)
+def ready(run: Run, **how) -> tuple[Transformer, Training]:
+    """The model before the first step, and how it is trained."""
+    network = declared(run, "some", **how)
     assert network.training
+    model = start_model(run, network, CPU.device)
     make_ready(model, network.training, run.configuration)
-    return model, network
+    return model, network.training
+
+
+def gradient(p: torch.nn.Parameter) -> torch.Tensor:
+    assert p.grad is not None
+    return p.grad
 
 
 def trained_of(model: Transformer) -> list[torch.nn.Parameter]:
@@ -85,10 +90,10 @@ def test_the_norm_of_the_gradient_is_that_of_the_weights_that_are_trained(run):
     batch = draw(world("finetuning", c.graphs), 0, 0, 64)
     norms = {}
     for trains in ("all", "bias_and_norm"):
-        model, network = ready(run, declared(run, "some", trains=trains))
-        optimizer = make_optimizer(model, network.training)
-        step = next(train(model, optimizer, network.training, [batch], 0, CPU))
-        assert parameter_count(model) == sum(p.grad.numel() for p in trained_of(model))
+        model, training = ready(run, trains=trains)
+        optimizer = make_optimizer(model, training)
+        step = next(train(model, optimizer, training, [batch], 0, CPU))
+        assert parameter_count(model) == sum(gradient(p).numel() for p in trained_of(model))
         norms[trains] = step.gradient_norm.item()
     assert 0 < norms["bias_and_norm"] < norms["all"]
 
@@ -113,12 +118,12 @@ def test_both_steps_give_what_is_trained_the_same_gradient(run, how: dict):
     batch = draw(world("test_e", run.configuration.graphs), 0, 0, 64)
     gradients = []
     for step in ("torch", "native"):
-        model, network = ready(run, declared(run, "some", **how))
+        model, training = ready(run, **how)
         for p in trained_of(model):
             p.data += torch.randn(p.shape, generator=torch.Generator().manual_seed(p.numel())) / 9
         still = torch.optim.SGD(trained_of(model), 0.0)
-        next(train(model, still, network.training, [batch], 0, replace(CPU, step=step)))
-        gradients.append([p.grad for p in trained_of(model)])
+        next(train(model, still, training, [batch], 0, replace(CPU, step=step)))
+        gradients.append([gradient(p) for p in trained_of(model)])
     for a, b in zip(*gradients, strict=True):
         assert (a - b).norm() <= 1e-5 * a.norm() + 1e-6
 
@@ -137,8 +142,8 @@ def test_the_gradient_of_low_rank_factors_follows_from_that_of_the_matrix():
     torch.nn.init.normal_(factors.up)
     slope = torch.randn(6, 5, dtype=torch.float64)
     factors(weight).backward(slope)
-    assert torch.allclose(factors.up.grad, slope @ factors.down[0].T)
-    assert torch.allclose(factors.down.grad, factors.up[0].T @ slope)
+    assert torch.allclose(gradient(factors.up), slope @ factors.down[0].T)
+    assert torch.allclose(gradient(factors.down), factors.up[0].T @ slope)
 
 
 def test_a_limited_network_answers_as_the_ordinary_one_that_is_saved(run):
@@ -159,18 +164,19 @@ def test_a_limited_network_answers_as_the_ordinary_one_that_is_saved(run):
 
 
 def test_the_pull_is_the_gradient_of_half_the_squared_distance_from_the_start(run):
-    model, _ = ready(run, declared(run, "pulled", pull=0.3, trains="last_block"))
+    model, _ = ready(run, pull=0.3, trains="last_block")
     trainable = trained_of(model)
     starts = [p.detach().clone() for p in trainable]
     for p in trainable:
         p.data += torch.randn_like(p)
-    distance = sum((p - start).square().sum() for p, start in zip(trainable, starts, strict=True))
+    pairs = zip(trainable, starts, strict=True)
+    distance = torch.stack([(p - start).square().sum() for p, start in pairs]).sum()
     true = torch.autograd.grad(0.3 / 2 * distance, trainable)
     for p in trainable:
         p.grad = torch.ones_like(p)
     add_pull(model, 0.3)
-    for p, gradient in zip(trainable, true, strict=True):
-        assert torch.allclose(p.grad, 1 + gradient)
+    for p, slope in zip(trainable, true, strict=True):
+        assert torch.allclose(gradient(p), 1 + slope)
 
 
 def test_a_strong_pull_ends_nearer_to_the_start(run):

@@ -10,7 +10,12 @@ from offpath.configs import Configuration
 from offpath.networks import networks
 from offpath.run.files import Record
 
-MEASURES = {"evaluate": "test matrix", "robustness": "robustness", "llc": "coefficient"}
+MEASURES = {
+    "evaluate": "test matrix",
+    "shifts": "shift suite",
+    "robustness": "robustness",
+    "llc": "coefficient",
+}
 LINES_PER_STAGE = 10  # where there is no terminal
 LONGEST_TITLE = 12  # columns of a terminal; a longer title takes more lines
 

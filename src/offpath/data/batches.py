@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float64, Int64, UInt8
 from offpath.data.changes import ask_anew, rename, shares
 from offpath.data.emphasis import chosen, emphasis
 from offpath.data.graphs import draw_examples
+from offpath.data.shifted import draw_shifted
 from offpath.data.worlds import World
 from offpath.errors import InputError
 
@@ -38,6 +39,11 @@ class Batch(NamedTuple):
     stratum: UInt8[np.ndarray, " example"]  # index into `slices.STRATA`
     unseen_id: Bool[np.ndarray, " example"]  # whether fine-tuning never asks for vertex id t
     isolated: Bool[np.ndarray, " example"]  # whether no edge touches t; true if t is absent too
+
+    @property
+    def no_path(self) -> int:
+        """The label of no path: `max_vertices`. The question's second entry is the next number."""
+        return int(self.tokens[:1, -1, 1].sum()) - 1
 
     @property
     def token_counts(self) -> Int64[np.ndarray, " example"]:
@@ -95,14 +101,17 @@ def _by_rejection(
     rules = (w.fewest_vertices, w.most_vertices, graphs.finetune_vertices, graphs.max_vertices)
     rules += (w.edge_law, w.target_rule, w.largest_target)
     columns = (np.empty(count, kind) for kind in [np.uint8] * 4 + [np.bool_] * 2)
-    batch = Batch(np.empty((count, graphs.max_vertices + 1, 2), np.uint8), *columns)
+    batch = Batch(np.empty((count, world.slots, 2), np.uint8), *columns)
     stream = 2 * world.number + (purpose == "evaluation")
     held_out = graphs.held_out_share if purpose == "training" else 0.0
     cuts = np.linspace(0, count, threads + 1).astype(int).tolist()
 
     def fill(first: int, end: int) -> None:
         out = tuple(array[first:end] for array in batch)
-        draw_examples(rules, acceptance(w), held_out, seed, stream, indices[first:end], out)
+        if w.shift and end > first:
+            draw_shifted(w, held_out, seed, stream, int(indices[first]), out)
+        else:
+            draw_examples(rules, acceptance(w), held_out, seed, stream, indices[first:end], out)
 
     if threads == 1:  # a pool takes .2 ms, as long as some hundred examples
         fill(0, count)

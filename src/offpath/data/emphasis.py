@@ -38,7 +38,7 @@ def emphasis(
     It follows the error of half-trained networks of recipe `paper-fast`, which grows by about half
     with each round of search.
     """
-    rounds, largest = search_rounds(tokens, distance), tokens.shape[1] - 1
+    rounds, largest = search_rounds(tokens, distance), int(tokens[0, -1, 1]) - 1
     return 0.1 + (vertices / largest) ** 2 * 1.5 ** (rounds - 4.0)
 
 
@@ -56,19 +56,19 @@ def search_rounds(tokens: Tokens, distance: Numbers) -> Int64[np.ndarray, " exam
 @no_type_check
 def count_rounds(tokens: Tokens, rounds: Int64[np.ndarray, " example"]) -> None:
     """Replace the label "no path" by the rounds of both searches."""
-    no_path = tokens.shape[1] - 1
+    no_path = np.int64(tokens[0, -1, 1]) - 1
     adjacency, layers = np.zeros(64, np.uint64), np.zeros(65, np.uint64)
     for example in range(len(tokens)):
         if rounds[example] != no_path:
             continue
         adjacency[:] = ZERO
-        for slot in range(no_path):
+        for slot in range(tokens.shape[1] - 1):
             a, b = np.int64(tokens[example, slot, 0]), np.int64(tokens[example, slot, 1])
             if b:
                 adjacency[a - 1] |= ONE << np.uint64(b - 1)
                 adjacency[b - 1] |= ONE << np.uint64(a - 1)
         rounds[example] = 0
-        for source in (0, np.int64(tokens[example, no_path, 0]) - 1):
+        for source in (0, np.int64(tokens[example, -1, 0]) - 1):
             frontier_layers(adjacency, source, ZERO, no_path, layers)
             hop = 1
             while layers[hop] != ZERO:

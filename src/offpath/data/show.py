@@ -21,7 +21,7 @@ LEGEND = (
 
 def example_rows(batch: Batch, start: int) -> list[list[str]]:
     """The first examples as rows of text below `HEADERS`."""
-    no_path = batch.tokens.shape[1] - 1
+    no_path = batch.no_path
     rows = []
     for i in range(min(len(batch.distance), ROWS_SHOWN)):
         edges = " ".join(f"{a}-{b}" for a, b in batch.tokens[i, :-1].tolist() if b)

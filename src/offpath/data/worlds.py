@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from offpath.configs import Graphs
+from offpath.data.cells import Shift
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
 from offpath.errors import InputError, choice_fault
 
@@ -45,6 +46,12 @@ class World:
     """Examples are drawn from these instead, each with its share; the shares add up to 1."""
     renamed: Renamed | None = None  # what random ids the vertices get; None: those drawn
     distinct_graphs: int | None = None  # the first so many different graphs alone, again and again
+    shift: Shift | None = None  # of a world of the shift suite: what it fixes instead
+
+    @property
+    def slots(self) -> int:
+        """Tokens of each example, padding and the question included."""
+        return 1 + (self.shift.most_edges if self.shift else self.graphs.max_vertices)
 
 
 def worlds(graphs: Graphs) -> dict[str, World]:
@@ -90,8 +97,12 @@ def worlds(graphs: Graphs) -> dict[str, World]:
 
 
 def world(name: str, graphs: Graphs) -> World:
-    """The distribution called `name`."""
+    """The distribution called `name`: one of `worlds`, or of the shift suite, as in `size/8`."""
     known = worlds(graphs)
+    if "/" in name:
+        from offpath.data.shifts import level_world  # which imports this file
+
+        return level_world(name, graphs)
     if name not in known:
         raise InputError(choice_fault("world", name, known))
     return known[name]

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from offpath.fit.embeddings import Groups, Times, Tokens
 from offpath.fit.heads import head_loss
-from offpath.fit.transformer import Transformer, answer, outputs_of
+from offpath.fit.transformer import Transformer, answer
 from offpath.sections import Head
 
 
@@ -43,7 +43,7 @@ def add_classes(model: Transformer) -> None:
 
 def without_classes(model: Transformer) -> Transformer:
     """The same network, with the same tensors, and the answer alone in its read-out."""
-    if model.readout.out_features == outputs_of(model.architecture.head, model.max_vertices):
+    if model.readout.out_features == model.architecture.outputs(model.max_vertices):
         return model
     narrow = copy(model)
     narrow._modules = dict(model._modules)

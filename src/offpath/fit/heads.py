@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from offpath.configs import Architecture
-from offpath.fit.transformer import Outputs, Transformer, outputs_of
+from offpath.fit.transformer import Outputs, Transformer
 from offpath.sections import Head
 
 Answers = Float[Tensor, " example"]
@@ -25,8 +25,8 @@ def with_head(model: Transformer, architecture: Architecture) -> Transformer:
     """The same network with the same tensors, and a new read-out, of zeros."""
     other = copy(model)
     other._modules, other.architecture = dict(model._modules), architecture
-    count = outputs_of(architecture.head, model.max_vertices)
-    other.readout = nn.Linear(architecture.width, count).to(model.readout.weight)
+    outputs = architecture.outputs(model.max_vertices)
+    other.readout = nn.Linear(architecture.width, outputs).to(model.readout.weight)
     for parameter in other.readout.parameters():
         nn.init.zeros_(parameter)
     return other

@@ -108,9 +108,8 @@ def _set_natively(
     """The same by the native step, in the order of the batch."""
     labels = torch.from_numpy(batch.distance).long()
     scale = 1 / training.batch_examples
-    answers = native.set_gradients(
-        batch.tokens, labels.float(), scale, scale * training.classification
-    )
+    entropy = training.classification if native.head == "regression" else 1.0
+    answers = native.set_gradients(batch.tokens, labels.float(), scale, scale * entropy)
     return (answers - labels).square(), labels
 
 

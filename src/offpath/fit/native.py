@@ -20,6 +20,7 @@ from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -31,7 +32,8 @@ from offpath.configs import Architecture
 from offpath.errors import InputError
 from offpath.fit.limits import is_limited, weights_of
 from offpath.fit.parallel import summed
-from offpath.fit.transformer import Transformer, predict
+from offpath.fit.transformer import Transformer, answer, predict
+from offpath.sections import Head
 
 SOURCE = Path(__file__).with_name("native.cpp")
 COMPILERS = ("c++", "g++", "clang++")
@@ -39,6 +41,7 @@ PROCESSOR_FLAGS = (("-march=native",), ("-mcpu=native",), ())  # the first that 
 FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-Wno-psabi", "-shared", "-fPIC")
 LANES = 8  # as in the source: sizes are multiples of it
 BUILD_SECONDS = 300.0
+HEADS = get_args(Head)  # as the source numbers them
 
 
 class Shape(ctypes.Structure):
@@ -48,7 +51,7 @@ class Shape(ctypes.Structure):
         (name, ctypes.c_int32)
         for name in (
             "width", "layers", "heads", "feed_forward", "slots", "outputs", "norm_before",
-            "final_norm",
+            "final_norm", "head",
         )
     ]  # fmt: skip
 
@@ -59,18 +62,13 @@ class NativeStep:
     def __init__(self, library: ctypes.CDLL, model: Transformer, compute: Compute) -> None:
         """Memory for each of the threads."""
         self.steps: list[int] = []
-        self.library, self.compute, a = library, compute, model.architecture
-        threads = compute.threads
-        shape = Shape(
-            a.width, a.layers, a.heads, a.feed_forward, model.max_vertices + 1,
-            model.readout.out_features, a.norm == "pre", a.final_norm,
-        )  # fmt: skip
+        self.library, self.compute = library, compute
+        self.architecture, self.outputs = model.architecture, model.readout.out_features
+        self.head: Head = self.architecture.head
         self.limited = model if is_limited(model) else None
         self.weights = weights_of(model)
-        self.steps = [library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
-        if not all(self.steps):
-            raise MemoryError
-        self.slots = model.max_vertices + 1
+        self._open(model.max_vertices + 1)
+        threads = compute.threads
         self.pool = ThreadPoolExecutor(threads)
         count = sum(weight.numel() for weight in self.weights)
         self.gradients = torch.zeros(threads, count, dtype=torch.float32)
@@ -84,9 +82,26 @@ class NativeStep:
 
     def __del__(self) -> None:
         """Give the memory back."""
+        self._close()
+
+    def _open(self, slots: int) -> None:
+        """Memory for examples of so many tokens, padding included."""
+        self._close()
+        a = self.architecture
+        shape = Shape(
+            a.width, a.layers, a.heads, a.feed_forward, slots, self.outputs, a.norm == "pre",
+            a.final_norm, HEADS.index(a.head),
+        )  # fmt: skip
+        self.slots, threads = slots, self.compute.threads
+        self.steps = [self.library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
+        if not all(self.steps):
+            raise MemoryError
+
+    def _close(self) -> None:
         for step in self.steps:
             if step:
                 self.library.offpath_close(step)
+        self.steps = []
 
     def set_gradients(
         self, tokens: UInt8[np.ndarray, "example slots 2"], labels: Float32[Tensor, " example"],
@@ -95,11 +110,12 @@ class NativeStep:
         """The answers; the `grad` of every parameter that is trained becomes that of the loss.
 
         The loss is `squared` times the sum of squared errors plus `entropy` times the sum of
-        cross-entropies of the classes. `grad` is memory of this object, which the next call
-        overwrites.
+        cross-entropies of the classes; of a head of labels, `entropy` times its own. `grad` is
+        memory of this object, which the next call overwrites.
         """
-        assert tokens.shape[1] == self.slots, "the library reads as many tokens of each example"
-        answers = torch.empty(len(tokens), dtype=torch.float32)
+        if tokens.shape[1] != self.slots:  # the library reads as many tokens of each example
+            self._open(tokens.shape[1])
+        outputs = torch.empty(len(tokens), self.outputs, dtype=torch.float32)
         tokens = np.ascontiguousarray(tokens)
         cuts = np.linspace(0, len(tokens), len(self.steps) + 1).astype(int).tolist()
         self.gradients.zero_()
@@ -112,7 +128,7 @@ class NativeStep:
             self.library.offpath_run(
                 self.steps[thread], values, self.addresses[thread], end - first,
                 tokens[first:].ctypes.data, labels[first:].data_ptr(), squared, entropy,
-                answers[first:].data_ptr(),
+                outputs[first:].data_ptr(),
             )  # fmt: skip
 
         list(self.pool.map(work, range(len(self.steps))))
@@ -124,7 +140,7 @@ class NativeStep:
                 weight.grad = gradient
             elif weight.requires_grad:
                 weight.backward(gradient)
-        return answers
+        return answer(outputs, self.head)
 
     def answers(
         self, tokens: UInt8[np.ndarray, "example slots 2"]
@@ -178,8 +194,8 @@ def native_fault(architecture: Architecture, compute: Compute) -> str:
         return "it is for float32 on a CPU"
     if a.tokens != "edges" or a.norm == "none" or a.head_size is not None:
         return "it is not for handcrafted networks of other shapes"
-    if a.looped or a.head != "regression":
-        return "it is not for looped layers, nor for heads other than regression"
+    if a.looped:
+        return "it is not for looped layers"
     if odd:
         return f"sizes must be multiples of {LANES}; got {', '.join(odd)}"
     return ""

@@ -57,7 +57,7 @@ class Transformer(nn.Module):
         several = Looped(next(layers), a.layers) if a.looped else nn.ModuleList(layers)
         self.add_module("layers", several)
         self.final_norm = nn.LayerNorm(a.width) if a.final_norm else nn.Identity()
-        self.readout = nn.Linear(a.width, outputs_of(a.head, max_vertices))
+        self.readout = nn.Linear(a.width, a.outputs(max_vertices))
 
     def forward(self, tokens: Tokens, times: Times, groups: Groups) -> Float[Tensor, " example"]:
         """One number per example, in packed order; `predict` is the same for a plain batch."""
@@ -227,11 +227,6 @@ def residual_streams(
         streams.append(layer(x, masks, ALL))
         x = model.injected(streams[-1], embedded)
     return [stream.unflatten(0, (len(tokens), -1)) for stream in streams]
-
-
-def outputs_of(head: Head, max_vertices: int) -> int:
-    """How many outputs a read-out has: labels are 1 to `max_vertices`, thresholds 2 and more."""
-    return {"regression": 1, "classification": max_vertices, "ordinal": max_vertices - 1}[head]
 
 
 def answer(outputs: Outputs, head: Head) -> Float[Tensor, " example"]:

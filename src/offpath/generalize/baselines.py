@@ -107,7 +107,7 @@ def hops(batch: Batch, radius: int, *, both: bool = False) -> Keys:
 def adjacency_masks(batch: Batch) -> UInt64[np.ndarray, "example vertex"]:
     """The neighbours of each vertex as bits: bit v - 1 stands for vertex v."""
     every = np.arange(len(batch.tokens))
-    masks = np.zeros((len(batch.tokens), batch.tokens.shape[1] - 1), np.uint64)
+    masks = np.zeros((len(batch.tokens), batch.no_path), np.uint64)
     for edge in batch.tokens[:, :-1].astype(np.uint64).swapaxes(0, 1):
         there, (a, b) = edge[:, 0] != 0, edge.T
         for end, other in ((a, b), (b, a)):
@@ -138,7 +138,7 @@ def fitted(seen: Callable[[Batch], np.ndarray]) -> Callable[[Batch, Known], Answ
     """The rule that answers the most frequent label of what `seen` gives, in each stratum."""
 
     def answers(batch: Batch, known: Known) -> Answers:
-        most, cases = batch.tokens.shape[1], 8 * (BEYOND + 1)
+        most, cases = batch.no_path + 1, 8 * (BEYOND + 1)
         here, there = (
             8 * np.minimum(seen(b).astype(np.int64), BEYOND) + b.stratum
             for b in (batch, known.calibration)

@@ -81,7 +81,7 @@ class _Sheet:
         self.answers, self.compared = {**answers, **compared.rules}, compared
         self.networks = set(answers)
         self.labels, self.targets = batch.distance.astype(np.int64), _targets(batch)
-        self.no_path, self.other_target = batch.tokens.shape[1] - 1, batch.stratum > 0
+        self.no_path, self.other_target = batch.no_path, batch.stratum > 0
         self.rounded = {
             name: np.rint(values).clip(-1, self.no_path + 1).astype(np.int8)
             for name, values in self.answers.items()

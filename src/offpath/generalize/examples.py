@@ -29,8 +29,7 @@ def _chosen(batch: Batch) -> Iterator[int]:
     """The index of one example per stratum."""
     pairs = np.sort(batch.tokens[:, :-1].astype(int) @ [256, 1], axis=1)  # 0 is padding
     edges = (np.diff(pairs, axis=1, prepend=0) > 0).sum(1)  # different ones
-    no_path = batch.tokens.shape[1] - 1
-    far = (batch.distance >= LEAST_DISTANCE) & (batch.distance < no_path)
+    far = (batch.distance >= LEAST_DISTANCE) & (batch.distance < batch.no_path)
     worth = np.where(far & (edges >= LEAST_EDGES), edges.max() + 1, edges)
     for stratum in np.unique(batch.stratum):
         there = np.flatnonzero(batch.stratum == stratum)

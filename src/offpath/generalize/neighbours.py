@@ -53,7 +53,7 @@ def nearest_answers(batch: Batch, known: Questions) -> Float[np.ndarray, " examp
 
 
 def _questions(batch: Batch) -> Questions:
-    largest = batch.tokens.shape[1] - 1
+    largest = batch.no_path
     words = np.zeros((len(batch.tokens), (largest * largest + 63) // 64), np.uint64)
     every = np.arange(len(words))
     for edge in batch.tokens[:, :-1].astype(np.int64).swapaxes(0, 1):

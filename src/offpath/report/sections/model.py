@@ -64,13 +64,14 @@ def parameters(a: Architecture, max_vertices: int) -> dict[str, int]:
     """How many numbers training may change, by part."""
     inner = a.heads * a.head_size if a.head_size else a.width
     rows = (max_vertices + 2) * a.width // 2
-    norms = (2 * a.layers if a.norm != "none" else 0) + a.final_norm
+    layers = 1 if a.looped else a.layers  # that have weights of their own
+    norms = (2 * layers if a.norm != "none" else 0) + a.final_norm
     return {
         "embedding": rows if a.tokens == "edges" else 4 * (max_vertices + 1) * a.width,
-        "attention": a.layers * (3 * inner * (a.width + 1) + a.width * (inner + 1)),
-        "feed-forward": a.layers * (a.feed_forward * (2 * a.width + 1) + a.width),
+        "attention": layers * (3 * inner * (a.width + 1) + a.width * (inner + 1)),
+        "feed-forward": layers * (a.feed_forward * (2 * a.width + 1) + a.width),
         "layer norms": 2 * norms * a.width,
-        "read-out": a.width + 1,
+        "read-out": a.outputs(max_vertices) * (a.width + 1),
     }
 
 

@@ -1,0 +1,301 @@
+"""The shift suite: worlds that move one thing and hold the others.
+
+In: the sizes of graphs. Out: axes, each a row of worlds. A level is a few changes of the setting of
+its axis: a new level is one entry, a new axis one function. Two axes are combined by making the
+changes of both.
+"""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import product
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from offpath.configs import Graphs
+from offpath.data.cells import BY_QUESTION, CUT, OFF_PATH, ON_PATH, PAIRS, Question, Shift
+from offpath.data.families import FAMILIES
+from offpath.data.worlds import World
+from offpath.errors import InputError, choice_fault
+from offpath.slices import STRATA
+
+FARTHEST = 6  # distances beyond are for the axis of distance
+MOST_LEVELS = 14  # of size, distance and target id
+LARGE = 12  # vertices from which on most families offer distance 4
+DENSITIES = ("0.5", "0.75", "1", "1.5", "2", "2.5", "3")
+STRATUM = {stratum.slice: stratum for stratum in STRATA}
+MOST_EDGES = 254  # of a graph: tokens are counted in bytes
+SUITE_NUMBERS = 2**30  # random streams of the suite lie behind this number
+Changes = Mapping[str, Any]
+
+
+class Level(NamedTuple):
+    """One world of an axis."""
+
+    name: str
+    title: str
+    world: World
+
+
+class Axis(NamedTuple):
+    """Worlds that differ in one thing."""
+
+    name: str
+    title: str
+    moves: str
+    holds: str
+    levels: tuple[Level, ...]
+    base: str
+    """The level nearest to fine-tuning; others are compared with it."""
+
+
+class Setting(NamedTuple):
+    """What a level fixes. A question is asked if a graph of this kind can have it."""
+
+    vertices: int
+    target_ids: tuple[int, ...]
+    farthest: int  # the largest d(1, 2), and d(1, t) unless `distances` says it
+    density: Fraction = Fraction(1)  # pairs of vertices drawn, per vertex
+    family: str = PAIRS
+    strata: tuple[str, ...] = (ON_PATH, OFF_PATH)
+    distances: tuple[int, ...] = ()  # d(1, t); empty: from 3 on, or below if that leaves only one
+    distance_to_2: str = "other"  # of a target off the path: see `OFF_PATH_RELATIONS`
+
+
+OFF_PATH_RELATIONS = {
+    "other": lambda a, b: a != b,
+    "equal": lambda a, b: a == b,
+    "nearer": lambda a, b: a < b,
+    "farther": lambda a, b: a > b,
+}
+"""Of d(1, 2) to d(1, t) where the target is off the path."""
+
+
+class Row(NamedTuple):
+    """An axis before its worlds are made."""
+
+    name: str
+    title: str
+    moves: str
+    holds: str
+    base: str
+    setting: Setting
+    levels: dict[str, tuple[str, Changes]]  # title, and what it changes in the setting
+
+
+def axes(graphs: Graphs) -> dict[str, Axis]:
+    """Every axis that has at least two levels at these sizes, by name.
+
+    >>> graphs = Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5)
+    >>> [level.name for level in axes(graphs)["size"].levels]
+    ['5', '6', '7', '8']
+    """
+    return {name: _combined([row], {}, graphs) for name, row in _rows(graphs).items()}
+
+
+def chosen_worlds(words: Sequence[str], graphs: Graphs) -> list[Axis]:
+    """The axes that words name: `size`, a level `size/8`, all pairs of two axes `size*density`.
+
+    Pairs of levels that no graph fits are left out; what is left with none is an `InputError`.
+
+    >>> graphs = Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5)
+    >>> [axis] = chosen_worlds(["size/8*density"], graphs)
+    >>> axis.levels[0].name, axis.levels[0].world.name
+    ('8*0.5', 'size/8*density/0.5')
+    """
+    rows = _rows(graphs)
+    return [_chosen(word, rows, graphs) for word in words]
+
+
+def level_world(name: str, graphs: Graphs) -> World:
+    """The one world called `name`, as in `size/8` or `size/8*density/2`."""
+    axis = chosen_worlds([name], graphs)[0]
+    if "/" not in name or len(axis.levels) > 1:
+        levels = ", ".join(level.world.name for level in axis.levels)
+        raise InputError(f"{name} is several worlds; choose one of {levels}")
+    return axis.levels[0].world
+
+
+def _rows(graphs: Graphs) -> dict[str, Row]:
+    """Every axis. Off the path, "nearer" needs no more vertices or edges than d(1, t) does."""
+    n, small = graphs.max_vertices, graphs.finetune_vertices
+    seen = tuple(range(3, small + 1))
+    in_small = Setting(small, seen, min(FARTHEST, small - 1), distance_to_2="nearer")
+    in_large = Setting(n, seen, min(FARTHEST, n - 2), distances=_hard(min(FARTHEST, n - 2)))
+    branch = in_large._replace(distances=_hard(in_large.farthest - 1), distance_to_2="farther")
+    rows = [
+        Row("size", "graph size", "vertices of the graph",
+            "d(1,t), d(1,2), strata, edges per vertex, target ids", str(small), in_small,
+            {str(k): (f"{k} vertices", {"vertices": k}) for k in _spread(3, n, small)}),
+        Row("distance", "distance", "d(1,t), and d(1,2) as far as it must",
+            "size, edges per vertex, strata, target ids", str(max(1, small - 2)),
+            Setting(n, seen, n - 1),
+            {str(d): (f"d(1,t) = {d}", _distance(d, n)) for d in _spread(1, n - 1, small - 2)}),
+        Row("target_id", "target id", "vertex id of the target",
+            "size, d(1,t), d(1,2), strata, edges per vertex, ids of the others", str(small),
+            in_small,
+            {str(k): (f"t = {k}, {'asked' if k <= small else 'never shown'} in fine-tuning",
+                      {"target_ids": (k,)}) for k in _spread(3, n, small)}),
+        Row("stratum", "stratum", "whether t is on a shortest path from 1 to 2, and 2 reachable",
+            "size, d(1,t), d(1,2) where there is a path, edges per vertex, target ids", ON_PATH,
+            branch,
+            {s.slice: (s.title, {"strata": (s.slice,)}) for s in STRATA[1:4]}),
+        Row("equal_distance", "equal distances", "whether d(1,t) is equal to d(1,2), off the path",
+            "size, d(1,t), edges per vertex, target ids", "other",
+            in_large._replace(strata=(OFF_PATH,)),
+            {"other": ("d(1,t) differs from d(1,2)", {"distance_to_2": "other"}),
+             "equal": ("d(1,t) is d(1,2)", {"distance_to_2": "equal"})}),
+        Row("reachable", "2 reachable", "whether a path leads from 1 to 2, off the path",
+            "size, d(1,t), edges per vertex, target ids", "yes", in_large,
+            {"yes": ("2 is reachable", {"strata": (OFF_PATH,)}),
+             "no": ("2 is cut off", {"strata": (CUT,)})}),
+        Row("density", "density", "edges per vertex",
+            "size, d(1,t), d(1,2), strata, target ids", "1",
+            Setting(n, seen, min(4, n // 2), distance_to_2="nearer"),
+            {k: (f"{k} edges per vertex", {"density": Fraction(k)}) for k in DENSITIES}),
+        Row("family", "family of graphs", "law of edges",
+            "size, target ids; d(1,t), d(1,2) and strata, unless the title says any question",
+            PAIRS, Setting(n, seen, min(n - 1, 3 if n < LARGE else 4), distance_to_2="nearer"),
+            {PAIRS: ("random pairs, as in WWZ24", {"family": PAIRS}),
+             **{name: (f.title, {"family": name}) for name, f in FAMILIES.items()}}),
+    ]  # fmt: skip
+    made = ((row, [level.name for level in _combined([row], {}, graphs).levels]) for row in rows)
+    return {row.name: row for row, levels in made if row.base in levels and len(levels) > 1}
+
+
+def _distance(d: int, vertices: int) -> Changes:
+    """The changes of a level of distance; only a target off the path is as far as can be."""
+    changes = {"distances": (d,), "farthest": min(d + 2, vertices - 1)}
+    return {**changes, "strata": (OFF_PATH,)} if d == vertices - 1 else changes
+
+
+def _no_level(word: str, names: Mapping[str, str], rows: Mapping[str, Row], graphs: Graphs) -> str:
+    """The fault of levels that do not go together, with what would."""
+    (first, level), *_ = names.items()
+    some = _combined([rows[name] for name in names], {first: level}, graphs).levels
+    allowed = ", ".join(one.world.name for one in some) or "no other pair of the two either"
+    return f"no graph fits {word}, or both move the same; what fits: {allowed}"
+
+
+def _spread(low: int, high: int, base: int) -> list[int]:
+    """All numbers from `low` to `high`; if they are many, the base and some with equal ratios."""
+    if high - low < MOST_LEVELS:
+        return [*range(low, high + 1)]
+    steps = [i / (MOST_LEVELS - 1) for i in range(MOST_LEVELS)]
+    return sorted({base, *(round(low * (high / low) ** step) for step in steps)})
+
+
+def _hard(limit: int) -> tuple[int, ...]:
+    """Distances from 3 on, or from below if that leaves less than two."""
+    return tuple(range(max(1, min(3, limit - 1)), limit + 1))
+
+
+def _chosen(word: str, rows: Mapping[str, Row], graphs: Graphs) -> Axis:
+    parts = dict.fromkeys(part.strip() for part in word.split("*"))
+    names = {name: level for name, _, level in (part.partition("/") for part in parts)}
+    if len(names) > 2 or len(names) < word.count("*") + 1:
+        raise InputError(
+            f"a shift moves one axis, or two different ones as in size*density; got {word!r}"
+        )
+    for name, level in names.items():
+        if name not in rows:
+            raise InputError(choice_fault("a shift", name, rows))
+        known = [one.name for one in _combined([rows[name]], {}, graphs).levels]
+        if level and level not in known:
+            limit = f"{name} in graphs of at most {graphs.max_vertices} vertices"
+            raise InputError(choice_fault(limit, level, known))
+    axis = _combined([rows[name] for name in names], names, graphs)
+    if not axis.levels:
+        raise InputError(_no_level(word, names, rows, graphs))
+    return axis
+
+
+def _combined(rows: Sequence[Row], names: Mapping[str, str], graphs: Graphs) -> Axis:
+    """The axis of one row, or of all pairs of levels of two; `names`: the one level to make."""
+    levels = []
+    for picked in product(*(row.levels.items() for row in rows)):
+        if any(
+            names.get(row.name) not in (None, "", k)
+            for row, (k, _) in zip(rows, picked, strict=False)
+        ):
+            continue
+        fields = [set(changes) for _, (_, changes) in picked]
+        if sum(map(len, fields)) > len(set().union(*fields)):
+            continue  # both change the same
+        setting = rows[0].setting._replace(**{k: v for _, (_, c) in picked for k, v in c.items()})
+        name = "*".join(f"{row.name}/{k}" for row, (k, _) in zip(rows, picked, strict=True))
+        title = ", ".join(title for _, (title, _) in picked)
+        if (world := _world(name, title, setting, graphs)) is not None:
+            levels.append(Level("*".join(k for k, _ in picked), world.title, world))
+    return Axis(
+        "*".join(row.name for row in rows),
+        " and ".join(row.title for row in rows),
+        "; ".join(row.moves for row in rows),
+        rows[0].holds,
+        tuple(levels),
+        "*".join(row.base for row in rows),
+    )
+
+
+def _world(name: str, title: str, setting: Setting, graphs: Graphs) -> World | None:
+    """The world of a setting; None if no graph fits."""
+    s, pairs = setting, max(1, round(setting.density * setting.vertices))
+    any_question = s.family != PAIRS and FAMILIES[s.family].reach(s.vertices) < s.farthest
+    questions = () if any_question else _questions(s, pairs)
+    edges = pairs if s.family == PAIRS else FAMILIES[s.family].edges(s.vertices)
+    if not (questions or any_question) or edges > MOST_EDGES:
+        return None
+    law = f"{pairs} random pairs as edges" if s.family == PAIRS else FAMILIES[s.family].title
+    ids = ", ".join(map(str, s.target_ids))
+    return World(
+        name=name,
+        title=f"{title}, any question" if any_question else title,
+        description=f"{s.vertices} vertices; {law}; t = {ids}; {_asked(questions)}",
+        number=SUITE_NUMBERS + crc32(name.encode()) % SUITE_NUMBERS,
+        graphs=graphs,
+        fewest_vertices=s.vertices,
+        most_vertices=s.vertices,
+        shares=(),
+        target_rule=BY_QUESTION,
+        largest_target=max(s.target_ids),
+        shift=Shift(s.family, s.vertices, pairs, questions, s.target_ids,
+                    max(edges, graphs.max_vertices)),
+    )  # fmt: skip
+
+
+def _questions(s: Setting, pairs: int) -> tuple[tuple[Question, Fraction], ...]:
+    """The questions of a setting with their shares; none if one of them fits no graph.
+
+    Strata have equal shares, then distances to t, then distances to 2.
+    """
+    shares = {}
+    for stratum in s.strata:
+        distances = s.distances or _hard(s.farthest - (stratum == ON_PATH))
+        for distance in distances:
+            fitting = [
+                question
+                for question in _candidates(stratum, distance, s)
+                if question.fewest_vertices <= s.vertices and question.fewest_edges <= pairs
+            ]
+            if not fitting:
+                return ()
+            whole = len(s.strata) * len(distances) * len(fitting)
+            shares |= dict.fromkeys(fitting, Fraction(1, whole))
+    return tuple(shares.items())
+
+
+def _candidates(stratum: str, distance: int, s: Setting) -> list[Question]:
+    """The questions of a stratum at one distance to t."""
+    if stratum == CUT:
+        return [Question(CUT, distance, None)]
+    relation = OFF_PATH_RELATIONS["farther" if stratum == ON_PATH else s.distance_to_2]
+    hops = range(1, s.farthest + 1)
+    return [Question(stratum, distance, a) for a in hops if relation(a, distance)]
+
+
+def _asked(questions: Sequence[tuple[Question, Fraction]]) -> str:
+    """The questions in words: the distances to t in each stratum."""
+    distances: dict[str, dict[str, None]] = {}
+    for question, _ in questions:
+        distances.setdefault(question.stratum, {})[str(question.distance)] = None
+    words = [f"{STRATUM[s].title} with d(1,t) {', '.join(d)}" for s, d in distances.items()]
+    return "; ".join(words) or "any other target"
