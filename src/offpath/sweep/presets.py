@@ -82,6 +82,6 @@ PRESETS = {
     "depth": Preset("Where does accuracy end with few layers, and what is there instead?", depths,
                     {**FEW, "finetune": None, "pretrain.steps": DEPTH_STEPS}),
     "prediction": Preset("Can it be predicted before it is tested?",
-                         partial(intervened, [IDS, OFF_PATH, PRETRAINING, WEIGHTS])),
+                         partial(intervened, [IDS, OFF_PATH])),
 }  # fmt: skip
 """By the name that `offpath sweep` takes; the page on each is `docs/findings/NAME.md`."""
