@@ -65,7 +65,9 @@ def sample(
     For example: offpath sample test_e --count 100000 --out examples.parquet
 
     Args:
-        name: pretraining, finetuning, or test_a to test_e.
+        name: pretraining, finetuning, test_a to test_e, or of the shift suite an axis and a level:
+            size/8, distance/6, target_id/7, stratum/off_path, equal_distance/equal, reachable/no,
+            density/2, family/tree; or two, as in size/8*density/2.
     """
     recipe(examples.recipe).model_copy(update={"graphs": graphs})  # checks them
     from offpath.data.batches import draw

@@ -99,7 +99,7 @@ def growth(shift: Shift, question: Question) -> Growth:
     return Growth(shift.vertices, shift.pairs, hop_2, hop_t, spare)
 
 
-@lru_cache(1024)
+@lru_cache(32)  # the questions of one level; at 64 vertices a table has some 10 MB
 def weights(given: Growth) -> Float64[np.ndarray, "hop frontier unreached pairs"]:
     """The expected number of choices of 2 and t that fit, from each state of the growth on.
 
@@ -117,12 +117,14 @@ def _graphs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each row a graph: pairs of vertices, their number, and the places of 1, 2 and t."""
     edges = np.zeros((len(rows), shift.most_edges, 2), np.uint8)
-    counts, special = np.zeros(len(rows), np.int64), np.zeros((len(rows), 3), np.int64)
+    counts, special = np.zeros(len(rows), np.int64), np.tile(np.arange(3), (len(rows), 1))
     graph = edges, counts, special
     if shift.family == PAIRS:
         assert question is not None, "a world of random pairs has questions"
         given = growth(shift, question)
-        grow(place, given, weights(given), rows, graph)
+        table = weights(given)
+        if table[0, 1, shift.vertices - 1, shift.pairs] > 0.0:
+            grow(place, given, table, rows, graph)
     else:
         asked = (0, 0, False)
         if question is not None:

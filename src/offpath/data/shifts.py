@@ -20,6 +20,7 @@ from offpath.slices import STRATA
 
 FARTHEST = 6  # distances beyond are for the axis of distance
 MOST_LEVELS = 14  # of size, distance and target id
+LONGEST = 20  # distance: beyond, tables at 64 vertices would take minutes
 LARGE = 12  # vertices from which on most families offer distance 4
 DENSITIES = ("0.5", "0.75", "1", "1.5", "2", "2.5", "3")
 STRATUM = {stratum.slice: stratum for stratum in STRATA}
@@ -110,8 +111,10 @@ def level_world(name: str, graphs: Graphs) -> World:
     """The one world called `name`, as in `size/8` or `size/8*density/2`."""
     axis = chosen_worlds([name], graphs)[0]
     if "/" not in name or len(axis.levels) > 1:
-        levels = ", ".join(level.world.name for level in axis.levels)
-        raise InputError(f"{name} is several worlds; choose one of {levels}")
+        levels = [level.world.name for level in axis.levels]
+        more = f" and {len(levels) - MOST_LEVELS} more" if len(levels) > MOST_LEVELS else ""
+        shown = ", ".join(levels[:MOST_LEVELS])
+        raise InputError(f"{name} is several worlds; choose one of {shown}{more}")
     return axis.levels[0].world
 
 
@@ -119,18 +122,20 @@ def _rows(graphs: Graphs) -> dict[str, Row]:
     """Every axis. Off the path, "nearer" needs no more vertices or edges than d(1, t) does."""
     n, small = graphs.max_vertices, graphs.finetune_vertices
     seen = tuple(range(3, small + 1))
+    longest = min(n - 1, LONGEST)
+    asked = min(longest, max(1, small - 2))  # the longest that fine-tuning asks for on the path
     in_small = Setting(small, seen, min(FARTHEST, small - 1), distance_to_2="nearer")
     in_large = Setting(n, seen, min(FARTHEST, n - 2), distances=_hard(min(FARTHEST, n - 2)))
     branch = in_large._replace(distances=_hard(in_large.farthest - 1), distance_to_2="farther")
     rows = [
-        Row("size", "graph size", "vertices of the graph",
+        Row("size", "graph size", "the number of vertices",
             "d(1,t), d(1,2), strata, edges per vertex, target ids", str(small), in_small,
             {str(k): (f"{k} vertices", {"vertices": k}) for k in _spread(3, n, small)}),
-        Row("distance", "distance", "d(1,t), and d(1,2) as far as it must",
-            "size, edges per vertex, strata, target ids", str(max(1, small - 2)),
+        Row("distance", "distance", "d(1,t), and d(1,2) with it",
+            "size, edges per vertex, strata, target ids", str(asked),
             Setting(n, seen, n - 1),
-            {str(d): (f"d(1,t) = {d}", _distance(d, n)) for d in _spread(1, n - 1, small - 2)}),
-        Row("target_id", "target id", "vertex id of the target",
+            {str(d): (f"d(1,t) = {d}", _distance(d, n)) for d in _spread(1, longest, asked)}),
+        Row("target_id", "target id", "the vertex id of the target",
             "size, d(1,t), d(1,2), strata, edges per vertex, ids of the others", str(small),
             in_small,
             {str(k): (f"t = {k}, {'asked' if k <= small else 'never shown'} in fine-tuning",
@@ -148,11 +153,11 @@ def _rows(graphs: Graphs) -> dict[str, Row]:
             "size, d(1,t), edges per vertex, target ids", "yes", in_large,
             {"yes": ("2 is reachable", {"strata": (OFF_PATH,)}),
              "no": ("2 is cut off", {"strata": (CUT,)})}),
-        Row("density", "density", "edges per vertex",
+        Row("density", "density", "the number of edges per vertex",
             "size, d(1,t), d(1,2), strata, target ids", "1",
             Setting(n, seen, min(4, n // 2), distance_to_2="nearer"),
             {k: (f"{k} edges per vertex", {"density": Fraction(k)}) for k in DENSITIES}),
-        Row("family", "family of graphs", "law of edges",
+        Row("family", "family of graphs", "the law of edges",
             "size, target ids; d(1,t), d(1,2) and strata, unless the title says any question",
             PAIRS, Setting(n, seen, min(n - 1, 3 if n < LARGE else 4), distance_to_2="nearer"),
             {PAIRS: ("random pairs, as in WWZ24", {"family": PAIRS}),
@@ -224,19 +229,20 @@ def _combined(rows: Sequence[Row], names: Mapping[str, str], graphs: Graphs) -> 
         setting = rows[0].setting._replace(**{k: v for _, (_, c) in picked for k, v in c.items()})
         name = "*".join(f"{row.name}/{k}" for row, (k, _) in zip(rows, picked, strict=True))
         title = ", ".join(title for _, (title, _) in picked)
-        if (world := _world(name, title, setting, graphs)) is not None:
+        moves = " and ".join(row.moves for row in rows)
+        if (world := _world(name, (title, moves), setting, graphs)) is not None:
             levels.append(Level("*".join(k for k, _ in picked), world.title, world))
     return Axis(
         "*".join(row.name for row in rows),
         " and ".join(row.title for row in rows),
-        "; ".join(row.moves for row in rows),
+        " and ".join(row.moves for row in rows),
         rows[0].holds,
         tuple(levels),
         "*".join(row.base for row in rows),
     )
 
 
-def _world(name: str, title: str, setting: Setting, graphs: Graphs) -> World | None:
+def _world(name: str, words: tuple[str, str], setting: Setting, graphs: Graphs) -> World | None:
     """The world of a setting; None if no graph fits."""
     s, pairs = setting, max(1, round(setting.density * setting.vertices))
     any_question = s.family != PAIRS and FAMILIES[s.family].reach(s.vertices) < s.farthest
@@ -245,11 +251,11 @@ def _world(name: str, title: str, setting: Setting, graphs: Graphs) -> World | N
     if not (questions or any_question) or edges > MOST_EDGES:
         return None
     law = f"{pairs} random pairs as edges" if s.family == PAIRS else FAMILIES[s.family].title
-    ids = ", ".join(map(str, s.target_ids))
+    ids, (title, moves) = ", ".join(map(str, s.target_ids)), words
     return World(
         name=name,
         title=f"{title}, any question" if any_question else title,
-        description=f"{s.vertices} vertices; {law}; t = {ids}; {_asked(questions)}",
+        description=f"moves {moves}; {s.vertices} vertices, {law}, t = {ids}; {_asked(questions)}",
         number=SUITE_NUMBERS + crc32(name.encode()) % SUITE_NUMBERS,
         graphs=graphs,
         fewest_vertices=s.vertices,

@@ -99,10 +99,12 @@ def worlds(graphs: Graphs) -> dict[str, World]:
 def world(name: str, graphs: Graphs) -> World:
     """The distribution called `name`: one of `worlds`, or of the shift suite, as in `size/8`."""
     known = worlds(graphs)
-    if "/" in name:
-        from offpath.data.shifts import level_world  # which imports this file
+    if name in known:
+        return known[name]
+    from offpath.data.shifts import axes, level_world  # which imports this file
 
+    suite = axes(graphs)
+    if name.partition("/")[0].partition("*")[0] in suite:
         return level_world(name, graphs)
-    if name not in known:
-        raise InputError(choice_fault("world", name, known))
-    return known[name]
+    levels = (f"{axis.name}/{axis.base}" for axis in suite.values())
+    raise InputError(choice_fault("world", name, [*known, *levels]))

@@ -24,7 +24,7 @@ WEIGHTS = ("replay=0.2", "l2_sp=0.01", "last_block_only", "bias_and_norm_only", 
            "relearn")  # fmt: skip
 """What may keep pre-training alive, and pre-training once more."""
 DEPTHS = (2, 3, 4, 5)
-DEPTH_STEPS = 2000
+DEPTH_STEPS = 1000
 
 
 FEW = MappingProxyType({"evaluate.examples": 4096, "evaluate.bootstrap_resamples": 200})
