@@ -253,6 +253,7 @@ def test_no_path_is_masked_if_it_comes_back_sooner_than_it_is_learned(again: int
     page = made("forgetting", found)
     assert page.startswith("**Fine-tuning is worse at pre-training questions without a path and ")
     assert word in page
+    assert page.count("| 0.3 | after fine-tuning | ") == 1
 
 
 def depths(reach: int, seeds: range = TEN) -> dict[str, Any]:
