@@ -1,7 +1,7 @@
 """The values behind a finding: what every network of finished runs scores on each kind of question.
 
-    python -m benchmarks.findings ids runs/laptop-*          after `offpath sweep ids --seeds 10`
-    python -m benchmarks.findings ids runs/laptop-* --again runs/threads-2/laptop-*
+    python -m benchmarks.findings ids RUN ...          as `offpath sweep ids` prints it at its end
+    python -m benchmarks.findings ids RUN ... --again RUN ...
 
 Writes `benchmarks/results/findings/QUESTION.json`, from which `docs/generated.py` makes the page.
 `--again` names runs with the same seeds and another number of threads, which moves rounding only.
