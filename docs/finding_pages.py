@@ -152,6 +152,26 @@ def relearning_verdicts(found: Record) -> list[Compared]:
     return decided(pairs)
 
 
+def relearning_table(found: Record) -> str:
+    """Steps of each seed until "no path" is there again, or for the first time."""
+    made, rows = found.get("relearning") or {}, []
+    for t in relearning_verdicts(found):
+        place = [f"{bound:g}" for bound in made["bounds"]].index(t.contrast.kind)
+        for name, words in (("relearn", "after fine-tuning"), ("relearn-scratch", "anew")):
+            steps = [row[place] if row else None for row in made["rows"][name]]
+            rows.append([t.contrast.kind, words, *("never" if s is None else str(s) for s in steps),
+                         f"{t.adjusted:.2g}"])  # fmt: skip
+    if not rows:
+        return ""
+    head = ["loss below", "trained", *(f"seed {seed}" for seed in found["seeds"]), "p after Holm"]
+    return (
+        "## Masked or erased\n\nThe fine-tuned network, and untrained weights as control, are "
+        f"trained for {made['steps']} steps on the same examples of pre-training, with the "
+        "schedule of fine-tuning; the former has seen these examples before. Steps from which the "
+        f"loss of “no path” stays below a bound:\n\n{markdown(head, rows)}"
+    )
+
+
 def held_out_ids(found: Record) -> str:
     """Ids asked for and held out, the first three and random ones by seed, as sentences."""
     small = [*range(3, found["finetune_vertices"] + 1)]
@@ -219,7 +239,7 @@ FINDINGS = {
             Contrast("finetuned", "pretrained", kind) for kind in (NO_PATH, TRAINED)]),
          Family("What keeps “no path”", _against(KEEPING, "finetuned", NO_PATH)),
          Family("What it costs", _against(KEEPING, "finetuned", UNSEEN))],
-        forgets_verdict, (NO_PATH, TRAINED, UNSEEN)),
+        forgets_verdict, (NO_PATH, TRAINED, UNSEEN), relearning_table),
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ BOTH = "off_path=0.2+unreachable=0.2"
 IDS = ("random_ids", "present_ids", "other_ids", "large_graphs", "distinct_graphs=100",
        "large_graphs+distinct_graphs=814")  # fmt: skip
 """Which ids are shown and asked for; how large and how many graphs are. Small ones: 814."""
-OFF_PATH = ("off_path=0.2", "unreachable=0.2", BOTH, f"{BOTH}+random_ids", "oracle")
+OFF_PATH = ("random_ids", "off_path=0.2", "unreachable=0.2", BOTH, f"{BOTH}+random_ids", "oracle")
 PRETRAINING = ("pretrain_random_ids", "pretrain_any_target")
 WEIGHTS = ("replay=0.2", "l2_sp=0.01", "last_block_only", "bias_and_norm_only", "low_rank=2",
            "relearn")  # fmt: skip
@@ -82,6 +82,6 @@ PRESETS = {
     "depth": Preset("Where does accuracy end with few layers, and what is there instead?", depths,
                     {**FEW, "finetune": None, "pretrain.steps": DEPTH_STEPS}),
     "prediction": Preset("Can it be predicted before it is tested?",
-                         partial(intervened, [IDS, OFF_PATH, PRETRAINING, WEIGHTS])),
+                         partial(intervened, [IDS, OFF_PATH])),
 }  # fmt: skip
 """By the name that `offpath sweep` takes; the page on each is `docs/findings/NAME.md`."""
