@@ -58,7 +58,7 @@ def ids_verdict(found: Record, families: list[list[Compared]]) -> str:
 
 def elicits_verdict(found: Record, families: list[list[Compared]]) -> str:
     """Which interventions raise the accuracy off the path, and whether any passes the rules."""
-    against, beside = families
+    against, beside, *_ = families
     if not against or against[0].verdict == "too few seeds":
         return told(found, against)
     raised = [t for t in against if t.verdict == "higher"]
@@ -220,18 +220,25 @@ FINDINGS = {
             Contrast("random_ids", "present_ids", UNSEEN)]),
          Family("Diversity or size", [
             Contrast("distinct_graphs100", "finetuned", SEEN),
-            Contrast("large_graphs+distinct_graphs814", "finetuned", SEEN),
-            Contrast("large_graphs", "large_graphs+distinct_graphs814", SEEN)])],
+            Contrast("large_graphs+distinct_graphs100", "distinct_graphs100", SEEN),
+            Contrast("large_graphs+distinct_graphs814", "large_graphs+distinct_graphs100", SEEN),
+            Contrast("large_graphs+distinct_graphs10000", "large_graphs+distinct_graphs814", SEEN),
+            Contrast("large_graphs", "large_graphs+distinct_graphs10000", SEEN)]),
+         Family("Embeddings of unseen ids",
+                _against(("averaged_ids", "reset_ids"), "finetuned", UNSEEN))],
         ids_verdict, (UNSEEN, SEEN), held_out_ids),
     "off-path": Finding(
         [Family("Against plain fine-tuning", _against(ELICITING, "finetuned", OFF)),
-         Family("Against the best trivial rule", _against(ELICITING, RULE, OFF))],
+         Family("Against the best trivial rule", _against(ELICITING, RULE, OFF)),
+         Family("Another read-out", [
+            *_against(("classification", "ordinal"), "finetuned", OFF),
+            *_against(("classification", "ordinal"), "finetuned", SEEN)])],
         elicits_verdict, (OFF, CUT)),
     "pretraining": Finding(
         [*(Family("Against the same fine-tuning from untrained weights", _scratch(HELPED, kind))
            for kind in (SEEN, UNSEEN, OFF, CUT)),
          Family("Other pre-training, same fine-tuning", [
-            *_against(("pretrain_random_ids", "pretrain_any_target"), "finetuned", UNSEEN),
+            Contrast("pretrain_any_target", "finetuned", UNSEEN),
             Contrast("pretrain_any_target", "finetuned", OFF)])],
         helps_verdict, (SEEN, UNSEEN, OFF, CUT)),
     "forgetting": Finding(
