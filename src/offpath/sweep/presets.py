@@ -83,7 +83,8 @@ def bound(layers: int) -> int:
 PRESETS = {
     "ids": Preset("Do larger graphs break the skill, or unseen vertex ids?",
                   partial(intervened, [IDS])),
-    "off-path": Preset("What elicits distances off the path?", partial(intervened, [OFF_PATH, HEADS])),
+    "off-path": Preset("What elicits distances off the path?",
+                       partial(intervened, [OFF_PATH, HEADS])),
     "pretraining": Preset("Does pre-training help at all?",
                           partial(intervened, [OFF_PATH, PRETRAINING])),
     "forgetting": Preset("What does fine-tuning forget, and is it masked or erased?",
