@@ -149,7 +149,7 @@ class _Compared(NamedTuple):
     """Where each rule is right that a level is beside, and what it is fitted on."""
 
     right: Mapping[str, Mask]
-    fitted_on: Literal["level", "axis"] | None
+    fitted_on: Literal["level", "axis"]
 
 
 def _compared(
@@ -165,7 +165,7 @@ def _compared(
         of_rules = {name: _rule_right(rule, batch, on_level) for name, rule in table.items()}
         return _Compared(of_rules, "level")
     if not _has_choice(axis, batch, chosen):
-        return _Compared({}, None)
+        return _Compared({}, "axis")
     asked = chosen(axis)
     hits = {name: _rule_right(rule, axis, on_axis)[asked].sum() for name, rule in table.items()}
     best = max(hits, key=lambda name: hits[name])

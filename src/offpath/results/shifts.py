@@ -13,7 +13,7 @@ class BesideRule(Row):
     accuracy: float  # share of answers that round to the true distance
     accuracy_low: float  # lower end of its 95 % interval, which clusters questions by target
     accuracy_high: float  # upper end of that interval
-    rules_fitted_on: Literal["level", "axis"] | None  # axis: one rule, where a level has one answer
+    rules_fitted_on: Literal["level", "axis"]  # axis: one rule, where the level has one answer
     best_rule: str | None  # the most accurate trivial rule; null where none can miss
     above_rule: float | None  # accuracy less that of the best rule, paired by question
     above_rule_low: float | None  # lower end of its 95 % interval, clustered by target
