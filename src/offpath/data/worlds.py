@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from offpath.configs import Graphs, Training
-from offpath.data.cells import Shift
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
+from offpath.data.questions import Shift
 from offpath.errors import InputError, choice_fault
 
 
