@@ -11,10 +11,11 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int64
 
 from benchmarks.questions import joined
-from offpath.compute import compute
+from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, draw
 from offpath.data.worlds import world
@@ -28,7 +29,7 @@ from offpath.sweep.presets import bound
 
 OF_EACH = 500  # questions of each distance
 FITTED = 2**16  # examples of pre-training, on which rules learn what to guess
-HERE = compute("cpu", threads=1)
+HERE = Compute(torch.device("cpu"), threads=1)
 Rounded = Int64[np.ndarray, " example"]
 
 

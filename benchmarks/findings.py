@@ -1,7 +1,7 @@
 """The values behind a finding: what every network of finished runs scores on each kind of question.
 
-    python -m benchmarks.findings ids runs/laptop-*          after `offpath sweep ids --seeds 10`
-    python -m benchmarks.findings ids runs/laptop-* --again runs/threads-2/laptop-*
+    python -m benchmarks.findings ids RUN ...          as `offpath sweep ids` prints it at its end
+    python -m benchmarks.findings ids RUN ... --again RUN ...
 
 Writes `benchmarks/results/findings/QUESTION.json`, from which `docs/generated.py` makes the page.
 `--again` names runs with the same seeds and another number of threads, which moves rounding only.
@@ -17,10 +17,11 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks import depth, prediction
 from benchmarks.questions import LEAST, Questions, questions
-from offpath.compute import compute
+from offpath.compute import Compute
 from offpath.configs import Configuration, differences
 from offpath.data.batches import draw
 from offpath.data.contents import contents
@@ -48,7 +49,7 @@ ASKED = {
 }
 """How the kinds of question begin that a page needs."""
 RELEARNED = (1.0, 0.3, 0.1)  # squared errors: below the last an answer rounds to the truth
-HERE = compute("cpu", threads=1)
+HERE = Compute(torch.device("cpu"), threads=1)
 DIGITS = 4
 
 
@@ -72,7 +73,7 @@ def main(words: Sequence[str] | None = None) -> None:
     path = given.out or RESULTS / f"{given.question}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, rounded(found), indent=0)
-    print(f"wrote {path}; next: python docs/generated.py")
+    print(f"wrote {path}; next: python docs/generated.py; python docs/finding_figures.py")
 
 
 def collected(question: str, runs: Sequence[Run]) -> Record:

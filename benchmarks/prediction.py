@@ -26,7 +26,7 @@ from jaxtyping import Float, Int64
 
 from benchmarks.leave_one_out import judged
 from benchmarks.questions import Questions, questions
-from offpath.compute import compute
+from offpath.compute import Compute
 from offpath.data.batches import Batch, draw
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model
@@ -41,7 +41,7 @@ from offpath.run.metrics import read_metrics
 STRATA = ("hard: on path, seen", "hard: on path, unseen", "hard: off path", "hard: off path, cut")
 EXAMPLES = 2048  # of fine-tuning, behind loss, sharpness and agreement
 NOISE, DRAWS = 0.05, 8
-HERE = compute("cpu", threads=1)
+HERE = Compute(torch.device("cpu"), threads=1)
 Rounded = Int64[np.ndarray, " example"]
 
 

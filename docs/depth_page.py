@@ -56,17 +56,14 @@ def verdict(found: Record, drops: list[Compared]) -> str:
     words = {(0,): "The wall is at the bound.", (-1,): "The wall is below the bound.",
              (1,): "There is no wall at the bound: accuracy reaches beyond it."}  # fmt: skip
     start = words.get(tuple(sorted(set(signs))), "The wall is not at the bound at every depth.")
+    if not drops or any(t.verdict == "too few seeds" for t in drops):
+        start = f"No verdict: {len(found['seeds'])} seeds are too few."
     shown = sum(t.verdict == "higher" for t in drops)
     return (
         f"**{start}** Trained on every distance, at least half of the answers are right up to "
         f"distance {'; '.join(parts)}; graphs here have distances up to {longest}. From the bound "
-        f"to the next distance accuracy falls in {shown} of {len(drops)} depths that have one"
-        f"{_few(drops)}."
+        f"to the next distance accuracy falls in {shown} of {len(drops)} depths that have one."
     )
-
-
-def _few(rows: list[Compared]) -> str:
-    return " (too few seeds)" if any(t.verdict == "too few seeds" for t in rows) else ""
 
 
 def design(found: Record) -> str:

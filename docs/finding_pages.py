@@ -58,7 +58,7 @@ def ids_verdict(found: Record, families: list[list[Compared]]) -> str:
 
 def elicits_verdict(found: Record, families: list[list[Compared]]) -> str:
     """Which interventions raise the accuracy off the path, and whether any passes the rules."""
-    against, beside = families
+    against, beside, *_ = families
     if not against or against[0].verdict == "too few seeds":
         return told(found, against)
     raised = [t for t in against if t.verdict == "higher"]
@@ -152,6 +152,26 @@ def relearning_verdicts(found: Record) -> list[Compared]:
     return decided(pairs)
 
 
+def relearning_table(found: Record) -> str:
+    """Steps of each seed until "no path" is there again, or for the first time."""
+    made, rows = found.get("relearning") or {}, []
+    for t in relearning_verdicts(found):
+        place = [f"{bound:g}" for bound in made["bounds"]].index(t.contrast.kind)
+        for name, words in (("relearn", "after fine-tuning"), ("relearn-scratch", "anew")):
+            steps = [row[place] if row else None for row in made["rows"][name]]
+            rows.append([t.contrast.kind, words, *("never" if s is None else str(s) for s in steps),
+                         f"{t.adjusted:.2g}"])  # fmt: skip
+    if not rows:
+        return ""
+    head = ["loss below", "trained", *(f"seed {seed}" for seed in found["seeds"]), "p after Holm"]
+    return (
+        "## Masked or erased\n\nThe fine-tuned network, and untrained weights as control, are "
+        f"trained for {made['steps']} steps on the same examples of pre-training, with the "
+        "schedule of fine-tuning; the former has seen these examples before. Steps from which the "
+        f"loss of “no path” stays below a bound:\n\n{markdown(head, rows)}"
+    )
+
+
 def held_out_ids(found: Record) -> str:
     """Ids asked for and held out, the first three and random ones by seed, as sentences."""
     small = [*range(3, found["finetune_vertices"] + 1)]
@@ -200,18 +220,25 @@ FINDINGS = {
             Contrast("random_ids", "present_ids", UNSEEN)]),
          Family("Diversity or size", [
             Contrast("distinct_graphs100", "finetuned", SEEN),
-            Contrast("large_graphs+distinct_graphs814", "finetuned", SEEN),
-            Contrast("large_graphs", "large_graphs+distinct_graphs814", SEEN)])],
+            Contrast("large_graphs+distinct_graphs100", "distinct_graphs100", SEEN),
+            Contrast("large_graphs+distinct_graphs814", "large_graphs+distinct_graphs100", SEEN),
+            Contrast("large_graphs+distinct_graphs10000", "large_graphs+distinct_graphs814", SEEN),
+            Contrast("large_graphs", "large_graphs+distinct_graphs10000", SEEN)]),
+         Family("Embeddings of unseen ids",
+                _against(("averaged_ids", "reset_ids"), "finetuned", UNSEEN))],
         ids_verdict, (UNSEEN, SEEN), held_out_ids),
     "off-path": Finding(
         [Family("Against plain fine-tuning", _against(ELICITING, "finetuned", OFF)),
-         Family("Against the best trivial rule", _against(ELICITING, RULE, OFF))],
+         Family("Against the best trivial rule", _against(ELICITING, RULE, OFF)),
+         Family("Another read-out", [
+            *_against(("classification", "ordinal"), "finetuned", OFF),
+            *_against(("classification", "ordinal"), "finetuned", SEEN)])],
         elicits_verdict, (OFF, CUT)),
     "pretraining": Finding(
         [*(Family("Against the same fine-tuning from untrained weights", _scratch(HELPED, kind))
            for kind in (SEEN, UNSEEN, OFF, CUT)),
          Family("Other pre-training, same fine-tuning", [
-            *_against(("pretrain_random_ids", "pretrain_any_target"), "finetuned", UNSEEN),
+            Contrast("pretrain_any_target", "finetuned", UNSEEN),
             Contrast("pretrain_any_target", "finetuned", OFF)])],
         helps_verdict, (SEEN, UNSEEN, OFF, CUT)),
     "forgetting": Finding(
@@ -219,7 +246,7 @@ FINDINGS = {
             Contrast("finetuned", "pretrained", kind) for kind in (NO_PATH, TRAINED)]),
          Family("What keeps “no path”", _against(KEEPING, "finetuned", NO_PATH)),
          Family("What it costs", _against(KEEPING, "finetuned", UNSEEN))],
-        forgets_verdict, (NO_PATH, TRAINED, UNSEEN)),
+        forgets_verdict, (NO_PATH, TRAINED, UNSEEN), relearning_table),
 }  # fmt: skip
 
 

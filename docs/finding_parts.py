@@ -166,6 +166,6 @@ def cost(found: Record) -> str:
         f"{', '.join(found['machines'])}; what another run had trained was copied. Commit "
         f"{', '.join(found['commits'])}.\n\n"
         f"<!-- not run: minutes -->\n```console\n$ {found['command']}\n"
-        f"$ python -m benchmarks.findings {found['question']} runs/*\n```\n\n"
-        f"Raw values: `benchmarks/results/findings/{found['question']}.json`."
+        "```\n\nAt its end it prints the command that collects the values: "
+        f"`benchmarks/results/findings/{found['question']}.json`."
     )

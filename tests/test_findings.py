@@ -253,9 +253,10 @@ def test_no_path_is_masked_if_it_comes_back_sooner_than_it_is_learned(again: int
     page = made("forgetting", found)
     assert page.startswith("**Fine-tuning is worse at pre-training questions without a path and ")
     assert word in page
+    assert page.count("| 0.3 | after fine-tuning | ") == 1
 
 
-def depths(reach: int) -> dict[str, Any]:
+def depths(reach: int, seeds: range = TEN) -> dict[str, Any]:
     """Made-up networks that are right up to a number of hops for each layer beyond the first."""
     arms = {}
     for layers in (2, 3, 4):
@@ -274,7 +275,7 @@ def depths(reach: int) -> dict[str, Any]:
                         "search 1 hops from 1": {"agreement": 0.8, "chance": 0.3},
                     },
                 }
-                for seed in TEN
+                for seed in seeds
             }
             arms[f"{layers} layers, {shown or 'every'}"] = {
                 "layers": layers,
@@ -282,7 +283,7 @@ def depths(reach: int) -> dict[str, Any]:
                 "bound": 2 * (layers - 1),
                 "rows": table,
             }
-    return head("depth", {"labels": [*range(1, 9)], "of_each": 500, "arms": arms})
+    return head("depth", {"labels": [*range(1, 9)], "of_each": 500, "arms": arms}, seeds)
 
 
 @pytest.mark.parametrize(("reach", "start"), [(2, "**The wall is at the bound.**"),
@@ -293,6 +294,10 @@ def test_the_verdict_on_depth_says_where_accuracy_ends(reach: int, start: str):
     assert page.startswith(start)
     assert "search 1 hops from 1 | 80.0 % | 30.0 %" in page
     assert figure("depth", found).to_dict()
+
+
+def test_a_wall_with_few_seeds_is_no_verdict():
+    assert made("depth", depths(2, range(4))).startswith("**No verdict: 4 seeds are too few.**")
 
 
 def test_kinds_of_question_have_rules_that_are_no_truth(monkeypatch):

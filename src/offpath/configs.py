@@ -46,7 +46,7 @@ class Configuration(Checked):
     """Pre-training, on the distance from vertex 1 to vertex 2; None: no network is trained."""
     finetune: Annotated[Training | None, tyro.conf.AvoidSubcommands]
     """Fine-tuning, on vertices of shortest 1-2 paths of small graphs; None: there is none."""
-    interventions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="[SPEC ...]")] = ()
+    interventions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="[SPEC ...]"), "later"] = ()
     """More fine-tuned networks, such as off_path=0.2+random_ids; a wrong word lists all of them."""
     evaluate: Evaluation
     """How the test matrix is measured."""
@@ -154,10 +154,27 @@ def _joint_faults(c: Configuration) -> Iterator[str]:
     if not c.recipe.replace("-", "").replace("_", "").isalnum():
         yield f"recipe must be letters, digits, - and _, for it names a folder; got {c.recipe!r}"
     stages = {"pretrain": c.pretrain, "finetune": c.finetune}
-    yield from interventions.faults(c.interventions, stages)
     for stage, training in stages.items():
         if training:
             yield from training_faults(stage, training, model, graphs)
+    yield from _intervention_faults(c)
+
+
+def _intervention_faults(c: Configuration) -> Iterator[str]:
+    """What is wrong with interventions, and with the training that they make."""
+    stages = {"pretrain": c.pretrain, "finetune": c.finetune}
+    found = interventions.faults(c.interventions, stages)
+    yield from found
+    if found or c.finetune is None:
+        return
+    for spec in c.interventions:
+        try:
+            plan = interventions.plan(spec, c, c.finetune)
+        except InputError as error:
+            yield f"interventions: {spec}: {error}"
+            continue
+        shape = plan.architecture or c.model
+        yield from training_faults(f"interventions: {spec}", plan.training, shape, c.graphs)
 
 
 def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) -> Iterator[str]:

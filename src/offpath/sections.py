@@ -113,7 +113,7 @@ class Architecture(Section):
     head_size: Annotated[int | None, *HIDDEN, within(1, 65536)] = None
     """Size of a head's queries, keys and values; None: `width` divided by `heads`."""
     head: Annotated[Head, *LATER] = "regression"
-    """The read-out: a number, a logit per label, or a logit per "is the distance at least k?"."""
+    """Read-out: a number; a logit per label; or, ordinal, one per "is the distance at least k?"."""
     looped: Annotated[bool, *LATER] = False
     """One layer, applied `layers` times, to whose input the embedding is added each time."""
 
@@ -155,14 +155,18 @@ class Training(Section):
     candidates: Annotated[int, within(1, 64)] = 1
     """Examples drawn per example trained on; those with a long search are chosen more often."""
     trains: Annotated[Literal["all", "last_block", "bias_and_norm"], *LATER] = "all"
-    """What changes: the last layer and all behind it; biases and layer norms; a read-out of labels
-    in any case."""
+    """What changes: the last layer and all behind it; or biases and layer norms ("BitFit", Ben
+    Zaken et al. 2022). A read-out of labels always does."""
     rank: Annotated[int | None, *LATER, within(1, 65536)] = None
-    """Of the change of each matrix of attention and feed-forward, which alone change; None: any."""
+    """Low-rank change (LoRA, Hu et al. 2021) of each matrix of attention and feed-forward, and of
+    nothing else; queries, keys and values are three. None: no limit."""
     pull: Annotated[float, *LATER, within(0, 1000)] = 0.0
-    """Of the loss: half of this, times the squared distance from the weights at the start."""
+    """Half of this, times the squared distance from the weights that training starts from, is part
+    of the loss: L2-SP (Li, Grandvalet, Davoine 2018). Its gradient is clipped with the rest."""
     unseen_ids: Annotated[Literal["train", "freeze", "reset", "average"], *LATER] = "train"
-    """Rows of ids above `finetune_vertices`: trained, held; at first untrained, or their mean."""
+    """Embedding of the ids above `finetune_vertices`: as all others; never changed; or, before the
+    first step, set to the untrained rows, or to the mean row of the ids 3 to `finetune_vertices`.
+    Graphs of plain fine-tuning lack these ids: there, freeze only stops the decay of weights."""
     log_every_steps: Steps
     """One line of metrics, averaged over this many steps."""
     checkpoint_every_steps: int

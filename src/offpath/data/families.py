@@ -46,7 +46,7 @@ FAMILIES = {
     "two_cliques": Family("two cliques", lambda n: 2 * _pairs((n + 1) // 2), lambda n: 1),
     "two_chains": Family("two chains", lambda n: n - 2, lambda n: (n + 1) // 2 - 1),
     "barbell": Family("barbell", lambda n: n + 1 + 2 * (_pairs(_bell(n)) - _bell(n)),
-                      lambda n: n - 2 * _bell(n) + 3),
+                      lambda n: min(n - 1, n - 2 * _bell(n) + 3)),
     "watts_strogatz": Family("Watts-Strogatz", lambda n: n * _near(n) // 2, lambda n: n // 2),
     "preferential": Family("preferential attachment", lambda n: 2 * n,
                            lambda n: 4 if n > 13 else 3),

@@ -12,8 +12,19 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from offpath.configs import Graphs
-from offpath.data.cells import BY_QUESTION, CUT, OFF_PATH, ON_PATH, PAIRS, Question, Shift
 from offpath.data.families import FAMILIES
+from offpath.data.questions import (
+    BY_QUESTION,
+    CUT,
+    OFF_PATH,
+    ON_PATH,
+    PAIRS,
+    Setting,
+    Shift,
+    hard_distances,
+    in_words,
+    questions_of,
+)
 from offpath.data.worlds import World
 from offpath.errors import InputError, choice_fault
 from offpath.slices import STRATA
@@ -23,7 +34,6 @@ MOST_LEVELS = 14  # of size, distance and target id
 LONGEST = 20  # distance: beyond, tables at 64 vertices would take minutes
 LARGE = 12  # vertices from which on most families offer distance 4
 DENSITIES = ("0.5", "0.75", "1", "1.5", "2", "2.5", "3")
-STRATUM = {stratum.slice: stratum for stratum in STRATA}
 MOST_EDGES = 254  # of a graph: tokens are counted in bytes
 SUITE_NUMBERS = 2**30  # random streams of the suite lie behind this number
 Changes = Mapping[str, Any]
@@ -49,28 +59,6 @@ class Axis(NamedTuple):
     """The level nearest to fine-tuning; others are compared with it."""
 
 
-class Setting(NamedTuple):
-    """What a level fixes. A question is asked if a graph of this kind can have it."""
-
-    vertices: int
-    target_ids: tuple[int, ...]
-    farthest: int  # the largest d(1, 2), and d(1, t) unless `distances` says it
-    density: Fraction = Fraction(1)  # pairs of vertices drawn, per vertex
-    family: str = PAIRS
-    strata: tuple[str, ...] = (ON_PATH, OFF_PATH)
-    distances: tuple[int, ...] = ()  # d(1, t); empty: from 3 on, or below if that leaves only one
-    distance_to_2: str = "other"  # of a target off the path: see `OFF_PATH_RELATIONS`
-
-
-OFF_PATH_RELATIONS = {
-    "other": lambda a, b: a != b,
-    "equal": lambda a, b: a == b,
-    "nearer": lambda a, b: a < b,
-    "farther": lambda a, b: a > b,
-}
-"""Of d(1, 2) to d(1, t) where the target is off the path."""
-
-
 class Row(NamedTuple):
     """An axis before its worlds are made."""
 
@@ -90,7 +78,12 @@ def axes(graphs: Graphs) -> dict[str, Axis]:
     >>> [level.name for level in axes(graphs)["size"].levels]
     ['5', '6', '7', '8']
     """
-    return {name: _combined([row], {}, graphs) for name, row in _rows(graphs).items()}
+    return {name: axis_of(row, graphs) for name, row in _rows(graphs).items()}
+
+
+def axis_of(row: Row, graphs: Graphs) -> Axis:
+    """The worlds of one axis; levels that no graph fits are left out."""
+    return _combined([row], {}, graphs)
 
 
 def chosen_worlds(words: Sequence[str], graphs: Graphs) -> list[Axis]:
@@ -110,7 +103,7 @@ def chosen_worlds(words: Sequence[str], graphs: Graphs) -> list[Axis]:
 def level_world(name: str, graphs: Graphs) -> World:
     """The one world called `name`, as in `size/8` or `size/8*density/2`."""
     axis = chosen_worlds([name], graphs)[0]
-    if "/" not in name or len(axis.levels) > 1:
+    if "/" not in name or axis.levels[1:]:
         levels = [level.world.name for level in axis.levels]
         more = f" and {len(levels) - MOST_LEVELS} more" if len(levels) > MOST_LEVELS else ""
         shown = ", ".join(levels[:MOST_LEVELS])
@@ -119,52 +112,69 @@ def level_world(name: str, graphs: Graphs) -> World:
 
 
 def _rows(graphs: Graphs) -> dict[str, Row]:
-    """Every axis. Off the path, "nearer" needs no more vertices or edges than d(1, t) does."""
+    """Every axis whose base and one more level fit these sizes."""
+    rows = [*_graph_rows(graphs), *_question_rows(graphs)]
+    made = ((row, [level.name for level in axis_of(row, graphs).levels]) for row in rows)
+    return {row.name: row for row, levels in made if row.base in levels and len(levels) > 1}
+
+
+def _graph_rows(graphs: Graphs) -> list[Row]:
+    """Axes that move the graph. Off the path, "nearer" needs no larger graph than d(1, t) does."""
     n, small = graphs.max_vertices, graphs.finetune_vertices
-    seen = tuple(range(3, small + 1))
-    longest = min(n - 1, LONGEST)
-    asked = min(longest, max(1, small - 2))  # the longest that fine-tuning asks for on the path
-    in_small = Setting(small, seen, min(FARTHEST, small - 1), distance_to_2="nearer")
-    in_large = Setting(n, seen, min(FARTHEST, n - 2), distances=_hard(min(FARTHEST, n - 2)))
-    branch = in_large._replace(distances=_hard(in_large.farthest - 1), distance_to_2="farther")
-    rows = [
+    seen, far = tuple(range(3, small + 1)), min(n - 1, 3 if n < LARGE else 4)
+    return [
         Row("size", "graph size", "the number of vertices",
-            "d(1,t), d(1,2), strata, edges per vertex, target ids", str(small), in_small,
+            "d(1,t), d(1,2), strata, edges per vertex, target ids", str(small),
+            Setting(small, seen, min(FARTHEST, small - 1), distance_to_2="nearer"),
             {str(k): (f"{k} vertices", {"vertices": k}) for k in _spread(3, n, small)}),
-        Row("distance", "distance", "d(1,t), and d(1,2) with it",
-            "size, edges per vertex, strata, target ids", str(asked),
-            Setting(n, seen, n - 1),
-            {str(d): (f"d(1,t) = {d}", _distance(d, n)) for d in _spread(1, longest, asked)}),
-        Row("target_id", "target id", "the vertex id of the target",
-            "size, d(1,t), d(1,2), strata, edges per vertex, ids of the others", str(small),
-            in_small,
-            {str(k): (f"t = {k}, {'asked' if k <= small else 'never shown'} in fine-tuning",
-                      {"target_ids": (k,)}) for k in _spread(3, n, small)}),
-        Row("stratum", "stratum", "whether t is on a shortest path from 1 to 2, and 2 reachable",
-            "size, d(1,t), d(1,2) where there is a path, edges per vertex, target ids", ON_PATH,
-            branch,
-            {s.slice: (s.title, {"strata": (s.slice,)}) for s in STRATA[1:4]}),
-        Row("equal_distance", "equal distances", "whether d(1,t) is equal to d(1,2), off the path",
-            "size, d(1,t), edges per vertex, target ids", "other",
-            in_large._replace(strata=(OFF_PATH,)),
-            {"other": ("d(1,t) differs from d(1,2)", {"distance_to_2": "other"}),
-             "equal": ("d(1,t) is d(1,2)", {"distance_to_2": "equal"})}),
-        Row("reachable", "2 reachable", "whether a path leads from 1 to 2, off the path",
-            "size, d(1,t), edges per vertex, target ids", "yes", in_large,
-            {"yes": ("2 is reachable", {"strata": (OFF_PATH,)}),
-             "no": ("2 is cut off", {"strata": (CUT,)})}),
         Row("density", "density", "the number of edges per vertex",
             "size, d(1,t), d(1,2), strata, target ids", "1",
             Setting(n, seen, min(4, n // 2), distance_to_2="nearer"),
             {k: (f"{k} edges per vertex", {"density": Fraction(k)}) for k in DENSITIES}),
         Row("family", "family of graphs", "the law of edges",
             "size, target ids; d(1,t), d(1,2) and strata, unless the title says any question",
-            PAIRS, Setting(n, seen, min(n - 1, 3 if n < LARGE else 4), distance_to_2="nearer"),
+            PAIRS, Setting(n, seen, far, distance_to_2="nearer"),
             {PAIRS: ("random pairs, as in WWZ24", {"family": PAIRS}),
-             **{name: (f.title, {"family": name}) for name, f in FAMILIES.items()}}),
+             **{name: (f.title, _family(name, n, far)) for name, f in FAMILIES.items()}}),
     ]  # fmt: skip
-    made = ((row, [level.name for level in _combined([row], {}, graphs).levels]) for row in rows)
-    return {row.name: row for row, levels in made if row.base in levels and len(levels) > 1}
+
+
+def _question_rows(graphs: Graphs) -> list[Row]:
+    """Axes that move the question, on graphs of one size."""
+    n, small = graphs.max_vertices, graphs.finetune_vertices
+    seen = tuple(range(3, small + 1))
+    longest = min(n - 1, LONGEST)
+    asked = min(longest, max(1, small - 2))  # the longest that fine-tuning asks for on the path
+    fixed = Setting(n, seen, min(FARTHEST, n - 2), distances=hard_distances(min(FARTHEST, n - 2)))
+    branch = fixed._replace(distances=hard_distances(fixed.farthest - 1), distance_to_2="farther")
+    return [
+        Row("distance", "distance", "d(1,t), and d(1,2) with it",
+            "size, edges per vertex, strata, target ids", str(asked), Setting(n, seen, n - 1),
+            {str(d): (f"d(1,t) = {d}", _distance(d, n)) for d in _spread(1, longest, asked)}),
+        Row("target_id", "target id", "the vertex id of the target",
+            "size, d(1,t), d(1,2), strata, edges per vertex, ids of the others", str(small),
+            Setting(small, seen, min(FARTHEST, small - 1), distance_to_2="nearer"),
+            {str(k): (f"t = {k}, {'asked' if k <= small else 'never shown'} in fine-tuning",
+                      {"target_ids": (k,)}) for k in _spread(3, n, small)}),
+        Row("stratum", "stratum", "whether t is on a shortest path from 1 to 2, and 2 reachable",
+            "size, d(1,t), d(1,2) where there is a path, edges per vertex, target ids", ON_PATH,
+            branch, {s.slice: (s.title, {"strata": (s.slice,)}) for s in STRATA[1:4]}),
+        Row("equal_distance", "equal distances", "whether d(1,t) is equal to d(1,2), off the path",
+            "size, d(1,t), edges per vertex, target ids", "other",
+            fixed._replace(strata=(OFF_PATH,)),
+            {"other": ("d(1,t) differs from d(1,2)", {"distance_to_2": "other"}),
+             "equal": ("d(1,t) is d(1,2)", {"distance_to_2": "equal"})}),
+        Row("reachable", "2 reachable", "whether a path leads from 1 to 2, off the path",
+            "size, d(1,t), edges per vertex, target ids", "yes", fixed,
+            {"yes": ("2 is reachable", {"strata": (OFF_PATH,)}),
+             "no": ("2 is cut off", {"strata": (CUT,)})}),
+    ]  # fmt: skip
+
+
+def _family(name: str, vertices: int, far: int) -> Changes:
+    """The changes of a level of family; one without the distances asks for any vertex."""
+    there = FAMILIES[name].reach(vertices) >= far
+    return {"family": name} if there else {"family": name, "strata": ()}
 
 
 def _distance(d: int, vertices: int) -> Changes:
@@ -175,10 +185,11 @@ def _distance(d: int, vertices: int) -> Changes:
 
 def _no_level(word: str, names: Mapping[str, str], rows: Mapping[str, Row], graphs: Graphs) -> str:
     """The fault of levels that do not go together, with what would."""
-    (first, level), *_ = names.items()
-    some = _combined([rows[name] for name in names], {first: level}, graphs).levels
-    allowed = ", ".join(one.world.name for one in some) or "no other pair of the two either"
-    return f"no graph fits {word}, or both move the same; what fits: {allowed}"
+    (first, level), (second, _) = names.items()
+    some = _combined([rows[first], rows[second]], {first: level}, graphs).levels
+    if not some:
+        return f"{first} and {second} move the same thing; choose another pair than {word}"
+    return f"no graph fits {word}; choose one of {', '.join(one.world.name for one in some)}"
 
 
 def _spread(low: int, high: int, base: int) -> list[int]:
@@ -187,11 +198,6 @@ def _spread(low: int, high: int, base: int) -> list[int]:
         return [*range(low, high + 1)]
     steps = [i / (MOST_LEVELS - 1) for i in range(MOST_LEVELS)]
     return sorted({base, *(round(low * (high / low) ** step) for step in steps)})
-
-
-def _hard(limit: int) -> tuple[int, ...]:
-    """Distances from 3 on, or from below if that leaves less than two."""
-    return tuple(range(max(1, min(3, limit - 1)), limit + 1))
 
 
 def _chosen(word: str, rows: Mapping[str, Row], graphs: Graphs) -> Axis:
@@ -245,17 +251,18 @@ def _combined(rows: Sequence[Row], names: Mapping[str, str], graphs: Graphs) -> 
 def _world(name: str, words: tuple[str, str], setting: Setting, graphs: Graphs) -> World | None:
     """The world of a setting; None if no graph fits."""
     s, pairs = setting, max(1, round(setting.density * setting.vertices))
-    any_question = s.family != PAIRS and FAMILIES[s.family].reach(s.vertices) < s.farthest
-    questions = () if any_question else _questions(s, pairs)
     edges = pairs if s.family == PAIRS else FAMILIES[s.family].edges(s.vertices)
-    if not (questions or any_question) or edges > MOST_EDGES:
+    questions = questions_of(s, pairs)
+    has_density = s.family == PAIRS or s.density == 1  # the shape of a family says its edges
+    if (s.strata and not questions) or edges > MOST_EDGES or not has_density:
         return None
     law = f"{pairs} random pairs as edges" if s.family == PAIRS else FAMILIES[s.family].title
     ids, (title, moves) = ", ".join(map(str, s.target_ids)), words
+    graph = f"{s.vertices} vertices, {law}, t = {ids}"
     return World(
         name=name,
-        title=f"{title}, any question" if any_question else title,
-        description=f"moves {moves}; {s.vertices} vertices, {law}, t = {ids}; {_asked(questions)}",
+        title=title if s.strata else f"{title}, any question",
+        description=f"moves {moves}; {graph}; {in_words(questions)}",
         number=SUITE_NUMBERS + crc32(name.encode()) % SUITE_NUMBERS,
         graphs=graphs,
         fewest_vertices=s.vertices,
@@ -266,42 +273,3 @@ def _world(name: str, words: tuple[str, str], setting: Setting, graphs: Graphs) 
         shift=Shift(s.family, s.vertices, pairs, questions, s.target_ids,
                     max(edges, graphs.max_vertices)),
     )  # fmt: skip
-
-
-def _questions(s: Setting, pairs: int) -> tuple[tuple[Question, Fraction], ...]:
-    """The questions of a setting with their shares; none if one of them fits no graph.
-
-    Strata have equal shares, then distances to t, then distances to 2.
-    """
-    shares = {}
-    for stratum in s.strata:
-        distances = s.distances or _hard(s.farthest - (stratum == ON_PATH))
-        for distance in distances:
-            fitting = [
-                question
-                for question in _candidates(stratum, distance, s)
-                if question.fewest_vertices <= s.vertices and question.fewest_edges <= pairs
-            ]
-            if not fitting:
-                return ()
-            whole = len(s.strata) * len(distances) * len(fitting)
-            shares |= dict.fromkeys(fitting, Fraction(1, whole))
-    return tuple(shares.items())
-
-
-def _candidates(stratum: str, distance: int, s: Setting) -> list[Question]:
-    """The questions of a stratum at one distance to t."""
-    if stratum == CUT:
-        return [Question(CUT, distance, None)]
-    relation = OFF_PATH_RELATIONS["farther" if stratum == ON_PATH else s.distance_to_2]
-    hops = range(1, s.farthest + 1)
-    return [Question(stratum, distance, a) for a in hops if relation(a, distance)]
-
-
-def _asked(questions: Sequence[tuple[Question, Fraction]]) -> str:
-    """The questions in words: the distances to t in each stratum."""
-    distances: dict[str, dict[str, None]] = {}
-    for question, _ in questions:
-        distances.setdefault(question.stratum, {})[str(question.distance)] = None
-    words = [f"{STRATUM[s].title} with d(1,t) {', '.join(d)}" for s, d in distances.items()]
-    return "; ".join(words) or "any other target"

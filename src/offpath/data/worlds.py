@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from offpath.configs import Graphs
-from offpath.data.cells import Shift
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
+from offpath.data.questions import Shift
 from offpath.errors import InputError, choice_fault
 
 

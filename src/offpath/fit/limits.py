@@ -18,7 +18,7 @@ from offpath.configs import Graphs, Training
 from offpath.fit.transformer import Attention, Transformer
 
 Matrix = Float[Tensor, "row column"]
-FIRST_OTHER_ID = 3  # an id that is no end of the path that fine-tuning's graphs are drawn by
+FIRST_OTHER_ID = 3
 
 
 class LowRank(nn.Module):
@@ -108,8 +108,10 @@ def unseen_rows(graphs: Graphs) -> slice:
 def renew_unseen_rows(
     model: Transformer, training: Training, graphs: Graphs, untrained: Transformer
 ) -> None:
-    """Set those rows to the untrained ones, or to the mean of those of seen ids; ends of questions
-    left out."""
+    """Set those rows to an untrained network's, or to the mean of the rows of ids 3 and more.
+
+    Vertex 1 is where every question starts, and 2 is the target of pre-training: both differ.
+    """
     weight, rows = model.embedding.weight, unseen_rows(graphs)
     if training.unseen_ids == "reset":
         weight[rows] = untrained.embedding.weight[rows].to(weight)

@@ -107,7 +107,7 @@ def predictor_rows(
     rows = []
     for one in networks(c):
         a, title = models[one.name].architecture, one.title
-        if (a.layers, a.width) != (c.model.layers, c.model.width):  # wherever the row is shown
+        if a != (one.architecture or c.model):  # the reader must know, wherever the row is shown
             title += f" ({a.layers} layers, {a.width} wide)"
         kind = "handcrafted" if one.made_by == "handcraft" else "trained"
         kind = "intervention" if one.intervention else kind

@@ -15,11 +15,20 @@ from offpath.errors import InputError
 from offpath.recipes import recipe
 
 BOTH = "off_path=0.2+unreachable=0.2"
-IDS = ("random_ids", "present_ids", "other_ids", "large_graphs", "distinct_graphs=100",
-       "large_graphs+distinct_graphs=814")  # fmt: skip
-"""Which ids are shown and asked for; how large and how many graphs are. Small ones: 814."""
-OFF_PATH = ("off_path=0.2", "unreachable=0.2", BOTH, f"{BOTH}+random_ids", "oracle")
-PRETRAINING = ("pretrain_random_ids", "pretrain_any_target")
+IDS = (
+    "random_ids",
+    "present_ids",
+    "other_ids",
+    "averaged_ids",
+    "reset_ids",
+    "large_graphs",
+    "distinct_graphs=100",
+    *(f"large_graphs+distinct_graphs={n}" for n in (100, 814, 10_000)),
+)
+"""Which ids are shown and asked for; how large and how many graphs are."""
+OFF_PATH = ("random_ids", "off_path=0.2", "unreachable=0.2", BOTH, f"{BOTH}+random_ids", "oracle")
+HEADS = ("classification", "ordinal")
+PRETRAINING = ("pretrain_any_target",)
 WEIGHTS = ("replay=0.2", "l2_sp=0.01", "last_block_only", "bias_and_norm_only", "low_rank=2",
            "relearn")  # fmt: skip
 """What may keep pre-training alive, and pre-training once more."""
@@ -74,7 +83,8 @@ def bound(layers: int) -> int:
 PRESETS = {
     "ids": Preset("Do larger graphs break the skill, or unseen vertex ids?",
                   partial(intervened, [IDS])),
-    "off-path": Preset("What elicits distances off the path?", partial(intervened, [OFF_PATH])),
+    "off-path": Preset("What elicits distances off the path?",
+                       partial(intervened, [OFF_PATH, HEADS])),
     "pretraining": Preset("Does pre-training help at all?",
                           partial(intervened, [OFF_PATH, PRETRAINING])),
     "forgetting": Preset("What does fine-tuning forget, and is it masked or erased?",
@@ -82,6 +92,6 @@ PRESETS = {
     "depth": Preset("Where does accuracy end with few layers, and what is there instead?", depths,
                     {**FEW, "finetune": None, "pretrain.steps": DEPTH_STEPS}),
     "prediction": Preset("Can it be predicted before it is tested?",
-                         partial(intervened, [IDS, OFF_PATH, PRETRAINING, WEIGHTS])),
+                         partial(intervened, [IDS, OFF_PATH])),
 }  # fmt: skip
 """By the name that `offpath sweep` takes; the page on each is `docs/findings/NAME.md`."""

@@ -126,11 +126,15 @@ def _parameters_table(c: Configuration) -> Table:
     """A row for each part: what it is made of, and its numbers."""
     a, n, counts = c.model, c.graphs.max_vertices, parameters(c.model, c.graphs.max_vertices)
     size = a.head_size or a.width // a.heads
-    norms = (f"{2 * a.layers}, {a.norm}-norm", f"{'' if a.final_norm else 'no '}norm at the end")
+    layers = f"1 layer {a.layers} times" if a.looped else f"{a.layers} layers"
+    norms = (
+        f"{2 if a.looped else 2 * a.layers}, {a.norm}-norm",
+        f"{'' if a.final_norm else 'no '}norm at the end",
+    )
     made_of = {
         "embedding": f"{n + 2} rows of {a.width // 2}: padding, vertices 1 to {n}, TARGET",
-        "attention": f"{a.layers} layers, {a.heads} heads of {size}: queries, keys, values, output",
-        "feed-forward": f"{a.layers} layers of {a.feed_forward} hidden units, ReLU",
+        "attention": f"{layers}, {a.heads} heads of {size}: queries, keys, values, output",
+        "feed-forward": f"{layers} of {a.feed_forward} hidden units, ReLU",
         "layer norms": ", ".join(norms),
         "read-out": f"from the question’s {a.width} numbers to the answer",
     }
