@@ -23,7 +23,7 @@ from offpath.results import ShiftCell, Shifts, read_result, write_result
 from offpath.run.folder import Run, create_run
 
 CPU = Compute(torch.device("cpu"), 1)
-EXAMPLES = 512
+EXAMPLES = 128
 SIZES = {"max_vertices": 7, "finetune_vertices": 5, "balance_distance": 5}
 C = smoke().change({f"graphs.{name}": value for name, value in SIZES.items()})
 

@@ -32,7 +32,7 @@ from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
 from offpath.slices import ANY_TARGET
 
-LEAST_EXAMPLES, PART = 512, 128  # of a level: this part of an evaluation set, but no fewer
+LEAST_EXAMPLES, PART = 128, 128  # of a level: this part of an evaluation set, but no fewer
 CALIBRATION = 1024  # examples of a level on which rules are fitted
 Mask = Bool[np.ndarray, " example"]
 Values = Float[np.ndarray, " example"]
@@ -51,6 +51,10 @@ class _Suite(NamedTuple):
     def examples(self) -> int:
         """Of each level."""
         return max(LEAST_EXAMPLES, self.c.evaluate.examples // PART)
+
+    def known(self, calibration: Batch) -> Known:
+        """What rules may know."""
+        return Known(calibration, self.questions)
 
     def answers(self, model: Transformer, batches: Sequence[Batch]) -> list[Values]:
         """Those of one network to each batch: at once to all that have as many tokens."""
@@ -95,7 +99,8 @@ def measure_shifts(run: Run, compute: Compute, words: Sequence[str] = ()) -> Ite
 
 def _axis(axis: Axis, whole: Axis, suite: _Suite) -> results.ShiftAxis:
     """Every network on the levels of an axis; `whole` has those that were not chosen too."""
-    seed, threads, count = suite.c.evaluate.seed, suite.compute.threads, suite.examples
+    seed, threads = suite.c.evaluate.seed, suite.compute.threads
+    count, table = suite.examples, suite.rules
     sets = {level: frozen(level.world, seed, count, threads) for level in axis.levels}
     batches = [batch for batch, _ in sets.values()]
     answers = {name: suite.answers(model, batches) for name, model in suite.models.items()}
@@ -107,8 +112,9 @@ def _axis(axis: Axis, whole: Axis, suite: _Suite) -> results.ShiftAxis:
     levels, cells = [], []
     for number, (level, (batch, sha256)) in enumerate(sets.items()):
         name = level.world.name
+        own = {n: _rule_right(rule, batch, suite.known(others[name])) for n, rule in table.items()}
         parts = [
-            (chosen(batch), _compared(others[name], every_level, batch, chosen, suite))
+            (chosen(batch), _compared(own, (others[name], every_level), batch, chosen, suite))
             for chosen in (every_question, hard_questions)
         ]
         for predictor, values in answers.items():
@@ -153,23 +159,26 @@ class _Compared(NamedTuple):
 
 
 def _compared(
-    level: Batch, axis: Batch, batch: Batch, chosen: Callable[[Batch], Mask], suite: _Suite
+    own: Mapping[str, Mask],
+    calibration: tuple[Batch, Batch],
+    batch: Batch,
+    chosen: Callable[[Batch], Mask],
+    suite: _Suite,
 ) -> _Compared:
     """The rules beside which some questions of a level stand.
 
-    All rules, fitted on the level; where it has one answer, the best of the axis, fitted there:
-    chosen for the level it would be told the answer.
+    `own` are all, fitted on the level, the first of `calibration`; where it has one answer it is
+    the best of the axis, the second, fitted there: chosen for the level it would know the answer.
     """
-    table, on_level, on_axis = suite.rules, *(Known(b, suite.questions) for b in (level, axis))
+    level, axis = calibration
     if _has_choice(level, batch, chosen):
-        of_rules = {name: _rule_right(rule, batch, on_level) for name, rule in table.items()}
-        return _Compared(of_rules, "level")
+        return _Compared(own, "level")
     if not _has_choice(axis, batch, chosen):
         return _Compared({}, "axis")
-    asked = chosen(axis)
-    hits = {name: _rule_right(rule, axis, on_axis)[asked].sum() for name, rule in table.items()}
+    asked, known = chosen(axis), suite.known(axis)
+    hits = {n: _rule_right(rule, axis, known)[asked].sum() for n, rule in suite.rules.items()}
     best = max(hits, key=lambda name: hits[name])
-    return _Compared({best: _rule_right(table[best], batch, on_axis)}, "axis")
+    return _Compared({best: _rule_right(suite.rules[best], batch, known)}, "axis")
 
 
 def _has_choice(calibration: Batch, batch: Batch, chosen: Callable[[Batch], Mask]) -> bool:
