@@ -197,5 +197,5 @@ def test_training_draws_no_graph_that_is_held_out():
 
 @pytest.mark.parametrize("question", [Question(ON_PATH, 3, 4), Question(OFF_PATH, 3, 3)])
 def test_a_question_that_no_graph_has_is_refused_at_once(question: Question):
-    with pytest.raises(InputError, match="no graph was found for .*; choose another level"):
+    with pytest.raises(InputError, match=r"no graph was found for .*; choose another level"):
         draw(asking(question, 4, 4), 0, 0, 2000)
