@@ -199,3 +199,10 @@ def test_training_draws_no_graph_that_is_held_out():
 def test_a_question_that_no_graph_has_is_refused_at_once(question: Question):
     with pytest.raises(InputError, match=r"no graph was found for .*; choose another level"):
         draw(asking(question, 4, 4), 0, 0, 2000)
+
+
+def test_a_shifted_world_is_part_of_a_mixture_by_the_index_of_each_example():
+    shifted = SUITE["size/8"]
+    mixed = replace(world("finetuning", LAPTOP), parts=((0.5, shifted), (0.5, shifted)))
+    for one, other in zip(draw(mixed, 0, 3, 50), draw(shifted, 0, 3, 50), strict=True):
+        assert np.array_equal(one, other)
