@@ -72,7 +72,7 @@ def run_view(run: Run) -> RenderableType:
 def _shift_lines(run: Run) -> Iterator[RenderableType]:
     """Where the network falls below the best rule first, a line for each axis."""
     if run.result(Shifts.file).exists():
-        yield Text("\nshift suite, hard questions: points above the best trivial rule")
+        yield Text("\nOne axis at a time, hard questions: points above the best trivial rule")
         found = shifts.falls(read_result(run, Shifts))
         yield from (Sentence(f"{axis}: {fall}") for axis, fall in found.items())
 

@@ -191,7 +191,10 @@ def falls(shifts: Shifts) -> dict[str, str]:
     found = {}
     for axis in shifts.axes:
         below = _below(axis, _judged(shifts))
-        text = "at no level below the best rule"
+        judged = any(cell.hard and cell.hard.best_rule for cell in axis.cells)
+        text = (
+            "at no level below the best rule" if judged else "hard questions have one answer alone"
+        )
         if below:
             lowest = min(below, key=lambda title: below[title].above_rule or 0.0)
             places = [
