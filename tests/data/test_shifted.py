@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chisquare
 
 from offpath.configs import Graphs, InputError
-from offpath.data.batches import Batch, draw
+from offpath.data.batches import Batch, Purpose, draw
 from offpath.data.graphs import held_out
 from offpath.data.growth import growth, weights
 from offpath.data.label_distribution import distance_distribution
@@ -183,7 +183,8 @@ def test_another_seed_purpose_level_or_place_gives_other_examples():
 
 def test_training_draws_no_graph_that_is_held_out():
     graphs = LAPTOP.model_copy(update={"held_out_share": 0.5})
-    for purpose, some in (("training", False), ("evaluation", True)):
+    purposes: dict[Purpose, bool] = {"training": False, "evaluation": True}
+    for purpose, some in purposes.items():
         batch = draw(replace(SUITE["size/8"], graphs=graphs), 6, 0, 300, purpose)
         found = []
         for i in range(300):
