@@ -15,7 +15,8 @@ from pathlib import Path
 from offpath.compute import compute
 from offpath.configs import Configuration
 from offpath.data.batches import draw, stream
-from offpath.data.worlds import training_world, world
+from offpath.data.mixtures import training_world
+from offpath.data.worlds import world
 from offpath.fit.checkpoints import new_model
 from offpath.fit.classes import add_classes, without_classes
 from offpath.fit.loop import train

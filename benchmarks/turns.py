@@ -23,7 +23,8 @@ from benchmarks.plain_step import torch_steps
 from offpath.compute import compute
 from offpath.configs import Configuration, Training
 from offpath.data.batches import Batch, stream
-from offpath.data.worlds import World, training_world
+from offpath.data.mixtures import training_world
+from offpath.data.worlds import World
 from offpath.fit.checkpoints import new_model
 from offpath.fit.classes import add_classes
 from offpath.fit.loop import train

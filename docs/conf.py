@@ -16,7 +16,8 @@ project = "offpath"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 root_doc = "docs/index"
 PROJECT = ["README.md", "LOG.md", "CONTRIBUTING.md", "CHANGELOG.md"]
-include_patterns = [*PROJECT, "docs/*.md", "docs/api/*.md", "benchmarks/*.md", "weights/*.md"]
+FOLDERS = ["docs", "docs/api", "docs/findings", "benchmarks", "weights"]
+include_patterns = [*PROJECT, *(f"{folder}/*.md" for folder in FOLDERS)]
 exclude_patterns = [".*", "build", "dist", "examples", "runs", "src", "tests"]
 nitpick_ignore_regex = [("py:class", r"offpath\..*\.(Name|[A-Z])")]  # type variables
 

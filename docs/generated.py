@@ -13,7 +13,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import circuit_tables, fast_tables, network_tables, setup, speed_tables, variance_tables
+from docs import (
+    circuit_tables,
+    fast_tables,
+    finding_pages,
+    network_tables,
+    setup,
+    speed_tables,
+    variance_tables,
+)
 from docs import site_parts as site
 from docs.fields import fields_page
 from docs.help_tables import verbs_help
@@ -30,6 +38,7 @@ PAGES = (
     "docs/run-folder.md",
     "docs/seeds.md",
     "docs/wwz24.md",
+    *finding_pages.PAGES,
     *site.PAGES,
 )
 
@@ -98,6 +107,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "short": network_tables.short_table,
     **speed_tables.PARTS,
     **circuit_tables.TABLES,
+    **finding_pages.PARTS,
     **site.PARTS,
 }
 """What makes each part of a page, by its marker."""

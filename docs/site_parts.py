@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from docs.raw import markdown
+from offpath.interventions import INTERVENTIONS
+
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "src" / "offpath"
 SEEN = (
@@ -44,8 +47,25 @@ def modules(folders: Sequence[str]) -> str:
     )
 
 
+def interventions_table() -> str:
+    """Every intervention: how it is named, and what it does."""
+    rows = []
+    for name, one in INTERVENTIONS.items():
+        amount = one.amount
+        given = amount is not None and amount.default is not None
+        number = "" if amount is None else f"={amount.default:g}" if given else "=N"
+        words = " The number may be left out." if given else ""
+        rows.append([f"`{name}{number}`", one.meaning + words])
+    return markdown(["intervention", "what it does"], rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "interventions": interventions_table,
     "see it": see_it,
     **{f"modules of {page}": partial(modules, folders) for page, folders in API.items()},
 }
-PAGES = ("docs/index.md", *(f"docs/api/{page}.md" for page in API))
+PAGES = (
+    "docs/index.md",
+    "docs/change-the-intervention.md",
+    *(f"docs/api/{page}.md" for page in API),
+)

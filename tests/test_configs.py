@@ -1,6 +1,6 @@
 import pytest
 
-from offpath.configs import Configuration, InputError, configuration_from_json
+from offpath.configs import Configuration, InputError, configuration_from_json, differences
 from offpath.recipes import RECIPES, laptop, recipe
 
 
@@ -36,6 +36,19 @@ FAULTS = [
     (
         {"pretrain": {"checkpoint_every_steps": 7}},
         "pretrain.checkpoint_every_steps must be a multiple of pretrain.log_every_steps (5)",
+    ),
+    ({"finetune": {"rank": 33}}, "finetune.rank must be 1 to 32; got 33"),
+    (
+        {"finetune": {"rank": 2, "optimizer": "muon"}},
+        "finetune.rank must be None where the optimizer is muon; got 2",
+    ),
+    (
+        {"model": {"head": "ordinal"}, "finetune": {"classification": 1.0}},
+        "finetune.classification must be 0.0 where the head is ordinal; got 1.0",
+    ),
+    (
+        {"graphs": {"finetune_vertices": 8}, "finetune": {"unseen_ids": "average"}},
+        "finetune.unseen_ids must be train where fine-tuning asks for all ids; got average",
     ),
     ({"evaluate": {"examples": 0}}, "evaluate.examples must be 1 to 1048576; got 0"),
 ]
@@ -81,6 +94,18 @@ def test_an_unknown_recipe_is_named_with_the_known_ones():
         match="recipe must be one of smoke, laptop, paper, paper-fast; got 'lap'; did you mean",
     ):
         recipe("lap")
+
+
+def test_later_options_are_known_and_written_only_where_they_are_not_at_their_default():
+    base, written = laptop(), laptop().model_dump_json()
+    for name in ("trains", "rank", "pull", "unseen_ids", "head", "looped"):
+        assert f'"{name}"' not in written
+    one = base.change({"finetune.rank": 2, "model.looped": True})
+    assert '"rank":2' in one.model_dump_json()
+    assert configuration_from_json(one.model_dump_json(), "c.json") == one
+    assert one.fingerprint() != base.fingerprint()
+    assert one.change({"finetune.rank": None, "model.looped": False}).run_name == base.run_name
+    assert differences(base, one) == [("model.looped", False, True), ("finetune.rank", None, 2)]
 
 
 WRONG_CHANGES = [

@@ -24,7 +24,7 @@ from tests.blocks import SHELL, blocks, check_options, run_page
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-FOLDERS = (".", "docs", "docs/api", "benchmarks", "weights")
+FOLDERS = (".", "docs", "docs/api", "docs/findings", "benchmarks", "weights")
 PAGES = [page for folder in FOLDERS for page in (ROOT / folder).glob("*.md")]
 RUN = (
     "getting-started", "tutorial", "change-the-world", "change-the-model",

@@ -14,10 +14,12 @@ LEAVES = [
     "compute",
     "configs",
     "errors",
+    "interventions",
     "networks",
     "recipes",
     "results",
     "run",
+    "sections",
     "slices",
 ]
 STAGES = ["data", "fit", "generalize", "handcraft", "interpret", "report"]  # = alphabetical

@@ -6,161 +6,27 @@ make sense, or one `InputError` that names every fault in it at once.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 import tyro
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError
 
+from offpath import interventions
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
+from offpath.sections import (
+    HIDDEN,
+    Architecture,
+    Checked,
+    Evaluation,
+    Graphs,
+    Section,
+    Seed,
+    Training,
+)
 
-S = TypeVar("S", bound="Section")
-C = TypeVar("C", bound="Checked")
 Circuit = Literal["wide", "doubling", "edge"]
 """The handcrafted networks."""
-HIDDEN = (tyro.conf.Fixed, tyro.conf.SuppressFixed)
-"""Of what is no option of the command line: another verb sets it."""
-
-
-class Allowed(NamedTuple):
-    """What a number of an option may be, and the same in words."""
-
-    fits: Callable[[int | float], bool]
-    text: str
-
-
-def within(low: int | float, high: int | float) -> Allowed:
-    """Numbers from `low` to `high`, both included."""
-    return Allowed(lambda number: low <= number <= high, f"{low} to {high}")
-
-
-Size = Annotated[int, within(1, 65536)]
-Seed = Annotated[int, within(0, 2**63 - 1)]
-Steps = Annotated[int, within(1, 10**8)]
-Share = Annotated[float, within(0, 1)]
-Momentum = Annotated[float, Allowed(lambda number: 0 <= number < 1, "at least 0 and below 1")]
-Rate = Annotated[float, Allowed(lambda number: 0 < number <= 10, "above 0 and at most 10")]
-Norm = Allowed(lambda number: 0 < number <= 1e9, "above 0, or None for no clipping")
-
-
-class Section(BaseModel):
-    """Options that belong together."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def model_copy(self: S, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> S:
-        """The same options but for `update`, checked anew: pydantic's own copy checks nothing."""
-        try:
-            return type(self).model_validate({**dict(self), **(update or {})})
-        except ValidationError as error:
-            raise InputError(first_fault(error)) from error
-
-    def faults(self, section: str = "") -> Iterator[str]:
-        """One line for each thing that is wrong: name, allowed range, value, remedy."""
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            if isinstance(value, Section):
-                yield from value.faults(f"{name}.")
-                continue
-            numbers = value if isinstance(value, tuple) else [value]
-            for limits in (limits for limits in field.metadata if isinstance(limits, Allowed)):
-                if value == ():
-                    yield f"{section}{name} must hold at least one number"
-                for number in numbers:
-                    if number is not None and not limits.fits(number):
-                        yield f"{section}{name} must be {limits.text}; got {number}"
-
-
-class Graphs(Section):
-    """The world: how large graphs get, and which of them fine-tuning may see."""
-
-    max_vertices: Annotated[int, within(3, 64)]
-    """Vertices of the largest graph, 3 to 64; also the label of "no path"."""
-    finetune_vertices: int
-    """Vertices of the largest graph that fine-tuning shows, 3 to `max_vertices`."""
-    balance_distance: Annotated[int, within(2, 64)]
-    """k: pre-training keeps every distance >= k, and d < k with probability 1 / (2 (k - d))."""
-    held_out_share: Annotated[float, within(0, 0.5)] = 0.0
-    """Share of all graphs, chosen by their edges, that training never draws; 0 to 0.5."""
-
-
-class Architecture(Section):
-    """The transformer's shape."""
-
-    width: Size
-    """Size of the residual stream; even, because half of it encodes each endpoint of an edge."""
-    layers: Size
-    """Number of transformer layers."""
-    heads: Size
-    """Attention heads of each layer; they divide `width`, unless `head_size` is given."""
-    feed_forward: Size
-    """Hidden units of each layer's feed-forward part."""
-    norm: Annotated[Literal["pre", "post", "none"], tyro.conf.arg(metavar="{pre,post}")]
-    """Layer norm before each part, or after its residual sum (post, as in WWZ24)."""
-    final_norm: Annotated[bool, tyro.conf.FlagConversionOff]
-    """One more layer norm before the read-out."""
-    tokens: Annotated[Literal["edges", "vertices"], *HIDDEN] = "edges"
-    """What the tokens are: edges of the graph and the question, or its vertices and the answer."""
-    head_size: Annotated[int | None, *HIDDEN, within(1, 65536)] = None
-    """Size of a head's queries, keys and values; None: `width` divided by `heads`."""
-
-
-class Training(Section):
-    """One stage of training: how many examples, which optimizer, which learning rate when."""
-
-    batch_examples: Annotated[int, within(1, 2**24)]
-    """Examples of one optimizer step."""
-    steps: Steps
-    """Number of optimizer steps."""
-    optimizer: Literal["adam", "adamw", "muon"]
-    """adam has weight decay as L2, adamw decoupled; muon is adamw, but Muon on hidden matrices."""
-    learning_rate: Rate
-    """Peak learning rate."""
-    warmup_steps: int
-    """Steps over which the learning rate rises linearly from 0 to its peak."""
-    decay: Literal["linear", "cosine", "drop"]
-    """Shape of the way from the peak to `final_share`; drop goes there at once."""
-    decay_from: Share
-    """Share of all steps, 0 to 1, after which the decay begins."""
-    final_share: Share
-    """Learning rate after the last step, as a share of the peak."""
-    beta1: Momentum
-    """Decay of the running mean of the gradient."""
-    beta2: Momentum
-    """Decay of the running mean of the squared gradient; of no effect on the matrices of Muon."""
-    weight_decay: Share
-    """Pull of all weights towards zero, per unit of learning rate."""
-    clip_norm: Annotated[float | None, Norm]
-    """Gradients with a larger norm are scaled down to it; None leaves them alone."""
-    classification: Annotated[float, within(0, 100)] = 0.0
-    """Weight of a second loss, the cross-entropy of a read-out of all labels that is not kept."""
-    candidates: Annotated[int, within(1, 64)] = 1
-    """Examples drawn per example trained on; those with a long search are chosen more often."""
-    log_every_steps: Steps
-    """One line of metrics, averaged over this many steps."""
-    checkpoint_every_steps: int
-    """A checkpoint that a killed run resumes from; a multiple of `log_every_steps`."""
-
-
-class Evaluation(Section):
-    """How the test matrix is measured."""
-
-    examples: Annotated[int, within(1, 2**20)]
-    """Size of the frozen evaluation set of each distribution."""
-    seed: Seed
-    """Seed of the evaluation sets, the same for every run, so that runs can be compared."""
-    bootstrap_resamples: Annotated[int, within(40, 10**6)]
-    """Resamples behind each 95 % interval of a mean squared error."""
-
-
-class Checked(Section):
-    """Options that check themselves, and name all faults at once."""
-
-    @model_validator(mode="after")
-    def _check(self: C) -> C:
-        if faults := list(self.faults()):
-            raise InputError("; ".join(faults))
-        return self
 
 
 class Configuration(Checked):
@@ -180,6 +46,8 @@ class Configuration(Checked):
     """Pre-training, on the distance from vertex 1 to vertex 2; None: no network is trained."""
     finetune: Annotated[Training | None, tyro.conf.AvoidSubcommands]
     """Fine-tuning, on vertices of shortest 1-2 paths of small graphs; None: there is none."""
+    interventions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="[SPEC ...]"), "later"] = ()
+    """More fine-tuned networks, such as off_path=0.2+random_ids; a wrong word lists all of them."""
     evaluate: Evaluation
     """How the test matrix is measured."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
@@ -260,8 +128,8 @@ def dotted(configuration: Configuration) -> dict[str, Any]:
     """Every option by its full name, as in `pretrain.steps`."""
     return {
         f"{name}.{inner}" if inner else name: one
-        for name, value in configuration.model_dump().items()
-        for inner, one in (value if isinstance(value, dict) else {"": value}).items()
+        for name, value in configuration
+        for inner, one in (dict(value) if isinstance(value, Section) else {"": value}).items()
     }
 
 
@@ -285,12 +153,32 @@ def _joint_faults(c: Configuration) -> Iterator[str]:
             yield f"model.{name} must be {allowed}, for networks that are trained; got {other}"
     if not c.recipe.replace("-", "").replace("_", "").isalnum():
         yield f"recipe must be letters, digits, - and _, for it names a folder; got {c.recipe!r}"
-    for stage, training in (("pretrain", c.pretrain), ("finetune", c.finetune)):
+    stages = {"pretrain": c.pretrain, "finetune": c.finetune}
+    for stage, training in stages.items():
         if training:
-            yield from _training_faults(stage, training)
+            yield from training_faults(stage, training, model, graphs)
+    yield from _intervention_faults(c)
 
 
-def _training_faults(stage: str, t: Training) -> Iterator[str]:
+def _intervention_faults(c: Configuration) -> Iterator[str]:
+    """What is wrong with interventions, and with the training that they make."""
+    stages = {"pretrain": c.pretrain, "finetune": c.finetune}
+    found = interventions.faults(c.interventions, stages)
+    yield from found
+    if found or c.finetune is None:
+        return
+    for spec in c.interventions:
+        try:
+            plan = interventions.plan(spec, c, c.finetune)
+        except InputError as error:
+            yield f"interventions: {spec}: {error}"
+            continue
+        shape = plan.architecture or c.model
+        yield from training_faults(f"interventions: {spec}", plan.training, shape, c.graphs)
+
+
+def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) -> Iterator[str]:
+    """The faults of options of training that do not fit each other, or the network."""
     yield from outside(f"{stage}.warmup_steps", t.warmup_steps, 0, t.steps)
     if t.checkpoint_every_steps < 1 or t.checkpoint_every_steps % max(1, t.log_every_steps):
         yield (
@@ -298,3 +186,23 @@ def _training_faults(stage: str, t: Training) -> Iterator[str]:
             f"({t.log_every_steps}), so that no line of metrics spans a checkpoint; "
             f"got {t.checkpoint_every_steps}"
         )
+    if t.rank is not None:
+        inner = a.heads * a.head_size if a.head_size else a.width
+        yield from outside(f"{stage}.rank", t.rank, 1, min(a.width, inner, a.feed_forward))
+    some, every_id = t.trains != "all", graphs.finetune_vertices == graphs.max_vertices
+    held = t.unseen_ids == "freeze" and (some or t.rank is not None)
+    rules = [
+        ("rank", None, some, f"trains is {t.trains}"),
+        ("rank", None, t.optimizer == "muon", "the optimizer is muon"),
+        ("rank", None, t.pull > 0, "pull is above 0"),
+        ("classification", 0.0, t.rank is not None, "rank is given"),
+        ("classification", 0.0, t.trains == "bias_and_norm", f"trains is {t.trains}"),
+        ("classification", 0.0, a.head != "regression", f"the head is {a.head}"),
+        ("trains", "all", a.looped and t.trains == "last_block", "all layers are one"),
+        ("unseen_ids", "train", every_id, "fine-tuning asks for all ids"),
+        ("unseen_ids", "train", a.tokens == "vertices", "tokens are vertices"),
+        ("unseen_ids", "train", held, "no row of an id changes"),
+    ]
+    for name, allowed, applies, where in rules:
+        if applies and (value := getattr(t, name)) != allowed:
+            yield f"{stage}.{name} must be {allowed} where {where}; got {value}"

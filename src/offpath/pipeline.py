@@ -12,15 +12,16 @@ from offpath.compute import Compute, leave
 from offpath.configs import InputError
 from offpath.fit.stages import finetune, pretrain
 from offpath.generalize.matrix import measure_matrix
+from offpath.generalize.shifts import measure_shifts
 from offpath.handcraft.circuits import set_circuit
 from offpath.interpret.phases import measure_phases
 from offpath.networks import networks
 from offpath.report.page import write_report
-from offpath.results import CircuitResult, Examples, Labels, Matrix, Phases, Predictions
+from offpath.results import CircuitResult, Examples, Labels, Matrix, Phases, Predictions, Shifts
 from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, holds_run
 
-MADE = (CircuitResult, Phases, Examples, Labels, Matrix, Predictions)
+MADE = (CircuitResult, Phases, Examples, Labels, Matrix, Predictions, Shifts)
 """Results of every run."""
 
 
@@ -31,7 +32,7 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
     Draw graphs and pre-train on the distance from vertex 1 to 2; handcraft one more network, which
     solves the task exactly; fine-tune both on vertices of shortest paths of small graphs, and, as a
     control, do the same without pre-training; find where their losses fell suddenly; measure every
-    network on every distribution; write the report.
+    network on every distribution, and where one thing moves at a time; write the report.
     """
     yield from pretrain(run, compute)
     if compute.rank == 0:
@@ -46,6 +47,7 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
     else:
         measure_phases(run)
         yield from measure_matrix(run, compute)
+        yield from measure_shifts(run, compute)
     write_report(run)
     if not ended:
         mark_done(run)

@@ -210,3 +210,10 @@ DIGEST = "c12b07a08bded4a3"
 def test_the_examples_of_the_suite_are_the_same_on_every_machine():
     sums = [frozen(distribution, 0, 100)[1] for distribution in SUITE.values()]
     assert sha256("".join(sums).encode()).hexdigest()[:16] == DIGEST
+
+
+def test_a_shifted_world_is_part_of_a_mixture_by_the_index_of_each_example():
+    shifted = SUITE["size/8"]
+    mixed = replace(world("finetuning", LAPTOP), parts=((0.5, shifted), (0.5, shifted)))
+    for one, other in zip(draw(mixed, 0, 3, 50), draw(shifted, 0, 3, 50), strict=True):
+        assert np.array_equal(one, other)

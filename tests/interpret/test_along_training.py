@@ -216,3 +216,10 @@ def test_a_missing_checkpoint_is_named_before_anything_is_measured(run: Run):
     with pytest.raises(InputError, match="has no checkpoint 'finetuned' yet"):
         next(records)
     assert not run.result("learning_coefficient").exists()
+
+
+def test_answers_without_a_slope_are_refused(run: Run):
+    labels = run.configuration.model.model_copy(update={"head": "ordinal"})
+    save_model(run, "pretrained", new_model(run.configuration, labels))
+    with pytest.raises(InputError, match=r"pretrained has a head of labels \(ordinal\)"):
+        next(measure_learning_coefficients(run, CPU, GridSampling(), ["pretrained"], 0))

@@ -53,6 +53,7 @@ from offpath.slices import (
     distance_slice,
     target_slice,
 )
+from tests.report.shifted import shifts
 from tests.report.solutions import circuit, coefficient, robustness
 from tests.report.stories import changed
 
@@ -75,6 +76,7 @@ SKILL = {  # accuracy by stratum, in the order of SPLIT_STRATA
     "constant": (0.2, 0.22, 0.22, 0.24, 0.21, 0.3, 0.3),
     "distance_to_2": (1.0, 0.05, 0.07, 0.22, 0.0, 0.55, 0.4),
 }
+OTHER_SKILL = (0.97, 0.94, 0.61, 0.42, 0.2, 0.4, 0.3)  # of interventions
 SIXTEENTHS = {  # of the examples of each distribution, in the same order
     "pretraining": (16, 0, 0, 0, 0, 0, 0),
     "finetuning": (12, 4, 0, 0, 0, 0, 0),
@@ -200,11 +202,12 @@ def _measured(c: Configuration) -> list[Result]:
         Predictor(
             predictor=network.name,
             title=network.title,
-            kind="handcrafted" if network.made_by == "handcraft" else "trained",
+            kind="intervention" if network.intervention
+            else "handcrafted" if network.made_by == "handcraft" else "trained",
             colour=network.colour,
         )
         for network in networks(c)
-    ]
+    ]  # fmt: skip
     predictors += [
         Predictor(predictor=name, title=title, kind="rule", colour=colour, trivial=True)
         for name, (title, colour) in RULES.items()
@@ -213,7 +216,7 @@ def _measured(c: Configuration) -> list[Result]:
     learners = ("pretrained", "finetuned", "scratch") if c.pretrain else ()
     return [
         phases(learners), _examples(), _labels(c), overlap, _matrix(c, predictors),
-        _predictions(c, predictors),
+        _predictions(c, predictors), shifts(predictors),
     ]  # fmt: skip
 
 
@@ -335,7 +338,7 @@ def _cells(name: str, world: str, examples: int, max_vertices: int) -> list[Cell
     """All cells of a predictor on a distribution; the pooled one is the mean of its strata."""
     distance = list(WORLDS).index(world)
     skills = [1.0 if name == "circuit" else min(0.999, skill * (1 - 0.03 * distance))
-              for skill in SKILL[name]]  # fmt: skip
+              for skill in SKILL.get(name, OTHER_SKILL)]  # fmt: skip
     parts = [
         (where, skill, sixteenths * examples // 16)
         for where, skill, sixteenths in zip(SPLIT_STRATA, skills, SIXTEENTHS[world], strict=True)

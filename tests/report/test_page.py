@@ -27,7 +27,7 @@ from tests.report.stories import changed
 
 FIRST = [
     "answer", "task", "data", "model", "training", "phases", "finetuning", "matrix", "strata",
-    "ledger", "predictions", "study",
+    "ledger", "shifts", "predictions", "study",
 ]  # fmt: skip
 SOLUTIONS = ["circuit", "robustness", "coefficient"]
 FACTS = ["Model", "Training data", "Test data", "Metric", "n", "Seeds", "Made by", "Draws"]
@@ -109,6 +109,7 @@ def test_a_run_that_only_began_shows_what_it_has_and_names_the_commands_for_the_
         ("the examples of the task", f"offpath evaluate {folder}"),
         ("the evaluation sets", f"offpath evaluate {folder}"),
         ("the test matrix", f"offpath evaluate {folder}"),
+        ("the shift suite", f"offpath evaluate {folder}"),
         ("the predictions", f"offpath evaluate {folder}"),
         ("the ledger of overlap", f"offpath evaluate {folder}"),
         ("the comparison with WWZ24", f"offpath evaluate {folder}"),

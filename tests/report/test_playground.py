@@ -181,6 +181,19 @@ def test_a_page_of_just_the_limit_holds_everything_and_one_byte_less_does_not(as
     assert len(payload([asked], EXAMPLES, whole - 1)["omitted"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [({"looped": True}, "looped layers"), ({"head": "ordinal"}, "a read-out of")],
+)
+def test_a_network_that_the_page_cannot_compute_is_left_out(own: Run, change: dict, lacks: str):
+    c = own.configuration
+    save_model(own, "scratch", new_model(c, c.model.model_copy(update=change)))
+    made = payload([own], [])
+    assert "scratch" not in [one["name"] for one in made["networks"]]
+    (left,) = made["omitted"]
+    assert f"the page does not compute {lacks}" in left["why"]
+
+
 def test_a_network_too_large_for_a_browser_is_left_out_unread(asked: Run, monkeypatch):
     most = asked.checkpoint("finetuned").stat().st_size - 1
     monkeypatch.setattr(playground, "MOST_WEIGHT_BYTES", most)

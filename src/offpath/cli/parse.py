@@ -17,6 +17,7 @@ from offpath.configs import Configuration
 from offpath.errors import InputError, choice_fault, nearest
 from offpath.recipes import RECIPES, recipe
 from offpath.run.folder import read_configuration
+from offpath.sweep.presets import PRESETS
 
 Verb = Callable[..., None]
 RENAMED = {
@@ -99,13 +100,13 @@ def _swept(words: Sequence[str]) -> Configuration:
             "PRESET or FILE.py must come first, as in `offpath sweep laptop --seeds 10`"
         )
     if not source.endswith(".py"):
-        if source not in RECIPES:
-            presets = ", ".join(RECIPES)
+        known = [*RECIPES, *PRESETS]
+        if source not in known:
             raise InputError(
-                f"PRESET must be one of {presets}, or a file that ends in .py; got {source!r}"
-                f"{nearest(source, RECIPES)}"
+                f"PRESET must be one of {', '.join(known)}, or a file that ends in .py; got "
+                f"{source!r}{nearest(source, known)}"
             )
-        return recipe(source)
+        return PRESETS[source].base() if source in PRESETS else recipe(source)
     for option in (word.split("=")[0] for word in words if word.startswith("--")):
         if option[2:].split(".")[0].replace("-", "_") in Configuration.model_fields:
             raise InputError(f"{option} goes with a PRESET; {source} has all options: set it there")

@@ -10,7 +10,12 @@ from offpath.configs import Configuration
 from offpath.networks import networks
 from offpath.run.files import Record
 
-MEASURES = {"evaluate": "test matrix", "robustness": "robustness", "llc": "coefficient"}
+MEASURES = {
+    "evaluate": "test matrix",
+    "shifts": "shift suite",
+    "robustness": "robustness",
+    "llc": "coefficient",
+}
 LINES_PER_STAGE = 10  # where there is no terminal
 LONGEST_TITLE = 12  # columns of a terminal; a longer title takes more lines
 
@@ -36,10 +41,13 @@ def follow(
                 tasks[key] = bar.add_task(title, total=total, seen="")
             if "resumed" in record:
                 console.print(f"{title}: resumes from step {step} ({record['resumed']})")
+            if "copied" in record:
+                console.print(f"{title}: copied from {record['copied']}, which has trained it")
             seen = summary(record, no_path, labels)
             bar.update(tasks[key], completed=step, seen=seen)
             every = max(1, total // LINES_PER_STAGE)
-            due = step // every > (step - apart) // every and "resumed" not in record
+            told = "resumed" in record or "copied" in record
+            due = step // every > (step - apart) // every and not told
             if due and not console.is_terminal:
                 console.print(f"{title:<12} {step:>6} / {total}  {seen}", soft_wrap=True)
 

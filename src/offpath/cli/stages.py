@@ -14,10 +14,10 @@ from offpath.cli import arguments as options
 from offpath.cli import session
 from offpath.cli.progress import follow
 from offpath.cli.tables import show_table
-from offpath.configs import Checked, Graphs, Seed, within
 from offpath.networks import networks
 from offpath.recipes import VARIANTS, recipe
 from offpath.run.folder import create_run
+from offpath.sections import Checked, Graphs, Seed, within
 
 
 def run_all(base: options.NewRun) -> None:
@@ -144,21 +144,30 @@ def finetune(
     print(f"fine-tuned; next: `offpath evaluate {run.quoted}`")
 
 
-def evaluate(folder: options.RunFolder, machine: options.Machine = options.HERE) -> None:
+def evaluate(
+    folder: options.RunFolder, worlds: tuple[str, ...] = (), machine: options.Machine = options.HERE
+) -> None:
     """Measure every network of a run on every distribution.
 
-    For example: offpath evaluate runs/laptop-0123abcd-seed0 --threads 1
+    For example: offpath evaluate runs/laptop-0123abcd-seed0 --worlds size distance/4
+
+    Args:
+        worlds: Axes of the shift suite, levels, or pairs such as size*density: these alone are
+            measured, and added to the others. By default everything is.
     """
     run, compute = session.resume(folder, machine)
     from offpath.generalize.matrix import measure_matrix
+    from offpath.generalize.shifts import measure_shifts
     from offpath.handcraft.circuits import set_circuit
     from offpath.interpret.phases import measure_phases
     from offpath.report.terminal import run_view
 
     with session.holding(run, compute):
         set_circuit(run)
-        measure_phases(run)
-        follow(measure_matrix(run, compute), run.configuration)
+        if not worlds:
+            measure_phases(run)
+            follow(measure_matrix(run, compute), run.configuration)
+        follow(measure_shifts(run, compute, worlds), run.configuration)
     Console().print(run_view(run))
     print(f"measured; next: `offpath report {run.quoted}`")
 

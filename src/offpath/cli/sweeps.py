@@ -24,10 +24,12 @@ from offpath.cli.arguments import (
     Switch,
     TrainingMachineOptions,
 )
-from offpath.configs import HIDDEN, Checked, Configuration, Seed, within
+from offpath.configs import Configuration
 from offpath.errors import InputError
 from offpath.run.files import check_writable
 from offpath.run.folder import Run
+from offpath.sections import HIDDEN, Checked, Seed, within
+from offpath.sweep.presets import PRESETS
 
 if TYPE_CHECKING:
     from offpath.sweep.engines import Outcome
@@ -94,9 +96,10 @@ def sweep(
     resumes when the same command is given again; what is done is skipped.
 
     Args:
-        source: A recipe (smoke, laptop, paper, paper-fast), or a file of Python that defines
-            `configurations`: a list of `offpath.configs.Configuration`, or a function that returns
-            one.
+        source: A recipe (smoke, laptop, paper, paper-fast); a question (ids, off-path, pretraining,
+            forgetting, depth, prediction), whose runs are those of laptop with interventions; or a
+            file of Python that defines `configurations`: a list of
+            `offpath.configs.Configuration`, or a function that returns one.
     """
     from offpath.sweep.tasks import read_configurations, sweep_runs
 
@@ -104,9 +107,12 @@ def sweep(
     if source.endswith(".py"):
         configurations = read_configurations(Path(source))
     else:
-        configurations = [Configuration.model_validate(dict(swept.configuration))]
+        base = Configuration.model_validate(dict(swept.configuration))
+        configurations = PRESETS[source].configurations(base) if source in PRESETS else [base]
     seeds = range(swept.first_seed, swept.first_seed + swept.seeds)
-    runs = sweep_runs(configurations, seeds, swept.runs_folder)
+    # Of a question: what the runs of a configuration train is there for those of the next.
+    one_by_one = source not in PRESETS
+    runs = sweep_runs(configurations, seeds, swept.runs_folder, seed_by_seed=one_by_one)
     from offpath.pipeline import is_done
     from offpath.sweep.progress import Board
     from offpath.sweep.record import SweepRecord
@@ -126,7 +132,7 @@ def sweep(
     if done:
         print(f"{len(done)} of {len(runs)} runs are done already", flush=True)
     _follow(_outcomes(rest, swept, plan), board, record)
-    _end(board, record)
+    _end(board, record, source)
 
 
 def _check_engine(swept: SweepOptions) -> None:
@@ -247,7 +253,7 @@ def _follow(outcomes: Iterator["Outcome"], board: "Board", record: "SweepRecord"
             record.note(board.records())
 
 
-def _end(board: "Board", record: "SweepRecord") -> None:
+def _end(board: "Board", record: "SweepRecord", source: str) -> None:
     """Print what was made and what failed, and refuse to call the sweep done if anything did."""
     from offpath.fit.forecast import span
 
@@ -263,7 +269,10 @@ def _end(board: "Board", record: "SweepRecord") -> None:
             "same command again"
         )
     folders = shlex.join(str(row.run.folder) for row in rows)
-    print(f"next: offpath compare {folders}")
+    following = (
+        f"python -m benchmarks.findings {source}" if source in PRESETS else "offpath compare"
+    )
+    print(f"next: {following} {folders}")
 
 
 VERBS = (sweep,)

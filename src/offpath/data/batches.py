@@ -8,7 +8,7 @@ step; then each rank draws them all.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from itertools import count as count_from
 from typing import Literal, NamedTuple
@@ -16,12 +16,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
+from offpath.data.changes import ask_anew, rename, shares
 from offpath.data.emphasis import chosen, emphasis
 from offpath.data.graphs import draw_examples
 from offpath.data.shifted import draw_shifted
 from offpath.data.worlds import World
+from offpath.errors import InputError
 
 Purpose = Literal["training", "evaluation"]
+RENAMING, MIXING, CHOOSING, ASKING = (2**20 * number for number in (1, 2, 3, 4))
+"""Added to the number of a random stream: what else is drawn for an example."""
+MOST_DRAWN = 2**20  # examples among which different graphs are looked for
 
 
 class Batch(NamedTuple):
@@ -61,7 +66,38 @@ def draw(
         raise ValueError(f"start and count must be at least 0; got {start} and {count}")
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed must be 0 to 2**63 - 1; got {seed}")
-    w, graphs = world, world.graphs
+    return _drawn(world, seed, np.arange(start, start + count), purpose, threads)
+
+
+def _drawn(
+    world: World, seed: int, indices: Int64[np.ndarray, " example"], purpose: Purpose, threads: int
+) -> Batch:
+    """The examples that have these indices."""
+    stream = 2 * world.number + (purpose == "evaluation")
+    if world.parts:
+        return _mixed(world, seed, indices, purpose, threads)
+    if world.distinct_graphs:
+        pool = _pool(world, seed, purpose)
+        which = shares(seed, stream + CHOOSING, indices) * len(pool.distance)
+        batch = Batch(*(column[which.astype(np.int64)] for column in pool))
+        rules = (world.graphs.finetune_vertices, world.graphs.max_vertices)
+        rules += (world.target_rule, world.largest_target)
+        ask_anew(rules, seed, stream + ASKING, indices, tuple(batch))
+    else:
+        batch = _by_rejection(world, seed, indices, purpose, threads)
+    if world.renamed:
+        small, largest = world.graphs.finetune_vertices, world.graphs.max_vertices
+        share, by_seed, largest_target = world.renamed
+        limits = (share, largest, largest_target or largest, small)
+        indices = np.zeros_like(indices) if by_seed else indices
+        rename(limits, seed, stream + RENAMING, indices, (batch.tokens, batch.unseen_id))
+    return batch
+
+
+def _by_rejection(
+    world: World, seed: int, indices: Int64[np.ndarray, " example"], purpose: Purpose, threads: int
+) -> Batch:
+    w, graphs, count = world, world.graphs, len(indices)
     rules = (w.fewest_vertices, w.most_vertices, graphs.finetune_vertices, graphs.max_vertices)
     rules += (w.edge_law, w.target_rule, w.largest_target)
     columns = (np.empty(count, kind) for kind in [np.uint8] * 4 + [np.bool_] * 2)
@@ -72,10 +108,10 @@ def draw(
 
     def fill(first: int, end: int) -> None:
         out = tuple(array[first:end] for array in batch)
-        if world.shift:
-            draw_shifted(world, held_out, seed, stream, start + first, out)
+        if w.shift:
+            draw_shifted(w, held_out, seed, stream, indices[first:end], out)
         else:
-            draw_examples(rules, acceptance(world), held_out, seed, stream, start + first, out)
+            draw_examples(rules, acceptance(w), held_out, seed, stream, indices[first:end], out)
 
     if threads == 1:  # a pool takes .2 ms, as long as some hundred examples
         fill(0, count)
@@ -83,6 +119,43 @@ def draw(
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(fill, cuts[:-1], cuts[1:]))
     return batch
+
+
+def _mixed(
+    world: World, seed: int, indices: Int64[np.ndarray, " example"], purpose: Purpose, threads: int
+) -> Batch:
+    """Each example from one of the parts of a world: of a part the one with the same index."""
+    ends = np.cumsum([share for share, _ in world.parts])[:-1]
+    part_of = np.searchsorted(ends, shares(seed, 2 * world.number + MIXING, indices), "right")
+    order = np.argsort(part_of, kind="stable")
+    drawn = [
+        _drawn(part, seed, indices[part_of == number], purpose, threads)
+        for number, (_, part) in enumerate(world.parts)
+    ]
+    back = np.argsort(order, kind="stable")
+    return Batch(*(np.concatenate(columns)[back] for columns in zip(*drawn, strict=True)))
+
+
+@lru_cache(maxsize=8)
+def _pool(world: World, seed: int, purpose: Purpose) -> Batch:
+    """The first examples of a world that have different graphs, as many as it allows."""
+    from offpath.data.contents import contents_of  # it reads batches
+
+    wanted = world.distinct_graphs
+    assert wanted is not None, "a world without a limit needs no pool"
+    count = min(MOST_DRAWN, 4 * wanted)
+    while True:
+        batch = _by_rejection(world, seed, np.arange(count), purpose, 1)
+        _, first = np.unique(contents_of(batch.tokens).graph, return_index=True)
+        if len(first) >= wanted:
+            kept = np.sort(first)[:wanted]
+            return Batch(*(column[kept] for column in batch))
+        if count == MOST_DRAWN:
+            raise InputError(
+                f"distinct_graphs must be at most {len(first):,} here, for there are no more among "
+                f"{count:,} examples; got {wanted:,}"
+            )
+        count = min(MOST_DRAWN, 4 * count)
 
 
 def stream(

@@ -97,11 +97,11 @@ def draw_family(
     `asked`: d(1, t), d(1, 2), and whether t is on a shortest path to 2; distance 0: any question.
     """
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
-    seed, stream, start, first_block = place
+    seed, stream, indices, first_block = place
     edges, counts, special = graph
     adjacency, distances = np.zeros(64, np.uint64), np.zeros((vertices, vertices), np.int64)
     for i in range(len(rows)):
-        state[:] = (seed, stream, start + rows[i], first_block, len(words))
+        state[:] = (seed, stream, indices[rows[i]], first_block, len(words))
         for _ in range(MOST_TRIES):
             counts[i] = draw_edges(source, family, vertices, edges[i], adjacency)
             for vertex in range(vertices):

@@ -17,13 +17,14 @@ from typing import no_type_check
 
 import numba
 import numpy as np
-from jaxtyping import Float64, UInt64
+from jaxtyping import Float64, Int64, UInt64
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 UNIFORM_PAIRS = 0  # laws of edges: a kernel each, chosen in `draw_examples`
 FIXED, ON_PATH, UNIFORM = 0, 1, 2  # rules for the target, see `draw_target`
+OF_STRATUM = 8  # and more: uniform, of the stratum whose index is added to this
 
 BLOCKS = 8  # Philox blocks made at once: the loop over them vectorizes
 ZERO, ONE, HALF_WORD, LOW = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(0xFFFFFFFF)
@@ -45,10 +46,10 @@ def draw_examples(
     held_out_share: float,
     seed: int,
     stream: int,
-    start: int,
+    indices: Int64[np.ndarray, " example"],
     out: tuple[np.ndarray, ...],
 ) -> None:
-    """Fill the arrays of `out` with examples `start`, `start` + 1, ... of a stream.
+    """Fill the arrays of `out` with the examples of a stream that have these indices.
 
     `acceptance[n, label]`: the share of the graphs with n vertices at that distance 1-2 to keep. A
     rejected graph is redrawn with the same n: only ratios count, and the largest share may be 1.
@@ -59,7 +60,7 @@ def draw_examples(
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
     adjacency, layers = np.zeros(64, np.uint64), np.zeros((2, 65), np.uint64)
     for example in range(len(distance)):
-        state[:] = (seed, stream, start + example, 0, len(words))
+        state[:] = (seed, stream, indices[example], 0, len(words))
         row = tokens[example]
         n = fewest + below(source, most - fewest + 1)
         while True:
@@ -72,14 +73,17 @@ def draw_examples(
             d2 = frontier_layers(adjacency, 0, ONE << ONE, no_path, layers[0])
             if threshold < acceptance[n, d2] and not held_out(adjacency[:n], held_out_share):
                 target = draw_target(target_rule, largest_target, source, adjacency, layers[0], d2)
-                if target < largest_target:
+                label, where = truth(adjacency, n, target, d2, no_path, layers)
+                if target < largest_target and (
+                    target_rule < OF_STRATUM or where == target_rule - OF_STRATUM
+                ):
                     break
         row[edges:-1] = 0
         row[-1, 0], row[-1, 1] = target + 1, len(row)
         size[example], distance_to_2[example] = n, d2
         unseen_id[example] = target >= largest_seen
         isolated[example] = target >= n or adjacency[target] & ~(ONE << np.uint64(target)) == ZERO
-        distance[example], stratum[example] = truth(adjacency, n, target, d2, no_path, layers)
+        distance[example], stratum[example] = label, where
 
 
 @kernel

@@ -78,7 +78,12 @@ def axes(graphs: Graphs) -> dict[str, Axis]:
     >>> [level.name for level in axes(graphs)["size"].levels]
     ['5', '6', '7', '8']
     """
-    return {name: _combined([row], {}, graphs) for name, row in _rows(graphs).items()}
+    return {name: axis_of(row, graphs) for name, row in _rows(graphs).items()}
+
+
+def axis_of(row: Row, graphs: Graphs) -> Axis:
+    """The worlds of one axis; levels that no graph fits are left out."""
+    return _combined([row], {}, graphs)
 
 
 def chosen_worlds(words: Sequence[str], graphs: Graphs) -> list[Axis]:
@@ -109,7 +114,7 @@ def level_world(name: str, graphs: Graphs) -> World:
 def _rows(graphs: Graphs) -> dict[str, Row]:
     """Every axis whose base and one more level fit these sizes."""
     rows = [*_graph_rows(graphs), *_question_rows(graphs)]
-    made = ((row, [level.name for level in _combined([row], {}, graphs).levels]) for row in rows)
+    made = ((row, [level.name for level in axis_of(row, graphs).levels]) for row in rows)
     return {row.name: row for row, levels in made if row.base in levels and len(levels) > 1}
 
 

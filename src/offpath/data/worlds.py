@@ -5,13 +5,22 @@ asked for. Largest graphs of 15 vertices, and of 7 in fine-tuning, give those of
 Westover, Zhao 2024).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
-from offpath.configs import Graphs, Training
+from offpath.configs import Graphs
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
 from offpath.data.questions import Shift
 from offpath.errors import InputError, choice_fault
+
+
+class Renamed(NamedTuple):
+    """Random ids for the vertices 3, 4, ... of graphs: any of those that the largest graph has."""
+
+    share: float  # of the examples
+    by_seed: bool = False  # the same ids in all examples of a seed
+    largest_target: int | None = None  # only renamings that give the target no larger id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +42,16 @@ class World:
     target_rule: int  # which vertex is asked for, see `graphs.draw_target`
     candidates: int = 1  # examples of training that are drawn for each one chosen, see `emphasis`
     largest_target: int  # an example with a larger target is redrawn with as many vertices
+    parts: tuple[tuple[float, "World"], ...] = ()
+    """Examples are drawn from these instead, each with its share; the shares add up to 1."""
+    renamed: Renamed | None = None  # what random ids the vertices get; None: those drawn
+    distinct_graphs: int | None = None  # the first so many different graphs alone, again and again
     shift: Shift | None = None  # of a world of the shift suite: what it fixes instead
 
     @property
     def slots(self) -> int:
         """Tokens of each example, padding and the question included."""
         return 1 + (self.shift.most_edges if self.shift else self.graphs.max_vertices)
-
-
-def training_world(name: str, graphs: Graphs, training: Training) -> World:
-    """The distribution called `name`, with as many candidates per example as training asks for."""
-    return replace(world(name, graphs), candidates=training.candidates)
 
 
 def worlds(graphs: Graphs) -> dict[str, World]:
@@ -56,7 +64,9 @@ def worlds(graphs: Graphs) -> dict[str, World]:
     """
     small, large, k = graphs.finetune_vertices, graphs.max_vertices, graphs.balance_distance
     none, every = Fraction(0), Fraction(1)
+    longest = graphs.pretrain_distance or large
     balanced = (Fraction(1, 2 * (k - d)) if d < k else every for d in range(1, large))
+    balanced = (share if d <= longest else none for d, share in enumerate(balanced, start=1))
     short_rare = (Fraction(1, 3 * (4 - d)) if d < 4 else every for d in range(1, large))
     with_path, every_graph = (none, *[every] * (large - 1)), (every,) * large
     rows = (

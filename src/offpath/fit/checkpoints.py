@@ -33,11 +33,11 @@ from offpath.run.tensors import (
 Tensors = dict[str, Tensor]
 
 
-def new_model(configuration: Configuration) -> Transformer:
-    """The untrained transformer of a configuration: its weights depend on the seed alone."""
+def new_model(c: Configuration, architecture: Architecture | None = None) -> Transformer:
+    """An untrained transformer, by default the run's: its weights depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(configuration.seed)
-        return Transformer(configuration.model, configuration.graphs.max_vertices)
+        torch.manual_seed(c.seed)
+        return Transformer(architecture or c.model, c.graphs.max_vertices)
 
 
 def load_model(run: Run | Path | str, name: str, device: torch.device | str) -> Transformer:

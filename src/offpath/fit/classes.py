@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from offpath.fit.embeddings import Groups, Times, Tokens
-from offpath.fit.transformer import Transformer
+from offpath.fit.heads import head_loss
+from offpath.fit.transformer import Transformer, answer
+from offpath.sections import Head
 
 
 class Outputs(nn.Module):
@@ -41,7 +43,7 @@ def add_classes(model: Transformer) -> None:
 
 def without_classes(model: Transformer) -> Transformer:
     """The same network, with the same tensors, and the answer alone in its read-out."""
-    if model.readout.out_features == 1:
+    if model.readout.out_features == model.architecture.outputs(model.max_vertices):
         return model
     narrow = copy(model)
     narrow._modules = dict(model._modules)
@@ -52,11 +54,17 @@ def without_classes(model: Transformer) -> Transformer:
 
 
 def losses(
-    outputs: Float[Tensor, "example output"], labels: Int64[Tensor, " example"], entropy: float
+    outputs: Float[Tensor, "example output"],
+    labels: Int64[Tensor, " example"],
+    entropy: float,
+    head: Head = "regression",
 ) -> tuple[Float[Tensor, " example"], Float[Tensor, ""]]:
-    """Squared errors of the answers, and their sum plus `entropy` times that of the classes."""
-    squared = (outputs[:, 0] - labels).square()
-    loss = squared.sum()
+    """Squared errors of the answers, and the loss.
+
+    Of regression, that is their sum plus `entropy` times the cross-entropy of the classes.
+    """
+    squared = (answer(outputs, head) - labels).square()
+    loss = squared.sum() if head == "regression" else head_loss(outputs, labels, head)
     if entropy:
         loss = loss + entropy * cross_entropy(outputs[:, 1:], labels, reduction="sum")
     return squared, loss

@@ -6,21 +6,23 @@ A few seconds of real steps on at most 1024 examples are timed, and scaled to th
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from offpath.compute import Compute
-from offpath.configs import Configuration, Training
+from offpath.configs import Architecture, Configuration, Training
 from offpath.data.batches import draw, stream
+from offpath.data.mixtures import training_world
 from offpath.data.tokens import pack
-from offpath.data.worlds import World, training_world, worlds
+from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
-from offpath.fit.classes import add_classes
 from offpath.fit.loop import Step, train
 from offpath.fit.native import answers, native_step
 from offpath.fit.optimizer import make_optimizer, state_tensors
+from offpath.fit.start import make_ready
 from offpath.fit.transformer import Transformer, parameter_count
 from offpath.networks import networks
 from offpath.run.files import Record
@@ -32,6 +34,15 @@ CALIBRATION_ANSWERS = 4096
 SECONDS_PER_RESAMPLED_ERROR = 2e-9  # 0.5 s for 1000 resamples of 65,536 examples, 6 predictors
 
 
+class Trained(NamedTuple):
+    """A network that is trained."""
+
+    name: str
+    world: World  # the distribution of its examples
+    training: Training
+    architecture: Architecture  # that of the run for the handcrafted one, which may be larger
+
+
 def forecast(configuration: Configuration, compute: Compute) -> Record:
     """Parameters, and for each stage examples, operations, memory and seconds on this machine.
 
@@ -40,9 +51,9 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     c = configuration
     stages: dict[str, Record] = {}
     timed: dict[str, Record] = {}  # networks that are trained alike are timed once
-    for name, world, training in _trainings(c):
-        kind = f"{world.name} {training.model_dump_json()}"
-        stages[name] = timed[kind] = timed.get(kind) or _stage(c, compute, world, training)
+    for one in _trainings(c):
+        kind = f"{one.world.name} {one.training!r} {one.architecture!r}"
+        stages[one.name] = timed[kind] = timed.get(kind) or _stage(c, compute, one)
     model = new_model(c).to(compute.device)
     tokens = draw(worlds(c.graphs)["test_e"], 0, 0, CALIBRATION_ANSWERS).tokens
     answers(model, tokens[:64], compute)  # not timed: it compiles and allocates
@@ -88,34 +99,36 @@ def span(seconds: float) -> str:
 
 def training_operations(c: Configuration) -> float:
     """Floating-point operations of all of a configuration's training, counted and not timed."""
-    return sum(_stage_operations(c, world, training) for _, world, training in _trainings(c))
+    return sum(_stage_operations(c, one) for one in _trainings(c))
 
 
-def _trainings(c: Configuration) -> list[tuple[str, World, Training]]:
-    """Every network that is trained: its name, the distribution of its examples, and how.
-
-    The handcrafted one counts as one of the run's architecture, which may be smaller.
-    """
+def _trainings(c: Configuration) -> list[Trained]:
+    """Every network of a run that is trained."""
     return [
-        (n.name, training_world(n.world, c.graphs, n.training), n.training)
+        Trained(
+            n.name,
+            training_world(n.world, c.graphs, n.training, n.data),
+            n.training,
+            n.architecture or c.model,
+        )
         for n in networks(c)
         if n.world and n.training
     ]
 
 
-def _stage(c: Configuration, compute: Compute, world: World, training: Training) -> Record:
+def _stage(c: Configuration, compute: Compute, one: Trained) -> Record:
+    training = one.training
     share = -(-training.batch_examples // compute.ranks)  # of one process
     at_once = min(share, compute.micro_batch or share)
     size, piece = min(share, LARGEST_CALIBRATION), min(at_once, LARGEST_CALIBRATION)
-    model = new_model(c).to(compute.device)
-    if training.classification:
-        add_classes(model)
+    model = new_model(c, one.architecture).to(compute.device)
+    make_ready(model, training, c)
     optimizer = make_optimizer(model, training)
     alone = replace(compute, rank=0, ranks=1)
 
     def steps(examples: int) -> Iterator[Step]:
         short = training.model_copy(update={"batch_examples": examples, "steps": 10**6})
-        batches = stream(world, 0, examples, threads=compute.threads)
+        batches = stream(one.world, 0, examples, threads=compute.threads)
         return train(model, optimizer, short, batches, 0, alone)
 
     saved: dict[int, int] = {}  # bytes that backward keeps of forward, each storage once
@@ -139,7 +152,7 @@ def _stage(c: Configuration, compute: Compute, world: World, training: Training)
     )
     return {
         "examples": training.batch_examples * training.steps,
-        "operations": _stage_operations(c, world, training),
+        "operations": _stage_operations(c, one),
         "memory_bytes": _held_bytes(model, optimizer) + activations,
         "seconds": min(times) * share / size * training.steps,
     }
@@ -152,20 +165,22 @@ def _held_bytes(model: Transformer, optimizer: torch.optim.Optimizer) -> int:
     return sum(tensor.nbytes for tensor in tensors)
 
 
-def _stage_operations(c: Configuration, world: World, training: Training) -> float:
-    packed = pack(next(stream(world, 0, LARGEST_CALIBRATION)).tokens)
+def _stage_operations(c: Configuration, one: Trained) -> float:
+    packed = pack(next(stream(one.world, 0, LARGEST_CALIBRATION)).tokens)
     tokens = [length for count, length in packed.groups for _ in range(count)]
-    examples = training.batch_examples * training.steps
-    return operations(c, tokens) / LARGEST_CALIBRATION * examples
+    examples = one.training.batch_examples * one.training.steps
+    return operations(c, tokens, one.architecture) / LARGEST_CALIBRATION * examples
 
 
-def operations(c: Configuration, tokens: list[int]) -> float:
+def operations(
+    c: Configuration, tokens: list[int], architecture: Architecture | None = None
+) -> float:
     """Floating-point operations of forward and backward over examples with so many tokens each.
 
     A multiply-add counts 2, the backward pass twice the forward; norms and padding are left out.
     The last layer makes keys and values of all tokens, and the rest of the questions alone.
     """
-    m = c.model
+    m = architecture or c.model
     inner = m.heads * m.head_size if m.head_size else m.width
     if m.tokens == "vertices":
         tokens = [c.graphs.max_vertices + 1] * len(tokens)

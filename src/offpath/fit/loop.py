@@ -19,11 +19,13 @@ from offpath.configs import Training
 from offpath.data.batches import Batch
 from offpath.data.tokens import pack
 from offpath.fit.classes import Outputs, losses
+from offpath.fit.limits import add_pull
 from offpath.fit.native import NativeStep, native_step
 from offpath.fit.optimizer import learning_rate
 from offpath.fit.parallel import replicated, summed
 from offpath.fit.transformer import Transformer, most_groups, to_device
 from offpath.run.files import Record
+from offpath.sections import Head
 
 
 class Step(NamedTuple):
@@ -52,6 +54,7 @@ def train(
     """
     compute = compute or Compute(model.readout.weight.device, 1)
     replica, native = replicated(Outputs(model), compute), native_step(model, compute)
+    head = model.architecture.head
     clip = torch.inf if training.clip_norm is None else training.clip_norm
     # Torch's threads wait for work in loops: they would take the cores from the native step's.
     with torch_on_one_thread() if native else nullcontext():
@@ -64,14 +67,16 @@ def train(
                 if native:
                     errors, labels = _set_natively(native, batch, training, compute)
                 else:
-                    errors, labels = _add_gradients(replica, batch, training, compute)
+                    errors, labels = _add_gradients(replica, batch, training, compute, head)
+            if training.pull:
+                add_pull(model, training.pull)
             norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
             yield Step(step, errors, labels, norm, rate, native is not None)
 
 
 def _add_gradients(
-    outputs: nn.Module, batch: Batch, training: Training, compute: Compute
+    outputs: nn.Module, batch: Batch, training: Training, compute: Compute, head: Head
 ) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
     """Add the gradient of the mean loss over the examples of all processes.
 
@@ -90,7 +95,7 @@ def _add_gradients(
         with alone() if piece.stop < count else nullcontext():
             with compute.autocast():
                 given = outputs(*to_device(packed, compute.device))
-            squared, loss = losses(given, labels[-1], training.classification)
+            squared, loss = losses(given, labels[-1], training.classification, head)
             # DDP divides the sum over processes by their number.
             (loss * (compute.ranks / training.batch_examples)).backward()
         errors.append(squared.detach())
@@ -103,10 +108,8 @@ def _set_natively(
     """The same by the native step, in the order of the batch."""
     labels = torch.from_numpy(batch.distance).long()
     scale = 1 / training.batch_examples
-    answers = native.set_gradients(
-        batch.tokens, labels.float(), scale, scale * training.classification
-    )
-    summed(native.gradients[0], compute)
+    entropy = training.classification if native.head == "regression" else 1.0
+    answers = native.set_gradients(batch.tokens, labels.float(), scale, scale * entropy)
     return (answers - labels).square(), labels
 
 

@@ -28,7 +28,7 @@ class Muon(torch.optim.Optimizer):
         self, model: nn.Module, lr: float, betas: tuple[float, float], weight_decay: float
     ) -> None:
         """No momentum yet."""
-        named = dict(model.named_parameters())
+        named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         hidden = [name for name, p in named.items() if name.startswith("layers.") and p.ndim == 2]
         # Queries, keys and values are one weight, but three matrices.
         matrices = [3 if name.endswith("in_proj_weight") else 1 for name in hidden]

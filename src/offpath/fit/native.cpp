@@ -19,7 +19,7 @@
 namespace {
 
 constexpr int LANES = 8, TILE_ROWS = 6, TILE_COLUMNS = 2 * LANES;
-constexpr int CHUNK_EXAMPLES = 32, TOKEN_BLOCK = 64;
+constexpr int CHUNK_EXAMPLES = 32, TOKEN_BLOCK = 64, REGRESSION = 0, ORDINAL = 2;
 constexpr float NORM_EPSILON = 1e-5f, NEVER = -1e30f;
 
 typedef float Vector __attribute__((vector_size(4 * LANES)));
@@ -245,7 +245,7 @@ struct Head {  // one head of one example: softmax(q k^T / sqrt(size) + logits) 
 };
 
 struct Shape {  // as `native.Shape`
-  int32_t width, layers, heads, feed_forward, slots, outputs, norm_before, final_norm;
+  int32_t width, layers, heads, feed_forward, slots, outputs, norm_before, final_norm, head;
 };
 
 struct Layer {  // maps, and activations of a chunk
@@ -274,14 +274,15 @@ class Step {
     flipped = matrix(d / s.heads, keys), d_shares = matrix(s.slots, keys);
   }
 
-  // The loss: `squared` * (answer - label)^2 + `entropy` * cross-entropy of the label as a class.
+  // The loss of regression: `squared` * (answer - label)^2 + `entropy` * cross-entropy of the label
+  // as a class; of the other heads `entropy` * their own. Each example has a row of `outputs`.
   void run(float* const* values, float* const* gradients, int count, const uint8_t* tokens,
-           const float* labels, float squared, float entropy, float* answers) {
+           const float* labels, float squared, float entropy, float* outputs) {
     set(values, gradients);
     for (int first = 0; first < count; first += CHUNK_EXAMPLES) {
       embed(std::min(CHUNK_EXAMPLES, count - first), tokens + 2L * first * s.slots);
       for (int i = 0; i < s.layers; i++) forward(i);
-      answer(labels + first, squared, entropy, answers + first);
+      answer(labels + first, squared, entropy, outputs + 1L * first * s.outputs);
       if (!squared && !entropy) continue;  // answers alone
       for (int i = s.layers - 1; i >= 0; i--) backward(i);
       for (int t = 0; t < starts.back(); t++)
@@ -294,7 +295,8 @@ class Step {
 
  private:
   const Shape s;
-  const int d, keys = (s.slots + LANES - 1) / LANES * LANES;  // width; of a row of `logits`
+  // Width; numbers of a row of `logits`; the first output that is a logit of a label.
+  const int d, keys = (s.slots + LANES - 1) / LANES * LANES, first_label = s.head == REGRESSION;
   std::vector<std::vector<CacheLine>> memory;
   std::vector<Layer> layers;
   Norm final_norm;
@@ -316,8 +318,7 @@ class Step {
   }
 
   Linear linear(int inputs, int outputs) {
-    const long count = static_cast<long>(inputs) * outputs;
-    return {inputs, outputs, numbers(count), numbers(count)};
+    return {inputs, outputs, numbers(1L * inputs * outputs), numbers(1L * inputs * outputs)};
   }
 
   Norm norm(int rows) { return {d, matrix(rows, d), numbers(rows)}; }
@@ -328,8 +329,7 @@ class Step {
       l.query.set(values, gradients), l.key_value.set(values, gradients, d);
       l.out.set(values + 2, gradients + 2), l.up.set(values + 4, gradients + 4);
       l.down.set(values + 6, gradients + 6), l.norm1.set(values + 8, gradients + 8);
-      l.norm2.set(values + 10, gradients + 10);
-      values += 12, gradients += 12;
+      l.norm2.set(values + 10, gradients + 10), values += 12, gradients += 12;
     }
     if (s.final_norm) final_norm.set(values, gradients), values += 2, gradients += 2;
     readout = values, d_readout = gradients;
@@ -398,8 +398,10 @@ class Step {
     if (!before) l.norm2.forward(count, scratch, out);
   }
 
-  // Output 0 is the answer, the others are logits of the classes. Then the gradient at `end`.
-  void answer(const float* labels, float squared, float entropy, float* answers) {
+  // Of regression, output 0 is the answer, and logits of labels 0, 1, ... may follow; a head of
+  // classification has those of labels 1, 2, ..., an ordinal one those of "is it at least k?" for
+  // k = 2, 3, ... Then the gradient at `end`.
+  void answer(const float* labels, float squared, float entropy, float* outputs) {
     if (s.final_norm) final_norm.forward(examples(), end, normed);
     else normed = end;
     std::vector<float> slopes(s.outputs);
@@ -409,14 +411,16 @@ class Step {
       for (int o = 0; o < s.outputs; o++) {
         Vector product = {};
         for (int j = 0; j < d; j += LANES) product += load(normed[e] + j) * load(weight[o] + j);
-        slopes[o] = total(product) + readout[1][o];
-        if (o) most = std::max(most, slopes[o]);
+        slopes[o] = *outputs++ = total(product) + readout[1][o];
+        if (o >= first_label) most = std::max(most, slopes[o]);
       }
-      answers[e] = slopes[0];
-      slopes[0] = 2.0f * squared * (answers[e] - labels[e]);
-      for (int o = 1; o < s.outputs; o++) sum += slopes[o] = std::exp(slopes[o] - most);
-      for (int o = 1; o < s.outputs; o++) slopes[o] *= entropy / sum;
-      if (s.outputs > 1) slopes[1 + static_cast<int>(labels[e])] -= entropy;
+      if (first_label) slopes[0] = 2.0f * squared * (slopes[0] - labels[e]);
+      for (int o = first_label; o < s.outputs; o++)
+        if (s.head == ORDINAL) slopes[o] = entropy / (1 + std::exp(-slopes[o]));
+        else sum += slopes[o] = std::exp(slopes[o] - most);
+      for (int o = 0; s.head == ORDINAL && o + 1 < labels[e]; o++) slopes[o] -= entropy;
+      for (int o = first_label; o < s.outputs && sum; o++) slopes[o] *= entropy / sum;
+      if (sum) slopes[static_cast<int>(labels[e]) + (first_label ? 1 : -1)] -= entropy;
       std::fill_n(gradient[e], d, 0.0f);
       for (int o = 0; o < s.outputs; d_readout[1][o] += slopes[o], o++)
         for (int j = 0; j < d; j += LANES) {
@@ -464,7 +468,7 @@ void offpath_close(Step* step) { delete step; }
 
 void offpath_run(Step* step, float* const* values, float* const* gradients, int count,
                  const uint8_t* tokens, const float* labels, float squared, float entropy,
-                 float* answers) {
-  step->run(values, gradients, count, tokens, labels, squared, entropy, answers);
+                 float* outputs) {
+  step->run(values, gradients, count, tokens, labels, squared, entropy, outputs);
 }
 }

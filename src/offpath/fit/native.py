@@ -20,6 +20,7 @@ from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -29,8 +30,10 @@ from torch import Tensor
 from offpath.compute import Compute
 from offpath.configs import Architecture
 from offpath.errors import InputError
+from offpath.fit.limits import is_limited, weights_of
 from offpath.fit.parallel import summed
-from offpath.fit.transformer import Transformer, predict
+from offpath.fit.transformer import Transformer, answer, predict
+from offpath.sections import Head
 
 SOURCE = Path(__file__).with_name("native.cpp")
 COMPILERS = ("c++", "g++", "clang++")
@@ -38,6 +41,7 @@ PROCESSOR_FLAGS = (("-march=native",), ("-mcpu=native",), ())  # the first that 
 FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-Wno-psabi", "-shared", "-fPIC")
 LANES = 8  # as in the source: sizes are multiples of it
 BUILD_SECONDS = 300.0
+HEADS = get_args(Head)  # as the source numbers them
 
 
 class Shape(ctypes.Structure):
@@ -47,7 +51,7 @@ class Shape(ctypes.Structure):
         (name, ctypes.c_int32)
         for name in (
             "width", "layers", "heads", "feed_forward", "slots", "outputs", "norm_before",
-            "final_norm",
+            "final_norm", "head",
         )
     ]  # fmt: skip
 
@@ -55,15 +59,18 @@ class Shape(ctypes.Structure):
 class NativeStep:
     """The step for one model: it holds memory for activations, and the gradients of the model."""
 
-    def __init__(self, library: ctypes.CDLL, model: Transformer, threads: int) -> None:
-        """Memory for `threads` threads."""
+    def __init__(self, library: ctypes.CDLL, model: Transformer, compute: Compute) -> None:
+        """Memory for each of the threads."""
         self.steps: list[int] = []
-        self.library, self.threads = library, threads
+        self.library, self.compute = library, compute
         self.architecture, self.outputs = model.architecture, model.readout.out_features
-        self.parameters = list(model.parameters())
+        self.head: Head = self.architecture.head
+        self.limited = model if is_limited(model) else None
+        self.weights = weights_of(model)
         self._open(model.max_vertices + 1)
+        threads = compute.threads
         self.pool = ThreadPoolExecutor(threads)
-        count = sum(p.numel() for p in self.parameters)
+        count = sum(weight.numel() for weight in self.weights)
         self.gradients = torch.zeros(threads, count, dtype=torch.float32)
         self.views = [self._views(flat) for flat in self.gradients]
         self.addresses = [_pointers(views) for views in self.views]
@@ -83,10 +90,10 @@ class NativeStep:
         a = self.architecture
         shape = Shape(
             a.width, a.layers, a.heads, a.feed_forward, slots, self.outputs, a.norm == "pre",
-            a.final_norm,
+            a.final_norm, HEADS.index(a.head),
         )  # fmt: skip
-        self.slots = slots
-        self.steps = [self.library.offpath_open(ctypes.byref(shape)) for _ in range(self.threads)]
+        self.slots, threads = slots, self.compute.threads
+        self.steps = [self.library.offpath_open(ctypes.byref(shape)) for _ in range(threads)]
         if not all(self.steps):
             raise MemoryError
 
@@ -100,34 +107,40 @@ class NativeStep:
         self, tokens: UInt8[np.ndarray, "example slots 2"], labels: Float32[Tensor, " example"],
         squared: float, entropy: float = 0.0,
     ) -> Float[Tensor, " example"]:  # fmt: skip
-        """The answers; every parameter's `grad` becomes that of the loss.
+        """The answers; the `grad` of every parameter that is trained becomes that of the loss.
 
         The loss is `squared` times the sum of squared errors plus `entropy` times the sum of
-        cross-entropies of the classes. `grad` is memory of this object, which the next call
-        overwrites.
+        cross-entropies of the classes; of a head of labels, `entropy` times its own. `grad` is
+        memory of this object, which the next call overwrites.
         """
         if tokens.shape[1] != self.slots:  # the library reads as many tokens of each example
             self._open(tokens.shape[1])
-        answers = torch.empty(len(tokens), dtype=torch.float32)
+        outputs = torch.empty(len(tokens), self.outputs, dtype=torch.float32)
         tokens = np.ascontiguousarray(tokens)
         cuts = np.linspace(0, len(tokens), len(self.steps) + 1).astype(int).tolist()
         self.gradients.zero_()
-        values = _pointers(self.parameters)
+        if self.limited:  # its weights depend on what is trained
+            self.weights = weights_of(self.limited)
+        values = _pointers(self.weights)
 
         def work(thread: int) -> None:
             first, end = cuts[thread], cuts[thread + 1]
             self.library.offpath_run(
                 self.steps[thread], values, self.addresses[thread], end - first,
                 tokens[first:].ctypes.data, labels[first:].data_ptr(), squared, entropy,
-                answers[first:].data_ptr(),
+                outputs[first:].data_ptr(),
             )  # fmt: skip
 
         list(self.pool.map(work, range(len(self.steps))))
         for other in self.gradients[1:]:
             self.gradients[0] += other
-        for parameter, gradient in zip(self.parameters, self.views[0], strict=True):
-            parameter.grad = gradient
-        return answers
+        summed(self.gradients[0], self.compute)
+        for weight, gradient in zip(self.weights, self.views[0], strict=True):
+            if weight.requires_grad and weight.is_leaf:
+                weight.grad = gradient
+            elif weight.requires_grad:
+                weight.backward(gradient)
+        return answer(outputs, self.head)
 
     def answers(
         self, tokens: UInt8[np.ndarray, "example slots 2"]
@@ -136,8 +149,8 @@ class NativeStep:
         return self.set_gradients(tokens, torch.zeros(len(tokens)), 0.0).numpy()
 
     def _views(self, flat: Tensor) -> list[Tensor]:
-        pieces = flat.split([p.numel() for p in self.parameters])
-        return [piece.view_as(p) for piece, p in zip(pieces, self.parameters, strict=True)]
+        pieces = flat.split([weight.numel() for weight in self.weights])
+        return [piece.view_as(w) for piece, w in zip(pieces, self.weights, strict=True)]
 
 
 def native_step(model: Transformer, compute: Compute) -> NativeStep | None:
@@ -151,7 +164,7 @@ def native_step(model: Transformer, compute: Compute) -> NativeStep | None:
     without = torch.tensor(float(library is None), device=compute.device)
     if summed(without, compute).item() or library is None:
         return None
-    return NativeStep(library, model, compute.threads)
+    return NativeStep(library, model, compute)
 
 
 def answers(
@@ -181,6 +194,8 @@ def native_fault(architecture: Architecture, compute: Compute) -> str:
         return "it is for float32 on a CPU"
     if a.tokens != "edges" or a.norm == "none" or a.head_size is not None:
         return "it is not for handcrafted networks of other shapes"
+    if a.looped:
+        return "it is not for looped layers"
     if odd:
         return f"sizes must be multiples of {LANES}; got {', '.join(odd)}"
     return ""

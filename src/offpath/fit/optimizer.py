@@ -20,7 +20,7 @@ def make_optimizer(model: nn.Module, training: Training) -> torch.optim.Optimize
         return Muon(model, training.learning_rate, betas, training.weight_decay)
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
     return kind(
-        model.parameters(),
+        [p for p in model.parameters() if p.requires_grad],
         lr=training.learning_rate,
         betas=betas,
         weight_decay=training.weight_decay,

@@ -13,12 +13,14 @@ import torch
 from offpath.compute import Compute
 from offpath.configs import Architecture, InputError, Training
 from offpath.data.batches import stream
-from offpath.data.worlds import training_world
-from offpath.fit.checkpoints import load_model, load_progress, save_model, save_progress
-from offpath.fit.classes import add_classes, without_classes
+from offpath.data.mixtures import training_world
+from offpath.fit.checkpoints import load_progress, save_model, save_progress
+from offpath.fit.classes import without_classes
+from offpath.fit.limits import merged
 from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.parallel import from_first, share_optimizer_state, text_from_first
+from offpath.fit.start import make_ready, start_model
 from offpath.fit.transformer import Transformer
 from offpath.networks import Network
 from offpath.run.files import Record
@@ -58,7 +60,7 @@ def _train(
         yield {"network": name, "step": first, "resumed": dropped or "nothing was lost"}
     assert network.world is not None, "training needs a distribution"
     shares = {"rank": compute.rank, "ranks": compute.ranks, "threads": compute.threads}
-    examples = training_world(network.world, c.graphs, training)
+    examples = training_world(network.world, c.graphs, training, network.data)
     seed = c.seed if network.seed is None else network.seed
     batches = stream(examples, seed, training.batch_examples, first, **shares)
     losses, began = LossByLabel(c.graphs.max_vertices + 1, compute), time.perf_counter()
@@ -71,11 +73,11 @@ def _train(
                 append_metrics(run, record)
             yield record
         if writes and step in snapshots:
-            save_model(run, f"{name}-step{step}", without_classes(model))
+            save_model(run, f"{name}-step{step}", merged(without_classes(model)))
         if writes and (last or step % training.checkpoint_every_steps == 0):
             flush_metrics(run)
             if last:
-                save_model(run, name, without_classes(model))
+                save_model(run, name, merged(without_classes(model)))
             else:
                 save_progress(run, name, step, model, optimizer)
             note_made(run.folder, name, (first + 1, step))
@@ -91,9 +93,8 @@ def _start(
 
     The weights of other processes are those of the first once training begins.
     """
-    assert network.starts_from is not None, "training starts from a network"
     if compute.rank == 0:
-        model = load_model(run, network.starts_from, compute.device)
+        model = start_model(run, network, compute.device)
         text_from_first(model.architecture.model_dump_json(), compute)
         text_from_first(str(model.readout.weight.dtype).removeprefix("torch."), compute)
     else:
@@ -101,8 +102,7 @@ def _start(
         dtype = getattr(torch, text_from_first(" ", compute))
         model = Transformer(architecture, run.configuration.graphs.max_vertices)
         model = model.to(compute.device, dtype)
-    if training.classification:
-        add_classes(model)
+    make_ready(model, training, run.configuration)
     optimizer = make_optimizer(model, training)
     done = load_progress(run, network.name, model, optimizer) if compute.rank == 0 else 0
     if first := from_first(done, compute):

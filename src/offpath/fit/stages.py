@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 
-import torch
-
 from offpath.compute import Compute
 from offpath.configs import InputError, Training
-from offpath.fit.checkpoints import load_model, maker, new_model, save_model
+from offpath.fit.checkpoints import maker, new_model, save_model
+from offpath.fit.sharing import copy_network, copy_trained
 from offpath.fit.stage import train_network
-from offpath.networks import networks
+from offpath.networks import network, networks
 from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
-from offpath.run.metrics import append_metrics, flush_metrics, read_metrics
 
 FIRST_SNAPSHOT, SNAPSHOTS = 10, 15
 
@@ -31,19 +29,21 @@ def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
                 f"the pre-trained weights of {run.folder} were imported and are not there: nothing "
                 f"is trained in their place; give {maker(run, 'pretrained')} again"
             )
-        if not run.checkpoint("untrained").exists():
-            save_model(run, "untrained", new_model(c))
-    for network in networks(c):
-        if network.made_by == "pretrain":
-            yield from train_network(run, compute, network, snapshot_steps(c.pretrain.steps))
+        for one in networks(c):
+            if one.made_by == "new weights" and not run.checkpoint(one.name).exists():
+                save_model(run, one.name, new_model(c, one.architecture))
+        yield from copy_trained(run)
+    for one in networks(c):
+        if one.made_by == "pretrain":
+            yield from train_network(run, compute, one, snapshot_steps(c.pretrain.steps))
 
 
 @holds_run
 def finetune(run: Run, compute: Compute) -> Iterator[Record]:
     """Make every checkpoint that fine-tuning ends in, yielding each line of metrics."""
-    for network in networks(run.configuration):
-        if network.made_by == "finetune":
-            yield from train_network(run, compute, network)
+    for one in networks(run.configuration):
+        if one.made_by == "finetune":
+            yield from train_network(run, compute, one)
 
 
 def finetuned_otherwise(run: Run, training: Training) -> Run:
@@ -58,17 +58,9 @@ def finetuned_otherwise(run: Run, training: Training) -> Run:
 
 def copy_pretraining(run: Run, other: Run) -> None:
     """Give another run, which is held, all that pre-training made of `run`, unless it has it."""
-    if other.checkpoint("pretrained").exists():
-        return
-    other.metrics.unlink(missing_ok=True)
-    for line in read_metrics(run):
-        if line["network"] == "pretrained":
-            append_metrics(other, line)
-    if other.metrics.exists():  # imported weights have none
-        flush_metrics(other)
-    names = sorted(path.stem for path in run.folder.glob("checkpoints/pretrained-step*"))
-    for name in (*names, "untrained", "pretrained"):  # the last says that all is there
-        save_model(other, name, load_model(run, name, torch.device("cpu")))
+    one = network(run.configuration, "pretrained")
+    if one is not None and not other.checkpoint("pretrained").exists():
+        copy_network(run, other, one)
 
 
 def snapshot_steps(steps: int) -> list[int]:

@@ -6,8 +6,9 @@ is computed on padding (on a GPU: beyond what evens out similar lengths), and th
 output for the question token alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -18,11 +19,13 @@ from torch.nn.functional import linear, relu, scaled_dot_product_attention
 from offpath.configs import Architecture
 from offpath.data.tokens import MOST_GROUPS, Packed, pack
 from offpath.fit.embeddings import EdgeTokens, Groups, Times, Tokens, VertexTokens
+from offpath.sections import Head
 
 MOST_EXAMPLES, MOST_NUMBERS = 4096, 2**24  # answered, and held of one layer, at once
 MOST_GROUPS_ON_GPU = 6  # each is a call of attention per layer, longer than its padding takes
 Stream = Float[Tensor, "token width"]
 AtRows = Float[Tensor, "rows width"]
+Outputs = Float[Tensor, "example output"]
 Batch = UInt8[np.ndarray, "example token 2"]
 Masks = list[Tensor]
 """Per group what is added to the scores of each key, (example, 1, 1, token).
@@ -50,22 +53,23 @@ class Transformer(nn.Module):
         self.architecture, self.max_vertices = a, max_vertices
         embedding = EdgeTokens if a.tokens == "edges" else VertexTokens
         self.embedding = embedding(a.width, max_vertices)
-        self.add_module("layers", nn.ModuleList(Layer(a) for _ in range(a.layers)))
+        layers = (Layer(a) for _ in range(a.layers))
+        several = Looped(next(layers), a.layers) if a.looped else nn.ModuleList(layers)
+        self.add_module("layers", several)
         self.final_norm = nn.LayerNorm(a.width) if a.final_norm else nn.Identity()
-        self.readout = nn.Linear(a.width, 1)
+        self.readout = nn.Linear(a.width, a.outputs(max_vertices))
 
     def forward(self, tokens: Tokens, times: Times, groups: Groups) -> Float[Tensor, " example"]:
         """One number per example, in packed order; `predict` is the same for a plain batch."""
-        return self.outputs(tokens, times, groups)[:, 0]
+        return answer(self.outputs(tokens, times, groups), self.architecture.head)
 
-    def outputs(
-        self, tokens: Tokens, times: Times, groups: Groups
-    ) -> Float[Tensor, "example output"]:
-        """The answer, and behind it what else the read-out gives while training (`classes`)."""
-        x, masks = self.embed(tokens, times, groups)
+    def outputs(self, tokens: Tokens, times: Times, groups: Groups) -> Outputs:
+        """All that the read-out gives: the answer and, while training, classes; or a head's."""
+        embedded, masks = self.embed(tokens, times, groups)
         *others, last = self.layers
+        x = embedded
         for layer in others:
-            x = layer(x, masks, ALL)
+            x = self.injected(layer(x, masks, ALL), embedded)
         numbers = torch.arange(x.shape[0], device=x.device)  # len would be a constant in ONNX
         questions = [numbers[:, -1] for numbers in _grouped(numbers, _shapes(masks))]
         x = last(x, masks, torch.cat(questions))
@@ -75,6 +79,14 @@ class Transformer(nn.Module):
         with context:
             return self.readout(self.final_norm(x))
 
+    def injected(self, x: Stream, embedded: Stream) -> Stream:
+        """What the next layer takes in.
+
+        Looped layers get the embedding again (Yang et al. 2024, "Looped transformers are better at
+        learning learning algorithms"): its stream starts at zero.
+        """
+        return x + embedded if self.architecture.looped else x
+
     def embed(
         self, tokens: Tokens, times: Times, groups: Groups
     ) -> tuple[Float[Tensor, "stream_token width"], Masks]:
@@ -83,6 +95,24 @@ class Transformer(nn.Module):
         # Without positions m equal keys draw m times the weight of one: its score and log m.
         mask = times.to(x.dtype).log()
         return x, [piece[:, None, None] for piece in _grouped(mask, groups)]
+
+
+class Looped(nn.Module):
+    """One layer as if it were several: Universal Transformers (Dehghani et al. 2019)."""
+
+    def __init__(self, layer: nn.Module, times: int) -> None:
+        """The same layer `times` times."""
+        super().__init__()
+        self.times = times
+        self.add_module("0", layer)
+
+    def __len__(self) -> int:
+        """How often the layer is applied."""
+        return self.times
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        """The layer, once for each time."""
+        return repeat(self.get_submodule("0"), self.times)
 
 
 class Layer(nn.Module):
@@ -191,18 +221,30 @@ def residual_streams(
 ) -> list[Float[Tensor, "example stream_token width"]]:
     """The residual stream of every token, padding too, before the first layer and after each."""
     batch = torch.from_numpy(tokens).to(model.readout.weight.device).long()
-    x, masks = model.embed(*rectangle(batch))
-    streams = [x]
+    embedded, masks = model.embed(*rectangle(batch))
+    streams, x = [embedded], embedded
     for layer in model.layers:
-        streams.append(layer(streams[-1], masks, ALL))
+        streams.append(layer(x, masks, ALL))
+        x = model.injected(streams[-1], embedded)
     return [stream.unflatten(0, (len(tokens), -1)) for stream in streams]
 
 
+def answer(outputs: Outputs, head: Head) -> Float[Tensor, " example"]:
+    """One number per example: of a head, its likeliest label, or how many thresholds it passes."""
+    if head == "regression":
+        return outputs[:, 0]
+    labels = outputs.argmax(1) if head == "classification" else (outputs > 0).sum(1)
+    return (1 + labels).to(outputs.dtype)
+
+
 @torch.inference_mode()
-def predict(model: Transformer, tokens: Batch) -> Float[np.ndarray, " example"]:
+def predict(
+    model: Transformer, tokens: Batch, read: Callable[[Outputs, Head], Tensor] = answer
+) -> Float[np.ndarray, " example"]:
     """The model's answers to a batch of any size, in the batch's order.
 
-    They are float32, also of weights in lower precision, and float64 of weights in float64.
+    They are float32, also of weights in lower precision, and float64 of weights in float64. With
+    `read` as `heads.expected` they are means instead of labels.
     """
     weight, a = model.readout.weight, model.architecture
     inner = a.heads * a.head_size if a.head_size else a.width
@@ -212,7 +254,8 @@ def predict(model: Transformer, tokens: Batch) -> Float[np.ndarray, " example"]:
     answers = torch.empty(len(tokens), dtype=torch.promote_types(weight.dtype, torch.float32))
     for start in range(0, len(tokens), chunk):
         packed = pack(tokens[start : start + chunk], most_groups(weight.device))
-        chunk_answers = model(*to_device(packed, weight.device))
+        outputs = model.outputs(*to_device(packed, weight.device))
+        chunk_answers = read(outputs, a.head)
         answers[start + torch.from_numpy(packed.order)] = chunk_answers.to("cpu", answers.dtype)
     return answers.numpy()
 

@@ -45,17 +45,17 @@ def rules(finetuned: bool) -> dict[str, Rule]:
     table = {
         "constant": Rule("best constant", constant, ("#94783c", "#cdb582")),
         "distance_to_2": Rule("answer d(1,2)", distance_to_2, ("#9a4a95", "#dd9ddb")),
-        "most_frequent": Rule("most frequent label", _fitted(lambda b: np.zeros(len(b.distance)))),
+        "most_frequent": Rule("most frequent label", fitted(lambda b: np.zeros(len(b.distance)))),
         "ones": Rule("answer 1", lambda b, _: np.ones(len(b.distance))),
         "adjacency": Rule("1 if adjacent, else 2", adjacency),
-        "edges": Rule("most frequent by edges", _fitted(lambda b: b.token_counts)),
-        "degree": Rule("most frequent by degree of t", _fitted(degree)),
-        "hops_1": Rule("search 1 hop from 1", _fitted(partial(hops, radius=1))),
-        "hops_2": Rule("search 2 hops from 1", _fitted(partial(hops, radius=2))),
-        "both_1": Rule("search 1 hop from both ends", _fitted(partial(hops, radius=1, both=True))),
+        "edges": Rule("most frequent by edges", fitted(lambda b: b.token_counts)),
+        "degree": Rule("most frequent by degree of t", fitted(degree)),
+        "hops_1": Rule("search 1 hop from 1", fitted(partial(hops, radius=1))),
+        "hops_2": Rule("search 2 hops from 1", fitted(partial(hops, radius=2))),
+        "both_1": Rule("search 1 hop from both ends", fitted(partial(hops, radius=1, both=True))),
         "nearest": Rule("nearest fine-tuning question", nearest),
-        "hops_3": Rule("search 3 hops from 1", _fitted(partial(hops, radius=3)), trivial=False),
-        "both_2": Rule("search 2 hops from both ends", _fitted(partial(hops, radius=2, both=True)),
+        "hops_3": Rule("search 3 hops from 1", fitted(partial(hops, radius=3)), trivial=False),
+        "both_2": Rule("search 2 hops from both ends", fitted(partial(hops, radius=2, both=True)),
                        trivial=False),
     }  # fmt: skip
     return {name: rule for name, rule in table.items() if finetuned or name != "nearest"}
@@ -134,8 +134,8 @@ def exhausted(
     return ended
 
 
-def _fitted(seen: Callable[[Batch], np.ndarray]) -> Callable[[Batch, Known], Answers]:
-    """The rule that answers the most frequent label of what it sees, in each stratum."""
+def fitted(seen: Callable[[Batch], np.ndarray]) -> Callable[[Batch, Known], Answers]:
+    """The rule that answers the most frequent label of what `seen` gives, in each stratum."""
 
     def answers(batch: Batch, known: Known) -> Answers:
         most, cases = batch.no_path + 1, 8 * (BEYOND + 1)

@@ -6,7 +6,7 @@ same frozen examples; what has to be fitted is fitted on others.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -76,7 +76,7 @@ def measure_matrix(run: Run, compute: Compute) -> Iterator[Record]:
         **{"recipe": c.recipe, "seed": c.seed, **size},
         bootstrap_resamples=c.evaluate.bootstrap_resamples,
         calibration_examples=_calibration_examples(c),
-        predictors=_predictors(models, table, c),
+        predictors=predictor_rows(models, table, c),
         worlds=[*labels],
         cells=cells,
     )
@@ -100,15 +100,17 @@ def _calibration_examples(c: Configuration) -> int:
     return max(CALIBRATION_LEAST, c.evaluate.examples // 8)
 
 
-def _predictors(
-    models: dict[str, Transformer], table: dict[str, Rule], c: Configuration
+def predictor_rows(
+    models: Mapping[str, Transformer], table: Mapping[str, Rule], c: Configuration
 ) -> list[results.Predictor]:
+    """The networks of a run and these rules, as the rows of a result."""
     rows = []
     for one in networks(c):
         a, title = models[one.name].architecture, one.title
-        if a != c.model:  # the reader must know, wherever the row is shown
+        if a != (one.architecture or c.model):  # the reader must know, wherever the row is shown
             title += f" ({a.layers} layers, {a.width} wide)"
         kind = "handcrafted" if one.made_by == "handcraft" else "trained"
+        kind = "intervention" if one.intervention else kind
         rows.append((one.name, title, kind, one.colour, False))
     rows += [(name, rule.title, "rule", rule.colour, rule.trivial) for name, rule in table.items()]
     return [

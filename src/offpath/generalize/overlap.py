@@ -46,14 +46,14 @@ class TrainingSet(NamedTuple):
 
 
 def training_sets(c: Configuration) -> list[TrainingSet]:
-    """What the networks of a run are trained on, each set once."""
+    """What the networks of a run are trained on, each set once; interventions' own are left out."""
     sets = [
         TrainingSet(one.world, c.seed if one.seed is None else one.seed,
                     one.training.steps * one.training.batch_examples,
                     one.training.batch_examples if one.training.candidates > 1 else 1,
                     one.training.candidates)
         for one in networks(c)
-        if one.training and one.world
+        if one.training and one.world and not one.intervention
     ]  # fmt: skip
     return [one for one in dict.fromkeys(sets) if not (c.imported and one.world == "pretraining")]
 

@@ -55,9 +55,10 @@ def make(
     In float64 if `double`, by default only where float32 would round bits away: the edge circuit
     from 16 vertices on, or from fewer with many layers. The others hold in float32 at every size.
     """
-    n, shape = max_vertices, architecture
+    n = max_vertices
     if circuit == "edge":
-        shape = edge_architecture(architecture, n)
+        plain = architecture.model_copy(update={"head": "regression", "looped": False})
+        shape = edge_architecture(plain, n)
         if double is None:
             double = rounding(shape, n, TOLERANCE, torch.float32) > SLACK
         tolerance = TOLERANCE_IN_FLOAT64 if double else TOLERANCE

@@ -17,6 +17,7 @@ from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen
 from offpath.data.worlds import world
+from offpath.errors import InputError
 from offpath.fit.checkpoints import Tensors, load_model
 from offpath.fit.transformer import Transformer, rectangle
 from offpath.interpret.judging import Estimate
@@ -47,6 +48,12 @@ def measure_learning_coefficients(
     """
     check_seed(seed)
     models = {name: load_model(run, name, compute.device) for name in names}
+    for name, model in models.items():
+        if (head := model.architecture.head) != "regression":
+            raise InputError(
+                f"{name} has a head of labels ({head}), whose answers have no slope to follow: "
+                "choose networks that answer by regression"
+            )
     data = world("pretraining", run.configuration.graphs)
     batch, sha256 = frozen(data, seed, sampling.examples, compute.threads)
     result = _result(run, LearningCoefficients(

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from offpath.configs import Checked, InputError, Seed, outside, within
+from offpath.errors import InputError, outside
+from offpath.sections import Checked, Seed, within
 
 Part = Literal["perturbed", "graded", "retention"]
 USES: dict[Part, tuple[str, ...]] = {

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen, stream
-from offpath.data.worlds import training_world, worlds
+from offpath.data.mixtures import training_world
+from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import load_model
 from offpath.fit.classes import add_classes
 from offpath.fit.loop import train

@@ -46,6 +46,6 @@ def record_streams(model: Transformer, tokens: UInt8[np.ndarray, "example token 
         attention.extend(module.weights(*arguments))  # one group: that of the plain batch
 
     with ExitStack() as hooks:
-        for layer in model.layers:
+        for layer in dict.fromkeys(model.layers):  # a looped one once: it is called each time
             hooks.enter_context(layer.self_attn.register_forward_pre_hook(record))
         return Streams(residual_streams(model, tokens), attention)

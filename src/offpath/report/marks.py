@@ -1,4 +1,4 @@
-"""Six marks, each one function of rows: intervals, strips, curves, bars, density, graph.
+"""Seven marks, each one function of rows: intervals, strips, curves, bars, density, heat, graph.
 
 In: rows of numbers and words, the keys of the legend, the frame with both axes. A row's `series` is
 the title of its key. Out: Vega-Lite specifications. Colours are names of the page's style sheet
@@ -93,6 +93,8 @@ def curves(
     """
     frame = zoomed(frame)
     look, width = {"color": series(keys)}, 1.5
+    if any(key.shape in ("dashed", "dotted") for key in keys):
+        look["strokeDash"] = scaled("series", {key.title: DASHES[key.shape] for key in keys})
     if any("line" in row for row in rows):
         look["detail"], width = {"field": "line", "type": "nominal"}, 1.1
     layers = [layer(frame, "line", look, strokeWidth=width, strokeJoin="round", clip=True)]
@@ -167,6 +169,39 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
     whole = {"description": frame.name, "data": {"values": rows}, **about(frame)}
     whole["usermeta"]["height"] = len(down) * (frame.height + 10) + 60  # of all panels together
     return {**whole, "facet": facet, "spacing": 10, "spec": panel}
+
+
+def heat(
+    rows: Sequence[Row],
+    keys: Sequence[Key],
+    frame: Frame,
+    heads: Sequence[Row],
+    columns: Sequence[Key],
+) -> Spec:
+    """A cell for each row, in the colour of its series, the stronger the larger its `strength`.
+
+    Its `text` stands in it, faint unless it is `sure`. Each of `heads` has a line of its own with a
+    `title`, and in each column the mark of its key, so that no name of a column is far.
+    """
+    scale = {"domain": [0, 0.6], "range": [0.06, 1], "clamp": True}
+    strength = {"field": "strength", "type": "quantitative", "legend": None, "scale": scale}
+    faint = {"condition": {"test": "datum.sure", "value": 1}, "value": 0.6}
+    written = {"text": {"field": "text"}, "opacity": faint}
+    field, bare = frame.x["field"], frame._replace(words={})
+    marked = [{**head, field: key.title, "series": key.title} for head in heads for key in columns]
+    marks = {"color": series(columns), "shape": series(columns, shapes=True)}
+    edge = f"-({frame.y['axis']['minExtent']['expr']})"  # left of the names of rows
+    left = {"x": {"value": {"expr": edge}}, "text": {"field": "title"}}
+    bold = {"fontWeight": "bold", "fontSize": 12, "align": "left", "fill": colour("ink")}
+    cell = {"color": series(keys), "opacity": strength}
+    layers = [
+        layer(frame, "rect", cell, stroke=colour("paper"), strokeWidth=2),
+        layer(bare, "text", written, fontSize=11, fill=colour("ink"), aria=False),
+        layer(bare, "point", marks, marked, filled=True, size=50, aria=False),
+        layer(bare, "text", left, heads, **bold),
+    ]
+    apart = {"resolve": {"scale": {"color": "independent", "opacity": "independent"}}}
+    return boxed(frame, rows, layers) | apart
 
 
 def graph(vertices: Sequence[Row], edges: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:

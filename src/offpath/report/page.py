@@ -21,7 +21,7 @@ from offpath.report import words
 from offpath.report.colours import distance_colours
 from offpath.report.export import VEGA_LITE, PaperFormat, write_figures, write_markdown
 from offpath.report.parts import Section, Story, property_name, story
-from offpath.report.sections import section, sections, seed_curves, seeds
+from offpath.report.sections import section, sections, seed_curves, seed_shifts, seeds
 from offpath.report.sections.model import parameters
 from offpath.report.words import FILTERS, asset
 from offpath.results import Labels, Matrix
@@ -95,7 +95,7 @@ def seeds_page(runs: Sequence[Run], comparison: Comparison, path: Path, options:
     }
     stories = [story(run) for run in runs]
     shown = [*seeds.sections(comparison, known), *_shared(stories, str(known["command"])),
-             seed_curves.section(stories, known)]  # fmt: skip
+             seed_shifts.section(stories, known), seed_curves.section(stories, known)]  # fmt: skip
     predictors = {row.predictor: row.colour for row in comparison.predictors}
     colours = page_colours(stories[0]) | predictors
     return _rendered("seeds", colours, [one for one in shown if one.figures], **known)

@@ -162,6 +162,11 @@ class Story:
         return networks(self.run.configuration)
 
     @property
+    def base_networks(self) -> list[Network]:
+        """The same without interventions, which may be many."""
+        return [one for one in self.networks if not one.intervention]
+
+    @property
     def trains(self) -> bool:
         """Whether the run pre-trains a network, not only a handcrafted one."""
         return any(network.made_by == "pretrain" for network in self.networks)

@@ -21,7 +21,7 @@ from offpath.results import CircuitResult, Direction, read_result
 from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
-from offpath.run.tensors import read_arrays
+from offpath.run.tensors import read_arrays, read_notes
 from offpath.slices import STRATA
 
 MOST_BYTES = 8_000_000  # of the page
@@ -93,7 +93,7 @@ def payload(
         "examples": list(examples),
     }
     for one in candidates:
-        if _weight_bytes(one) > MOST_WEIGHT_BYTES:
+        if _never(one):
             continue
         rest = {other: why for other, why in left.items() if other is not one}
         shown = [*made["networks"], _network(one)]
@@ -105,13 +105,19 @@ def payload(
 
 def _why_not(one: Candidate, most_bytes: int) -> str:
     """Why a network is left out, if it is."""
-    if (size := _weight_bytes(one)) > MOST_WEIGHT_BYTES:
+    return _never(one) or f"with it the page would be larger than {most_bytes / 1e6:g} MB"
+
+
+def _never(one: Candidate) -> str:
+    """Why no page can hold a network; empty if one can."""
+    size = one.run.checkpoint(one.network.name).stat().st_size
+    if size > MOST_WEIGHT_BYTES:
         return f"its weights take {size / 1e6:.0f} MB, more than {MOST_WEIGHT_BYTES / 1e6:.0f} MB"
-    return f"with it the page would be larger than {most_bytes / 1e6:g} MB"
-
-
-def _weight_bytes(one: Candidate) -> int:
-    return one.run.checkpoint(one.network.name).stat().st_size
+    notes = read_notes(one.run, one.network.name)
+    a = Architecture.model_validate_json(notes["architecture"])
+    if a.looped:
+        return "the page does not compute looped layers"
+    return "" if a.head == "regression" else "the page does not compute a read-out of labels"
 
 
 def _lines(left: Mapping[Candidate, str]) -> list[dict[str, str]]:

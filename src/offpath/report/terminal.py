@@ -18,7 +18,7 @@ from rich.text import Text
 from offpath.comparison import Comparison
 from offpath.report import words
 from offpath.report.parts import Entry, Table, TableRow
-from offpath.report.sections import answer
+from offpath.report.sections import answer, shifts
 from offpath.report.sections import study as study_section
 from offpath.report.sections.matrix import slice_table, world_table
 from offpath.report.sections.seed_tables import (
@@ -28,7 +28,7 @@ from offpath.report.sections.seed_tables import (
     score_tables,
     unit,
 )
-from offpath.results import Cell, Matrix, Scores, Study, read_result
+from offpath.results import Cell, Matrix, Scores, Shifts, Study, read_result
 from offpath.run.folder import Run
 from offpath.slices import ANY_TARGET, HARD, SPLIT_STRATA
 
@@ -65,7 +65,16 @@ def run_view(run: Run) -> RenderableType:
         View(slice_table(alone, ANY_TARGET, HARD, hard_entry)),
         *map(Sentence, lines),
         Sentence(ONE_SEED) if lines else "",
+        *_shift_lines(run),
     )
+
+
+def _shift_lines(run: Run) -> Iterator[RenderableType]:
+    """Where the network falls below the best rule first, a line for each axis."""
+    if run.result(Shifts.file).exists():
+        yield Text("\nOne axis at a time, hard questions: points above the best trivial rule")
+        found = shifts.falls(read_result(run, Shifts))
+        yield from (Sentence(f"{axis}: {fall}") for axis, fall in found.items())
 
 
 def study_view(studies: Sequence[tuple[Run, Study]]) -> RenderableType:

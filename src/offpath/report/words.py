@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from offpath.results import Cell, Scores
+from offpath.results import BesideRule, Cell, Scores
 from offpath.slices import SPLIT_STRATA, Slice
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -63,7 +63,7 @@ def error_interval(scores: Scores) -> str:
     return "–" if scores.mse_low is None else f"{low}–{high}"
 
 
-def accuracy_interval(scores: Scores) -> str:
+def accuracy_interval(scores: Scores | BesideRule) -> str:
     """The interval of an accuracy, in per cent."""
     return percent_interval(scores.accuracy_low, scores.accuracy_high)
 
@@ -102,7 +102,7 @@ def relation(one: Scores, other: Scores) -> str:
     return "below" if one.accuracy_high < other.accuracy_low else "level with"
 
 
-def beside_rule(cell: Cell) -> str:
+def beside_rule(cell: Cell | BesideRule) -> str:
     """Which of `LEVELS` an accuracy is to that of the best trivial rule on the same questions."""
     if cell.above_rule_low is None or cell.above_rule_high is None:
         return ""
@@ -120,7 +120,7 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}".replace("-", "−")
 
 
-def above_rule(cell: Cell) -> str:
+def above_rule(cell: Cell | BesideRule) -> str:
     """How far an accuracy is above the best rule, and its interval: −27.2 (−60.6 to +6.1)."""
     if cell.above_rule is None or cell.above_rule_low is None or cell.above_rule_high is None:
         return "–"

@@ -32,6 +32,7 @@ from offpath.results.scores import (
     StudyQuantity,
     StudyStratum,
 )
+from offpath.results.shifts import BesideRule, Invariance, ShiftAxis, ShiftCell, ShiftLevel, Shifts
 from offpath.results.solutions import (
     CircuitResult,
     ConstantAnswer,
@@ -52,19 +53,20 @@ from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
 
 __all__ = [
-    "FORMAT", "RESULTS", "Cell", "CircuitResult", "ConstantAnswer", "Direction", "DrawnGraph",
-    "EvaluationSet", "Example", "Examples", "Graded", "LabelCount", "LabelWorld", "Labels",
-    "LearningCoefficients", "LossCurve", "Matrix", "OverSteps", "Overlap", "OverlapRow",
-    "Perturbed", "PhaseChange", "Phases", "Place", "Plateau", "Point", "PredictionCounts",
-    "Predictions", "Predictor", "Recovered", "Result", "Retention", "Robustness", "Row", "Scores",
-    "SizeError", "State", "StepCell", "Study", "StudyQuantity", "StudyStratum", "Sweep", "Trace",
-    "WorldExamples", "read_result", "write_result",
+    "FORMAT", "RESULTS", "BesideRule", "Cell", "CircuitResult", "ConstantAnswer", "Direction",
+    "DrawnGraph", "EvaluationSet", "Example", "Examples", "Graded", "Invariance", "LabelCount",
+    "LabelWorld", "Labels", "LearningCoefficients", "LossCurve", "Matrix", "OverSteps",
+    "Overlap", "OverlapRow", "Perturbed", "PhaseChange", "Phases", "Place", "Plateau", "Point",
+    "PredictionCounts", "Predictions", "Predictor", "Recovered", "Result", "Retention",
+    "Robustness", "Row", "Scores", "ShiftAxis", "ShiftCell", "ShiftLevel", "Shifts",
+    "SizeError", "State", "StepCell", "Study", "StudyQuantity", "StudyStratum", "Sweep",
+    "Trace", "WorldExamples", "read_result", "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
 RESULTS: tuple[type[Result], ...] = (
-    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, CircuitResult, Robustness,
-    LearningCoefficients,
+    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, CircuitResult,
+    Robustness, LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
 R = TypeVar("R", bound=Result)

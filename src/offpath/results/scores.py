@@ -59,7 +59,7 @@ class Predictor(Row):
 
     predictor: str  # its name
     title: str  # its name for readers
-    kind: Literal["trained", "handcrafted", "rule"]  # where its answers come from
+    kind: Literal["trained", "handcrafted", "intervention", "rule"]  # where its answers come from
     colour: tuple[Hex, Hex]  # in light and in dark
     trivial: bool = False  # whether networks are compared with it: a rule that does not search
 

@@ -67,6 +67,13 @@ def note_made(folder: Path, name: str, steps: tuple[int, int] | None = None) -> 
     write_json(folder / "provenance.json", {"sessions": sessions})
 
 
+def note_copied(folder: Path, name: str, source: str) -> None:
+    """Add to the last session a network that was copied, and the run that has trained it."""
+    sessions = read_sessions(folder)
+    sessions[-1].setdefault("copied", {})[name] = source
+    write_json(folder / "provenance.json", {"sessions": sessions})
+
+
 def read_sessions(folder: Path) -> list[Record]:
     """The sessions noted so far."""
     path = folder / "provenance.json"

@@ -34,6 +34,13 @@ def read_arrays(run: Run, name: str) -> tuple[Arrays, Notes]:
     return arrays, notes
 
 
+def read_notes(run: Run, name: str) -> Notes:
+    """The notes of a checkpoint, without a look at its arrays."""
+    path = run.checkpoint(name)
+    with refused_if_damaged(path), safe_open(path, framework="np") as file:
+        return notes_of(file.metadata())
+
+
 def _described(arrays: Arrays) -> Iterator[Described]:
     for name, array in arrays.items():
         yield name, f"torch.{array.dtype}", array.shape, array.tobytes()

@@ -23,9 +23,13 @@ WANTED = (
 
 
 def sweep_runs(
-    configurations: Sequence[Configuration], seeds: Sequence[int], runs_folder: Path
+    configurations: Sequence[Configuration],
+    seeds: Sequence[int],
+    runs_folder: Path,
+    *,
+    seed_by_seed: bool = True,
 ) -> list[Run]:
-    """Every configuration with every seed, seed by seed, below `runs_folder`.
+    """Every configuration with every seed, seed by seed or one configuration after the other.
 
     >>> from offpath.recipes import recipe
     >>> runs = sweep_runs([recipe("smoke")], range(2), Path("runs"))
@@ -39,7 +43,9 @@ def sweep_runs(
             f"{times} of the {len(configurations)} configurations are the same run, {name}; each "
             "must differ from the others in an option or in `recipe`, by which runs are named"
         )
-    return [Run(runs_folder / c.run_name, c) for c in seeded]
+    runs = [Run(runs_folder / c.run_name, c) for c in seeded]
+    of_each = len(configurations)
+    return runs if seed_by_seed else [run for i in range(of_each) for run in runs[i::of_each]]
 
 
 def read_configurations(path: Path) -> list[Configuration]:

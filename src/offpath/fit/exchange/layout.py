@@ -44,6 +44,8 @@ def published(model: Transformer) -> Tensors:
         "vertex tokens": a.tokens == "vertices",
         "layers without norm": a.norm == "none",
         "heads of a size of their own": a.head_size not in (None, a.width / a.heads),
+        "looped layers": a.looped,
+        f"read-out of labels ({a.head})": a.head != "regression",
     }
     if lacking := [what for what, there in special.items() if there]:
         raise InputError(

@@ -64,7 +64,8 @@ def error_table(matrix: Matrix) -> Table:
     rows = []
     for row in (row for row in matrix.predictors if row.kind != "rule"):
         cells = [matrix.cell(row.predictor, ANY_TARGET, where) for where in HEADLINE]
-        rows.append(TableRow(row.title, [_error_entry(cell, titles) for cell in cells]))
+        entries = [_error_entry(cell, titles) for cell in cells]
+        rows.append(TableRow(row.title, entries, row.kind))
     return Table("Wrong answers", ["network", *(where.title for where in HEADLINE)], rows)
 
 

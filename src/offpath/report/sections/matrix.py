@@ -10,7 +10,7 @@ from offpath.report.words import accuracy_interval, sentences, thousands
 from offpath.results import Cell, Labels, Matrix, Predictor, Scores
 from offpath.slices import ANY_TARGET, ISOLATION, POOLED, SPLIT_STRATA, Slice
 
-KINDS = ("trained", "handcrafted", "rule")
+KINDS = ("trained", "handcrafted", "intervention", "rule")
 """The order in which every table shows the predictors."""
 Write = Callable[[Cell | None], Entry | None]
 
@@ -47,7 +47,7 @@ def compared(story: Story) -> list[str]:
     """The fine-tuned network and what to compare it with; the circuit, if nothing was trained."""
     if not story.trains:
         return ["circuit"]
-    own = [n.name for n in story.networks if n.training and n.starts_from != "circuit"]
+    own = [n.name for n in story.base_networks if n.training and n.starts_from != "circuit"]
     return sorted(own, key=lambda name: name != "finetuned")
 
 

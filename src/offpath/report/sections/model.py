@@ -64,13 +64,14 @@ def parameters(a: Architecture, max_vertices: int) -> dict[str, int]:
     """How many numbers training may change, by part."""
     inner = a.heads * a.head_size if a.head_size else a.width
     rows = (max_vertices + 2) * a.width // 2
-    norms = (2 * a.layers if a.norm != "none" else 0) + a.final_norm
+    layers = 1 if a.looped else a.layers  # that have weights of their own
+    norms = (2 * layers if a.norm != "none" else 0) + a.final_norm
     return {
         "embedding": rows if a.tokens == "edges" else 4 * (max_vertices + 1) * a.width,
-        "attention": a.layers * (3 * inner * (a.width + 1) + a.width * (inner + 1)),
-        "feed-forward": a.layers * (a.feed_forward * (2 * a.width + 1) + a.width),
+        "attention": layers * (3 * inner * (a.width + 1) + a.width * (inner + 1)),
+        "feed-forward": layers * (a.feed_forward * (2 * a.width + 1) + a.width),
         "layer norms": 2 * norms * a.width,
-        "read-out": a.width + 1,
+        "read-out": a.outputs(max_vertices) * (a.width + 1),
     }
 
 
@@ -125,11 +126,15 @@ def _parameters_table(c: Configuration) -> Table:
     """A row for each part: what it is made of, and its numbers."""
     a, n, counts = c.model, c.graphs.max_vertices, parameters(c.model, c.graphs.max_vertices)
     size = a.head_size or a.width // a.heads
-    norms = (f"{2 * a.layers}, {a.norm}-norm", f"{'' if a.final_norm else 'no '}norm at the end")
+    layers = f"1 layer {a.layers} times" if a.looped else f"{a.layers} layers"
+    norms = (
+        f"{2 if a.looped else 2 * a.layers}, {a.norm}-norm",
+        f"{'' if a.final_norm else 'no '}norm at the end",
+    )
     made_of = {
         "embedding": f"{n + 2} rows of {a.width // 2}: padding, vertices 1 to {n}, TARGET",
-        "attention": f"{a.layers} layers, {a.heads} heads of {size}: queries, keys, values, output",
-        "feed-forward": f"{a.layers} layers of {a.feed_forward} hidden units, ReLU",
+        "attention": f"{layers}, {a.heads} heads of {size}: queries, keys, values, output",
+        "feed-forward": f"{layers} of {a.feed_forward} hidden units, ReLU",
         "layer norms": ", ".join(norms),
         "read-out": f"from the question’s {a.width} numbers to the answer",
     }

@@ -21,11 +21,12 @@ def section(story: Story, phases: Phases) -> Section:
     """The curves of each network that learned something, its phase changes marked, and tables."""
     there = {curve.network for curve in phases.curves}
     networks = [network for network in story.networks if network.name in there]
-    stages = {
-        verb: [network for network in networks if network.made_by == verb]
-        for verb in ("pretrain", "finetune")
-    }
-    return Section([_figure(story, phases, verb, own) for verb, own in stages.items() if own])
+    figures = []
+    for changed in (False, True):  # interventions last: they may be many
+        for verb in ("pretrain", "finetune"):
+            own = [n for n in networks if n.made_by == verb and bool(n.intervention) == changed]
+            figures += [_figure(story, phases, verb, own)] if own else []
+    return Section(figures)
 
 
 def _figure(story: Story, phases: Phases, verb: str, networks: Sequence[Network]) -> Figure:

@@ -26,12 +26,16 @@ def section(story: Story) -> Section:
 
 
 def finetuning_section(story: Story) -> Section:
-    """The losses of every network that is fine-tuned."""
-    figures, finetuned = [], _logged(story, "finetune")
-    if finetuned:
+    """The losses of every network that is fine-tuned; then of interventions."""
+    figures, logged = [], _logged(story, "finetune")
+    changed = [one for one in logged if one.intervention]
+    base = [one for one in logged if one not in changed]
+    for place, finetuned in (("losses", base), ("interventions", changed)):
+        if not finetuned:
+            continue
         titles = listed([network.title for network in finetuned])
         controlled = any(network.name == "scratch" for network in finetuned)
-        caption = story.caption("finetuning.losses", networks=titles, controlled=controlled)
+        caption = story.caption(f"finetuning.{place}", networks=titles, controlled=controlled)
         chart, keys = _loss_chart(story.metrics, finetuned)
         figures.append(Figure(*caption, charts=[chart], legend=keys))
     return Section(figures)
@@ -41,6 +45,11 @@ def _logged(story: Story, made_by: str) -> list[Network]:
     """Networks made by this verb whose training has begun."""
     there = {line.network for line in story.metrics}
     return [one for one in story.networks if one.made_by == made_by and one.name in there]
+
+
+def _is_control(network: Network) -> bool:
+    """Whether it is that of an intervention, whose colour it has."""
+    return bool(network.intervention) and network.control != "finetuned"
 
 
 def label_keys(max_vertices: int) -> list[Key]:
@@ -70,7 +79,10 @@ def distance_loss_chart(
 
 
 def _loss_chart(lines: Sequence[Logged], networks: Sequence[Network]) -> tuple[Chart, list[Key]]:
-    keys = [Key(network.title, colour(network.name)) for network in networks]
+    keys = [
+        Key(one.title, colour(one.name), "dashed" if _is_control(one) else "line")
+        for one in networks
+    ]
     rows = [
         {"series": network.title, "step": point.step, "loss": point.loss}
         for network in networks

@@ -1,0 +1,252 @@
+"""Interventions: what can be changed about fine-tuning, one entry each, composed by name.
+
+In: words such as `off_path=0.2+random_ids`. Out: a `Plan`, from which `networks.networks` makes a
+network and its control. A new intervention is one entry of `INTERVENTIONS`.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from offpath.errors import InputError, choice_fault
+
+if TYPE_CHECKING:
+    from offpath.configs import Architecture, Configuration, Training
+
+Ids = Literal["own", "present", "other"]
+Number = int | float
+
+
+class Data(NamedTuple):
+    """How the examples of a training differ from those of its distribution."""
+
+    off_path: float = 0.0  # share of examples that ask for a target off the path
+    unreachable: float = 0.0  # share that ask for a vertex that 1 does not lead to
+    replay: float = 0.0  # share of examples of pre-training
+    large_graphs: bool = False  # graphs of every size; targets stay those of small graphs
+    any_target: bool = False  # every target in graphs of every size, as in test e
+    random_ids: float = 0.0  # share of examples whose vertices 3, 4, ... get random ids
+    ids: Ids = "own"  # of renamed graphs: which ids are asked for, or one renaming per seed
+    distinct_graphs: int | None = None  # so many graphs, again and again
+
+
+class Plan(NamedTuple):
+    """A network that differs from the fine-tuned one in some of these."""
+
+    training: "Training"
+    architecture: "Architecture | None" = None  # None: that of the configuration
+    data: Data = Data()
+    pretraining: Data | None = None  # pre-trained anew, on such examples
+    start: str | None = None  # the network whose weights training starts from; None: pre-trained
+    world: str = "finetuning"  # the distribution whose examples `data` changes
+
+    def show(self, **changes: object) -> "Plan":
+        """Other examples."""
+        return self._replace(data=self.data._replace(**changes))
+
+    def train(self, **options: object) -> "Plan":
+        """Other options of training."""
+        return self._replace(training=self.training.model_copy(update=options))
+
+
+class Amount(NamedTuple):
+    """The number behind `=`."""
+
+    default: float | None  # None: it must be given
+    low: float
+    high: float
+    whole: bool = False
+
+
+class Intervention(NamedTuple):
+    """One thing that is changed about fine-tuning."""
+
+    title: str  # `{}` stands for the amount
+    meaning: str
+    change: Callable[["Plan", Any, "Configuration"], Plan]
+    amount: Amount | None = None
+
+
+SHARE = Amount(0.2, 0.001, 1)
+FRACTION = Amount(1.0, 0.001, 1)
+
+INTERVENTIONS: dict[str, Intervention] = {
+    "random_ids": Intervention(
+        "{} with random ids", "The vertices 3, 4, ... of this share of the graphs get random ids.",
+        lambda plan, share, c: plan.show(random_ids=share), FRACTION),
+    "present_ids": Intervention(
+        "random ids, few asked", "Random ids, but targets have those of small graphs only: the "
+        "others are seen and never asked for.",
+        lambda plan, _, c: plan.show(random_ids=1.0, ids="present")),
+    "other_ids": Intervention(
+        "other ids", "Vertices 3, 4, ... have other ids, the same in all graphs, random by seed.",
+        lambda plan, _, c: plan.show(random_ids=1.0, ids="other")),
+    "off_path": Intervention(
+        "{} off path", "This share of the questions asks for a target off the path.",
+        lambda plan, share, c: plan.show(off_path=share), SHARE),
+    "unreachable": Intervention(
+        "{} unreachable", "This share asks for a vertex that no path leads to.",
+        lambda plan, share, c: plan.show(unreachable=share), SHARE),
+    "replay": Intervention(
+        "{} replay", "This share of the examples is that of pre-training.",
+        lambda plan, share, c: plan.show(replay=share), SHARE),
+    "large_graphs": Intervention(
+        "large graphs, small targets", "Graphs of every size; target ids stay those of small ones.",
+        lambda plan, _, c: plan.show(large_graphs=True)),
+    "oracle": Intervention(
+        "oracle", "Any target in graphs of every size, as in test e: what can be reached at most.",
+        lambda plan, _, c: plan.show(any_target=True)),
+    "distinct_graphs": Intervention(
+        "{:,} distinct graphs", "So many graphs, again and again, for the same number of steps.",
+        lambda plan, count, c: plan.show(distinct_graphs=count), Amount(None, 1, 10**6, True)),
+    "pretrain_random_ids": Intervention(
+        "pre-trained with random ids", "Pre-training has random ids; fine-tuning as it is.",
+        lambda plan, _, c: plan._replace(pretraining=Data(random_ids=1.0))),
+    "pretrain_any_target": Intervention(
+        "pre-trained on any target", "Pre-training asks for any target; fine-tuning as it is.",
+        lambda plan, _, c: plan._replace(pretraining=Data(any_target=True))),
+    "last_block_only": Intervention(
+        "last block alone", "Fine-tuning changes the last layer, the final norm and the read-out.",
+        lambda plan, _, c: plan.train(trains="last_block")),
+    "bias_and_norm_only": Intervention(
+        "biases and norms alone", "Fine-tuning changes biases and layer norms.",
+        lambda plan, _, c: plan.train(trains="bias_and_norm")),
+    "low_rank": Intervention(
+        "low rank {}", "Fine-tuning changes each weight matrix by one of this rank.",
+        lambda plan, rank, c: plan.train(rank=rank), Amount(2, 1, 1024, True)),
+    "weight_decay": Intervention(
+        "weight decay {:g}", "Fine-tuning has this weight decay.",
+        lambda plan, decay, c: plan.train(weight_decay=decay), Amount(0.1, 0, 1)),
+    "l2_sp": Intervention(
+        "pull to the start {:g}", "A pull towards the pre-trained weights, of this strength.",
+        lambda plan, pull, c: plan.train(pull=pull), Amount(0.01, 0, 100)),
+    "frozen_ids": Intervention(
+        "unseen ids frozen", "Embeddings of ids that fine-tuning never asks for do not change.",
+        lambda plan, _, c: plan.train(unseen_ids="freeze")),
+    "reset_ids": Intervention(
+        "unseen ids reset", "Those embeddings start from their initial values.",
+        lambda plan, _, c: plan.train(unseen_ids="reset")),
+    "averaged_ids": Intervention(
+        "unseen ids averaged", "Those embeddings start from the mean of the others.",
+        lambda plan, _, c: plan.train(unseen_ids="average")),
+    "classification": Intervention(
+        "classification", "The read-out has a logit for each label; the answer is the largest.",
+        lambda plan, _, c: _shaped(plan, c, head="classification")),
+    "ordinal": Intervention(
+        "ordinal", "The read-out has a logit for each “at least d”; the answer counts them.",
+        lambda plan, _, c: _shaped(plan, c, head="ordinal")),
+    "looped": Intervention(
+        "looped", "One layer, again and again, with the tokens added each time; pre-trained so.",
+        lambda plan, _, c: _shaped(plan, c, looped=True)._replace(pretraining=Data())),
+    "relearn": Intervention(
+        "pre-training again", "Trained on pre-training's examples after fine-tuning.",
+        lambda plan, _, c: plan._replace(world="pretraining", start="finetuned")),
+}  # fmt: skip
+
+ONE_OF = (
+    ("random_ids", "present_ids", "other_ids"),
+    ("oracle", "off_path"), ("oracle", "unreachable"), ("oracle", "large_graphs"),
+    ("classification", "ordinal"), ("looped", "last_block_only"), ("looped", "low_rank"),
+    ("last_block_only", "bias_and_norm_only", "low_rank"),
+    ("frozen_ids", "reset_ids", "averaged_ids"), ("pretrain_random_ids", "pretrain_any_target"),
+)  # fmt: skip
+"""Of each of these lists one spec names one at most: together they mean nothing."""
+
+
+def parse(spec: str) -> dict[str, Number | None]:
+    """The words of a spec with their amounts; an `InputError` that says what is wrong with it.
+
+    >>> parse("off_path=0.3+random_ids")
+    {'off_path': 0.3, 'random_ids': 1.0}
+    """
+    words: dict[str, Number | None] = {}
+    for word in spec.split("+"):
+        name, equals, text = word.partition("=")
+        if name not in INTERVENTIONS:
+            raise InputError(choice_fault("interventions", name, INTERVENTIONS))
+        if name in words:
+            raise InputError(f"interventions must name each word once; got {name} twice in {spec}")
+        words[name] = _amount(name, text if equals else None)
+    for group in (*ONE_OF, *(("relearn", name) for name in INTERVENTIONS if name != "relearn")):
+        chosen = [name for name in group if name in words]
+        for one, other in pairwise(chosen):
+            raise InputError(f"interventions: {one} and {other} exclude each other; got {spec}")
+    if (total := sum(words.get(n) or 0.0 for n in ("off_path", "unreachable", "replay"))) > 1:
+        raise InputError(f"interventions: shares must add up to at most 1; got {total:g} in {spec}")
+    return words
+
+
+def plan(spec: str, c: "Configuration", training: "Training") -> Plan:
+    """Fine-tuning as a spec changes it."""
+    made = Plan(training)
+    for name, amount in parse(spec).items():
+        made = INTERVENTIONS[name].change(made, amount, c)
+    return made
+
+
+def network_name(spec: str) -> str:
+    """The name of the network of a spec, also of its files.
+
+    >>> network_name("off_path=0.3+random_ids")
+    'off_path0.3+random_ids'
+    """
+    return spec.replace("=", "")
+
+
+def title(spec: str) -> str:
+    """The title of a spec.
+
+    >>> title("off_path=0.3+random_ids")
+    '30 % off path, random ids'
+    """
+    return ", ".join(_title(name, amount) for name, amount in parse(spec).items())
+
+
+def faults(specs: tuple[str, ...], others: Mapping[str, Any]) -> list[str]:
+    """One line for each thing wrong with the option; `others`: stages that have to be there."""
+    found = [f"interventions need {name}, which is None" for name, part in others.items()
+             if specs and part is None]  # fmt: skip
+    known: set[str] = set()
+    for spec in specs:
+        try:
+            parse(spec)
+        except InputError as error:
+            found.append(str(error))
+        if network_name(spec) in known:
+            found.append(f"interventions must differ from each other; got {spec} twice")
+        known.add(network_name(spec))
+    return found
+
+
+def _amount(name: str, text: str | None) -> Number | None:
+    allowed = INTERVENTIONS[name].amount
+    if allowed is None:
+        if text is not None:
+            raise InputError(f"interventions: {name} takes no number; got {name}={text}")
+        return None
+    kind = "a whole number" if allowed.whole else "a number"
+    wanted = f"interventions: {name}= must be {kind} from {allowed.low:g} to {allowed.high:g}"
+    if text is None:
+        if allowed.default is None:
+            raise InputError(f"{wanted}; got none")
+        return allowed.default
+    try:
+        number = int(text) if allowed.whole else float(text)
+    except ValueError:
+        raise InputError(f"{wanted}; got {text!r}") from None
+    if not allowed.low <= number <= allowed.high:
+        raise InputError(f"{wanted}; got {text}")
+    return number
+
+
+def _title(name: str, amount: Number | None) -> str:
+    if amount is None or (name == "random_ids" and amount == 1):
+        return INTERVENTIONS[name].title.removeprefix("{} with ")
+    share = INTERVENTIONS[name].amount in (SHARE, FRACTION)
+    return INTERVENTIONS[name].title.format(f"{100 * amount:g} %" if share else amount)
+
+
+def _shaped(plan: Plan, c: "Configuration", **options: object) -> Plan:
+    """Another architecture."""
+    shape = plan.architecture or c.model
+    return plan._replace(architecture=shape.model_copy(update=options))

@@ -1,0 +1,96 @@
+"""The six questions of the project as sweeps: which configurations answer each of them.
+
+In: a configuration, by default the recipe laptop. Out: configurations that differ from it in
+interventions, or in depth and the distances that pre-training shows. Questions share
+configurations, so that runs which one sweep has made are there for the next.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from offpath.configs import Configuration
+from offpath.errors import InputError
+from offpath.recipes import recipe
+
+BOTH = "off_path=0.2+unreachable=0.2"
+IDS = (
+    "random_ids",
+    "present_ids",
+    "other_ids",
+    "averaged_ids",
+    "reset_ids",
+    "large_graphs",
+    "distinct_graphs=100",
+    *(f"large_graphs+distinct_graphs={n}" for n in (100, 814, 10_000)),
+)
+"""Which ids are shown and asked for; how large and how many graphs are."""
+OFF_PATH = ("random_ids", "off_path=0.2", "unreachable=0.2", BOTH, f"{BOTH}+random_ids", "oracle")
+HEADS = ("classification", "ordinal")
+WEIGHTS = ("replay=0.2", "l2_sp=0.01", "last_block_only", "bias_and_norm_only", "low_rank=2",
+           "relearn")  # fmt: skip
+"""What may keep pre-training alive, and pre-training once more."""
+DEPTHS = (2, 3, 4, 5)
+DEPTH_STEPS = 1000
+
+
+FEW = MappingProxyType({"evaluate.examples": 4096, "evaluate.bootstrap_resamples": 200})
+"""The test matrix is coarse: `benchmarks/findings.py` asks more of each kind of question."""
+
+
+class Preset(NamedTuple):
+    """A question, and the configurations whose runs answer it."""
+
+    question: str
+    configurations: Callable[[Configuration], list[Configuration]]
+    options: Mapping[str, Any] = FEW  # that differ from the recipe laptop
+
+    def base(self) -> Configuration:
+        """What the options of the command line change."""
+        return recipe("laptop").change(self.options)
+
+
+def intervened(sets: Sequence[tuple[str, ...]], base: Configuration) -> list[Configuration]:
+    """A configuration for each set of interventions."""
+    if base.interventions:
+        raise InputError(
+            "interventions must be left out: the preset sets them; for others sweep a recipe"
+        )
+    return [base.change({"interventions": specs}) for specs in sets]
+
+
+def depths(base: Configuration) -> list[Configuration]:
+    """Two to five layers, pre-trained on every distance, and on those that the bound allows."""
+    return [
+        base.change({"model.layers": layers, "graphs.pretrain_distance": distance})
+        for layers in DEPTHS
+        for distance in (None, bound(layers))
+        if distance is None or distance < base.graphs.max_vertices - 1
+    ]
+
+
+def bound(layers: int) -> int:
+    """The largest distance that the handcrafted edge circuit finds with so many layers.
+
+    >>> [bound(layers) for layers in DEPTHS]
+    [2, 4, 6, 8]
+    """
+    return 2 * (layers - 1)
+
+
+PRESETS = {
+    "ids": Preset("Do larger graphs break the skill, or unseen vertex ids?",
+                  partial(intervened, [IDS])),
+    "off-path": Preset("What elicits distances off the path?",
+                       partial(intervened, [OFF_PATH, HEADS])),
+    "pretraining": Preset("Does pre-training help at all?",
+                          partial(intervened, [OFF_PATH])),
+    "forgetting": Preset("What does fine-tuning forget, and is it masked or erased?",
+                         partial(intervened, [OFF_PATH, WEIGHTS])),
+    "depth": Preset("Where does accuracy end with few layers, and what is there instead?", depths,
+                    {**FEW, "finetune": None, "pretrain.steps": DEPTH_STEPS}),
+    "prediction": Preset("Can it be predicted before it is tested?",
+                         partial(intervened, [IDS, OFF_PATH])),
+}  # fmt: skip
+"""By the name that `offpath sweep` takes; the page on each is `docs/findings/NAME.md`."""
