@@ -7,7 +7,6 @@ changes of both.
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -72,7 +71,6 @@ class Row(NamedTuple):
     levels: dict[str, tuple[str, Changes]]  # title, and what it changes in the setting
 
 
-@cache
 def axes(graphs: Graphs) -> dict[str, Axis]:
     """Every axis that has at least two levels at these sizes, by name.
 
@@ -113,7 +111,6 @@ def level_world(name: str, graphs: Graphs) -> World:
     return axis.levels[0].world
 
 
-@cache
 def _rows(graphs: Graphs) -> dict[str, Row]:
     """Every axis whose base and one more level fit these sizes."""
     rows = [*_graph_rows(graphs), *_question_rows(graphs)]
