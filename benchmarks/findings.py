@@ -101,7 +101,8 @@ def head(question: str, runs: Sequence[Run]) -> Record:
                 f"{runs[0].folder} in {', '.join(others)}; leave one of them out"
             )
     changed = {name: here for name, _, here in differences(base, first)
-               if name not in VARIED | {"recipe"}}  # fmt: skip
+               if name not in VARIED | {"recipe"}
+               and not name.startswith("evaluate.")}  # fmt: skip
     seeds = sorted({run.configuration.seed for run in runs})
     options = [word for name, value in changed.items()
                for word in (f"--{name.replace('_', '-')}", str(value))]  # fmt: skip
@@ -130,10 +131,27 @@ def threads(runs: Iterable[Run]) -> list[int]:
 
 
 def seconds(run: Run) -> float | None:
-    """How long the processes of a run took, as the record of its sweep has it."""
+    """How long a run took: its processes, as the record of its sweep has it; or its own training.
+
+    What was copied from another run is left out.
+    """
     path = run.folder.parent / "sweep.json"
     rows = json.loads(path.read_text())["runs"] if path.exists() else {}
-    return rows.get(run.configuration.run_name, {}).get("seconds")
+    return rows.get(run.configuration.run_name, {}).get("seconds") or training_seconds(run)
+
+
+def training_seconds(run: Run) -> float:
+    """The time of all steps that a run has computed itself, from the speed in its metrics."""
+    copied = {name for one in sessions(run) for name in one.get("copied", {})}
+    trained = {one.name: one.training for one in networks(run.configuration) if one.training}
+    total, steps = 0.0, dict.fromkeys(trained, 0)
+    for line in read_metrics(run):
+        name = line["network"]
+        if name in trained and name not in copied:
+            examples = (line["step"] - steps[name]) * trained[name].batch_examples
+            total += examples / line["examples_per_second"]
+            steps[name] = line["step"]
+    return total
 
 
 def scores(question: str, runs: Sequence[Run]) -> Record:

@@ -14,7 +14,8 @@ HALF = 0.5  # accuracy, from which a distance counts as reached
 
 def body(found: Record) -> list[str]:
     """Everything but the cost."""
-    arms = found["arms"]
+    arms = dict(sorted(found["arms"].items(), key=lambda one: _order(one[1])))
+    found = {**found, "arms": arms}
     drops, beyond = drop_verdicts(found), beyond_verdicts(found)
     return [
         verdict(found, drops),
@@ -29,6 +30,10 @@ def body(found: Record) -> list[str]:
         f"## Which rule\n\n{rules_table(found)}",
         f"## How it was attacked\n\n{attacks(found)}",
     ] if arms else ["**No verdict:** there are no runs."]  # fmt: skip
+
+
+def _order(arm: Record) -> tuple[int, bool]:
+    return arm["layers"], arm["shown"] is not None
 
 
 def reach(right: dict[str, float], found: Record) -> int:
@@ -166,7 +171,9 @@ def rules_table(found: Record) -> str:
             "median answer by true distance"]  # fmt: skip
     return (
         "Beyond the bound. Rules search so far, then guess what is most frequent in pre-training "
-        "after such a search; or they answer the largest distance shown, or “no path”.\n\n"
+        "after such a search; or they answer the largest distance shown, or “no path”. Where a "
+        "rule gives one answer to all of these questions, agreement is what chance gives: it tells "
+        "which answer is given, and not that a search is behind it.\n\n"
         f"{markdown(head, rows)}"
     )
 

@@ -5,7 +5,7 @@ statistics, attacks, cost. A verdict is computed from the numbers; what is missi
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -82,7 +82,7 @@ def _firsts(found: Record, rows: Sequence[Compared]) -> str:
 
 def helps_verdict(found: Record, families: list[list[Compared]]) -> str:
     """In how many comparisons pre-training helps, hurts, or shows nothing."""
-    every = [t for family in families[:4] for t in family]
+    every = [t for family in families for t in family]
     if not every or every[0].verdict == "too few seeds":
         return told(found, every)
     parts = []
@@ -236,10 +236,7 @@ FINDINGS = {
         elicits_verdict, (OFF, CUT)),
     "pretraining": Finding(
         [*(Family("Against the same fine-tuning from untrained weights", _scratch(HELPED, kind))
-           for kind in (SEEN, UNSEEN, OFF, CUT)),
-         Family("Other pre-training, same fine-tuning", [
-            Contrast("pretrain_any_target", "finetuned", UNSEEN),
-            Contrast("pretrain_any_target", "finetuned", OFF)])],
+           for kind in (SEEN, UNSEEN, OFF, CUT))],
         helps_verdict, (SEEN, UNSEEN, OFF, CUT)),
     "forgetting": Finding(
         [Family("What fine-tuning loses", [
@@ -289,16 +286,28 @@ def _body(question: str, found: Record) -> list[str]:
 
 def index() -> str:
     """Each question with the first sentence of its verdict."""
-    rows = []
-    for name, preset in PRESETS.items():
+    rows = [[f"[{PRESETS[name].question}]({name}.md)", words] for name, words in _verdicts()]
+    return markdown(["question", "verdict"], rows)
+
+
+def in_short() -> str:
+    """Each question with its verdict, as one paragraph."""
+    parts = [f"[*{PRESETS[name].question}*](docs/findings/{name}.md) {words}"
+             for name, words in _verdicts()]  # fmt: skip
+    return f"**Six questions, ten seeds each:** {' '.join(parts)}"
+
+
+def _verdicts() -> Iterator[tuple[str, str]]:
+    """The first sentences of each page, those in bold, or all of them."""
+    for name in PRESETS:
         first = page(name).split("\n\n")[0]
         verdict = re.match(r"\*\*(.*?)\*\*", first)
-        rows.append([f"[{preset.question}]({name}.md)", verdict[1] if verdict else first])
-    return markdown(["question", "verdict"], rows)
+        yield name, verdict[1] if verdict else first
 
 
 PARTS: dict[str, Callable[[], str]] = {
     "findings": index,
+    "six questions": in_short,
     **{f"finding {name}": partial(page, name) for name in PRESETS},
 }
 PAGES = ("docs/findings/index.md", *(f"docs/findings/{name}.md" for name in PRESETS))

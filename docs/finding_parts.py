@@ -158,7 +158,7 @@ def _threads(found: Record, families: Sequence[Sequence[Contrast]]) -> str:
 def cost(found: Record) -> str:
     """Time, machine, and the command that makes it all again."""
     seconds = found["seconds"]
-    time = f"{seconds / 60:.0f} minutes in all" if seconds else "time not recorded"
+    time = f"{seconds / 60:.0f} minutes one after the other" if seconds else "time not recorded"
     threads = ", ".join(map(str, found["threads"]))
     return (
         "## Cost and command\n\n"

@@ -197,9 +197,9 @@ def title(spec: str) -> str:
     """The title of a spec.
 
     >>> title("off_path=0.3+random_ids")
-    '30 % off path, random ids'
+    '30 % off path + random ids'
     """
-    return ", ".join(_title(name, amount) for name, amount in parse(spec).items())
+    return " + ".join(_title(name, amount) for name, amount in parse(spec).items())
 
 
 def faults(specs: tuple[str, ...], others: Mapping[str, Any]) -> list[str]:

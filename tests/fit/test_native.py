@@ -101,6 +101,22 @@ def test_an_edge_that_is_repeated_counts_as_often_as_it_occurs():
 
 
 @needs_compiler
+def test_one_step_takes_examples_of_any_number_of_tokens():
+    model = random_model(laptop, {})
+    step = native_step(model, CPU)
+    assert step
+    for name in ("density/3", "test_e", "family/two_cliques"):
+        batch = draw(world(name, laptop().graphs), 0, 0, 100)
+        labels = torch.from_numpy(batch.distance).float()
+        answers = step.set_gradients(batch.tokens, labels, 1 / 100)
+        true_answers, true_gradients = exact(model, batch)
+        assert answers.numpy() == pytest.approx(true_answers.numpy(), rel=1e-5, abs=1e-5)
+        for gradient, true in zip(gradients_of(model), true_gradients, strict=True):
+            # One activation may round to the other side of 0, where the slope of ReLU jumps.
+            assert (gradient - true).norm() <= 1e-3 * true.norm()
+
+
+@needs_compiler
 def test_answers_depend_neither_on_the_batch_nor_on_padding_nor_on_the_order_of_edges():
     model = random_model(laptop, {})
     batch = draw(world("test_e", laptop().graphs), 0, 0, 70)

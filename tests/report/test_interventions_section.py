@@ -71,4 +71,4 @@ def test_a_heat_map_of_many_networks_scrolls_and_has_controls_apart(many: Story)
     first, second, *_ = section(many, "shifts").figures
     assert first.layout == "wide"
     assert first.charts[0].chart["width"] >= 40 * (4 + len(SPECS))
-    assert "20 % off path, random ids: from scratch" in [key.title for key in second.legend]
+    assert "20 % off path + random ids: from scratch" in [key.title for key in second.legend]

@@ -108,8 +108,8 @@ def _by_rejection(
 
     def fill(first: int, end: int) -> None:
         out = tuple(array[first:end] for array in batch)
-        if w.shift and end > first:
-            draw_shifted(w, held_out, seed, stream, int(indices[first]), out)
+        if w.shift:
+            draw_shifted(w, held_out, seed, stream, indices[first:end], out)
         else:
             draw_examples(rules, acceptance(w), held_out, seed, stream, indices[first:end], out)
 

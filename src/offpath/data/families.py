@@ -47,11 +47,12 @@ FAMILIES = {
     "two_chains": Family("two chains", lambda n: n - 2, lambda n: (n + 1) // 2 - 1),
     "barbell": Family("barbell", lambda n: n + 1 + 2 * (_pairs(_bell(n)) - _bell(n)),
                       lambda n: min(n - 1, n - 2 * _bell(n) + 3)),
-    "watts_strogatz": Family("Watts-Strogatz", lambda n: n * _near(n) // 2, lambda n: n // 2),
+    "watts_strogatz": Family("Watts-Strogatz", lambda n: n * _near(n) // 2,
+                             lambda n: n // 2 if n < 10 else (n + 3) // 4),
     "preferential": Family("preferential attachment", lambda n: 2 * n,
-                           lambda n: 4 if n > 13 else 3),
+                           lambda n: 2 if n < 5 else 3 if n < 14 else 4),
     "delaunay": Family("Delaunay triangulation", lambda n: 3 * n,
-                       lambda n: 2 if n < 7 else 3 if n < 12 else 4),
+                       lambda n: 1 if n < 4 else 2 if n < 7 else 3 if n < 12 else 4),
 }  # fmt: skip
 NUMBERS = {name: number for number, name in enumerate(FAMILIES)}
 TREE, PATH, CYCLE, GRID, STAR, CLIQUES, CHAINS, BARBELL, WATTS, PREFERENTIAL, _ = range(11)
@@ -96,11 +97,11 @@ def draw_family(
     `asked`: d(1, t), d(1, 2), and whether t is on a shortest path to 2; distance 0: any question.
     """
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
-    seed, stream, start, first_block = place
+    seed, stream, indices, first_block = place
     edges, counts, special = graph
     adjacency, distances = np.zeros(64, np.uint64), np.zeros((vertices, vertices), np.int64)
     for i in range(len(rows)):
-        state[:] = (seed, stream, start + rows[i], first_block, len(words))
+        state[:] = (seed, stream, indices[rows[i]], first_block, len(words))
         for _ in range(MOST_TRIES):
             counts[i] = draw_edges(source, family, vertices, edges[i], adjacency)
             for vertex in range(vertices):

@@ -22,7 +22,7 @@ from offpath.data.graphs import BLOCKS, Source, below, kernel, next_word
 from offpath.data.questions import OFF_PATH, Question, Shift
 
 END = 255  # the layer of what no path leads to
-Place = tuple[int, int, int, int]  # seed, stream, index of example 0, first block of random words
+Place = tuple[int, int, np.ndarray, int]  # seed, stream, indices, first block of random words
 
 
 class Growth(NamedTuple):
@@ -127,12 +127,12 @@ def grow(
 ) -> None:  # fmt: skip
     """Draw a graph for each row, layer by layer, and the places of 2 and t in their layers."""
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
-    seed, stream, start, first_block = place
+    seed, stream, indices, first_block = place
     edges, counts, special = graph
     reach = np.zeros((given.pairs + 1, given.vertices + 1))
     layers = np.zeros((END + 1, 2), np.int64)  # first vertex and size of each layer
     for i in range(len(rows)):
-        state[:] = (seed, stream, start + rows[i], first_block, len(words))
+        state[:] = (seed, stream, indices[rows[i]], first_block, len(words))
         hop, first, f, u, filled = 0, 0, 1, given.vertices - 1, 0
         while hop < len(values) - 1 or given.hop_2 == END or given.hop_t == END:
             grown = hop, f, u, given.pairs - filled

@@ -9,6 +9,7 @@ The kernels call none of another new file: numba's cache on disk watches one fil
 from typing import no_type_check
 
 import numpy as np
+from jaxtyping import Int64
 
 from offpath.data.families import NUMBERS, draw_family
 from offpath.data.graphs import (
@@ -40,16 +41,17 @@ STRATUM = {stratum.slice: index for index, stratum in enumerate(STRATA)}
 
 
 def draw_shifted(
-    world: World, held_out_share: float, seed: int, stream: int, start: int,
+    world: World, held_out_share: float, seed: int, stream: int,
+    indices: Int64[np.ndarray, " example"],
     out: tuple[np.ndarray, ...],
 ) -> None:  # fmt: skip
-    """Fill the arrays of `out` with examples `start`, `start` + 1, ... of a stream."""
+    """Fill the arrays of `out` with the examples of a stream that have these indices."""
     shift, graphs = world.shift, world.graphs
     assert shift is not None, "the caller has looked"
     questions = [question for question, _ in shift.questions] or [None]
     shares = np.cumsum([float(share) for _, share in shift.questions])[:-1]
     chosen, ids = np.zeros(len(out[0]), np.int64), np.array(shift.target_ids)
-    choose((seed, stream, start, 0), shares, chosen)
+    choose((seed, stream, indices, 0), shares, chosen)
     rules = (graphs.max_vertices, graphs.finetune_vertices, held_out_share)
     for number, question in enumerate(questions):
         rows, fruitless = np.flatnonzero(chosen == number), 0
@@ -58,8 +60,8 @@ def draw_shifted(
             if not len(rows) or fruitless > MOST_FRUITLESS:
                 break
             fits = np.zeros(len(rows), np.bool_)
-            graph = _graphs(shift, question, (seed, stream, start, attempt * GRAPH_BLOCKS), rows)
-            naming = (seed, stream, start, NAMING + attempt * NAMING_BLOCKS)
+            graph = _graphs(shift, question, (seed, stream, indices, attempt * GRAPH_BLOCKS), rows)
+            naming = (seed, stream, indices, NAMING + attempt * NAMING_BLOCKS)
             place_vertices(naming, rules, asked, rows, graph, out, fits)
             fruitless = 0 if fits.any() else fruitless + len(rows)
             rows = rows[~fits]
@@ -104,9 +106,9 @@ def _wanted(question: Question | None, no_path: int) -> tuple[int, int, int]:
 def choose(place: Place, cuts: np.ndarray, chosen: np.ndarray) -> None:
     """The question of each example: how many cuts lie below a uniform number."""
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
-    seed, stream, start, first_block = place
+    seed, stream, indices, first_block = place
     for example in range(len(chosen)):
-        state[:] = (seed, stream, start + example, first_block, len(words))
+        state[:] = (seed, stream, indices[example], first_block, len(words))
         number = np.float64(next_word(source) >> np.uint64(11)) * 2.0**-53
         for cut in cuts:
             chosen[example] += number >= cut
@@ -122,7 +124,7 @@ def place_vertices(
 ) -> None:  # fmt: skip
     """Give the vertices of each graph their ids, write the example, and say whether it fits."""
     source = words, state = np.empty(2 * BLOCKS, np.uint64), np.empty(5, np.int64)
-    seed, stream, start, first_block = place
+    seed, stream, indices, first_block = place
     no_path, largest_seen, held_out_share = rules
     vertices, ids, wanted = asked
     tokens, distance, distance_to_2, size, stratum, unseen_id, isolated = out
@@ -130,7 +132,7 @@ def place_vertices(
     adjacency, layers = np.zeros(64, np.uint64), np.zeros((2, 65), np.uint64)
     names = np.empty(64, np.int64)
     for i in range(len(rows)):
-        state[:] = (seed, stream, start + rows[i], first_block, len(words))
+        state[:] = (seed, stream, indices[rows[i]], first_block, len(words))
         target = ids[below(source, len(ids))] - 1
         name_vertices(source, vertices, target, special[i], names)
         adjacency[:] = ZERO

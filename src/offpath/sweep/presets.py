@@ -28,7 +28,6 @@ IDS = (
 """Which ids are shown and asked for; how large and how many graphs are."""
 OFF_PATH = ("random_ids", "off_path=0.2", "unreachable=0.2", BOTH, f"{BOTH}+random_ids", "oracle")
 HEADS = ("classification", "ordinal")
-PRETRAINING = ("pretrain_any_target",)
 WEIGHTS = ("replay=0.2", "l2_sp=0.01", "last_block_only", "bias_and_norm_only", "low_rank=2",
            "relearn")  # fmt: skip
 """What may keep pre-training alive, and pre-training once more."""
@@ -86,7 +85,7 @@ PRESETS = {
     "off-path": Preset("What elicits distances off the path?",
                        partial(intervened, [OFF_PATH, HEADS])),
     "pretraining": Preset("Does pre-training help at all?",
-                          partial(intervened, [OFF_PATH, PRETRAINING])),
+                          partial(intervened, [OFF_PATH])),
     "forgetting": Preset("What does fine-tuning forget, and is it masked or erased?",
                          partial(intervened, [OFF_PATH, WEIGHTS])),
     "depth": Preset("Where does accuracy end with few layers, and what is there instead?", depths,
