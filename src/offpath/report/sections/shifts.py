@@ -112,8 +112,7 @@ def _numbers(hard: BesideRule, titles: Mapping[str, str]) -> Row:
     own = {"accuracy": words.percent(hard.accuracy), "count": hard.count}
     own |= {"interval": f"{words.accuracy_interval(hard)} %", "above": words.above_rule(hard)}
     if hard.best_rule is None or hard.above_rule is None:
-        text = f"{100 * hard.accuracy:.0f} %"
-        return {**look(0.0, sure=False), **own, "text": text, "rule": "one answer: no rule"}
+        return {**no_rule(hard.accuracy), **own}
     rule = f"{titles[hard.best_rule]} ({words.percent(hard.accuracy - hard.above_rule)})"
     return {
         **look(hard.above_rule, sure=words.beside_rule(hard) != "level with"),
@@ -127,6 +126,12 @@ def look(above: float, *, sure: bool) -> Row:
     text = f"{100 * above:+.0f}".replace("-", "−")
     side = SIDES[above < 0].title
     return {"series": side, "strength": round(abs(above), 3), "text": text, "sure": sure}
+
+
+def no_rule(accuracy: float) -> Row:
+    """The look of a cell whose questions have one answer: no rule can miss it."""
+    rule = {"text": f"{100 * accuracy:.0f} %", "rule": "one answer: no rule"}
+    return {**look(0.0, sure=False), **rule}
 
 
 def accuracy_table(shifts: Shifts, networks: Sequence[Network]) -> Table:
