@@ -16,7 +16,11 @@ from offpath.run.files import Record
 BEFORE = ("loss", "sharpness", "agreement")  # known without the questions of the test
 ASKED = ("disagreement", "rule", "copies")  # known with its questions, not with their answers
 LOGARITHMS = ("loss", "sharpness")
-MODELS = {"before its questions are known": BEFORE, "with its questions": (*BEFORE, *ASKED)}
+MODELS = {
+    "before its questions are known": BEFORE,
+    "with its questions, not the rule": (*BEFORE, "disagreement", "copies"),
+    "with its questions": (*BEFORE, *ASKED),
+}
 RIDGE = 1e-3  # of standardized predictors
 LEAST = 1e-7  # below which logarithms do not look
 RESAMPLES = 1000

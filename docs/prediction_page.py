@@ -21,14 +21,18 @@ SEES = {
 
 def body(found: Record) -> list[str]:
     """Everything but the cost."""
-    families = {mean_: error_verdicts(found, mean_) for mean_ in MEANS}
+    families = {
+        f"{model}, against {beside}": error_verdicts(found, model, beside)
+        for model in MODELS
+        for beside in MEANS
+    }
     return [
-        verdict(found, families),
+        verdict(found),
         "![Rank correlation of each predictor with accuracy, by stratum](prediction.svg)",
         f"## Design\n\n{design(found)}",
         f"## Errors\n\n{errors_table(found)}",
         *(
-            f"Against {words}:\n\n{verdicts_table(rows)}"
+            f"{words[0].upper()}{words[1:]}:\n\n{verdicts_table(rows)}"
             for words, rows in families.items()
             if rows
         ),
@@ -38,9 +42,8 @@ def body(found: Record) -> list[str]:
     ]
 
 
-def error_verdicts(found: Record, beside: str) -> list[Compared]:
-    """By stratum, the error with the test's questions in view against that of a mean."""
-    model = [*MODELS][-1]
+def error_verdicts(found: Record, model: str, beside: str) -> list[Compared]:
+    """By stratum, the error of a model against that of a mean."""
     return decided([*_pairs(found, model, beside)])
 
 
@@ -52,19 +55,30 @@ def _pairs(found: Record, model: str, beside: str) -> Iterator[tuple[Contrast, V
             yield Contrast(model, beside, stratum), sides[0], sides[1]
 
 
-def verdict(found: Record, families: dict[str, list[Compared]]) -> str:
-    """Whether prediction beats the two means."""
-    parts = []
-    for words, rows in families.items():
-        better = [t.contrast.kind for t in rows if t.verdict == "lower"]
-        few = any(t.verdict == "too few seeds" for t in rows)
-        if not rows or few:
+def verdict(found: Record) -> str:
+    """In how many strata each model beats the two means."""
+    parts, counts = [], {}
+    for model in MODELS:
+        families = {beside: error_verdicts(found, model, beside) for beside in MEANS}
+        if any(not rows or any(t.verdict == "too few seeds" for t in rows)
+               for rows in families.values()):  # fmt: skip
             return "**No verdict:** too few seeds."
-        names = f" ({', '.join(better)})" if better else ""
-        parts.append(f"a smaller error than {words} in {len(better)} of {len(rows)} strata{names}")
-    start = "Yes, in part" if any(
-        t.verdict == "lower" for t in families[MEANS[1]]) else "Hardly"  # fmt: skip
-    return f"**{start}.** A linear prediction from all predictors has {' and '.join(parts)}."
+        counts[model] = [sum(t.verdict == "lower" for t in rows) for rows in families.values()]
+        of = len(next(iter(families.values())))
+        parts.append(f"{model}: than the stratum's mean in {counts[model][0]} of {of} strata, than "
+                     f"the arm's mean in {counts[model][1]}")  # fmt: skip
+    words = [_yes(*counts[model]) for model in MODELS]
+    return (
+        f"**Before the test's questions are known: {words[0]}. With its questions: {words[1]}; "
+        f"with a rule that is right in most of them: {words[2]}.** A linear prediction has a "
+        f"smaller error, {'; '.join(parts)}."
+    )
+
+
+def _yes(above_stratum: int, above_arm: int) -> str:
+    if above_arm:
+        return "yes"
+    return "better than one mean for all arms, not than each arm's own" if above_stratum else "no"
 
 
 def design(found: Record) -> str:
