@@ -38,7 +38,8 @@ def test_a_run_of_a_circuit_is_right_everywhere(circuit, tmp_path):
     run = create_run(small(circuit), tmp_path)
     assert run.folder.name.startswith(f"laptop-{circuit}-")
     records = list(experiment(run, CPU))
-    assert {record.get("stage", "fine-tuned") for record in records} <= {"evaluate", "fine-tuned"}
+    stages = {record.get("stage", "fine-tuned") for record in records}
+    assert stages <= {"evaluate", "shifts", "fine-tuned"}
     assert is_done(run)
     matrix = read_result(run, Matrix)
     first = matrix.predictors[0]

@@ -39,7 +39,7 @@ def test_prediction_reads_networks_that_other_questions_have_made():
         {c.run_name for c in PRESETS[name].configurations(PRESETS[name].base())}
         for name in ("ids", "off-path", "prediction")
     )
-    assert made == ids | off_path
+    assert made < ids | off_path  # all but the heads
 
 
 def test_interventions_of_ones_own_are_refused_beside_those_of_a_question():

@@ -51,7 +51,7 @@ def import_weights(
     heads, noted = _agreed(path, notes, heads, norm)
     weights = fitted(path, found, heads, noted or base.model.norm)
     n, sha256 = weights.max_vertices, checksum(weights.tensors, {})
-    limits = {name: min(limit, n) for name, limit in base.graphs} | {"max_vertices": n}
+    limits = {name: limit and min(limit, n) for name, limit in base.graphs} | {"max_vertices": n}
     changes = {"graphs": limits, "model": weights.architecture, "imported": sha256}
     run = create_run(base.model_copy(update=changes), runs_folder)
     model = Transformer(weights.architecture, n)
