@@ -148,13 +148,22 @@ def test_words_measure_what_they_choose_and_leave_the_rest(measured: Run):
     cells = [one.model_copy(update={"every": worse}) for one in before.axes[0].cells]
     axis = before.axes[0].model_copy(update={"cells": cells})
     write_result(measured, before.model_copy(update={"axes": [axis, *before.axes[1:]]}))
-    list(measure_shifts(measured, CPU, ["size/5", "size/5*stratum"]))
+    list(measure_shifts(measured, CPU, ["size/7", "size/5", "size/5*stratum"]))
     after = read_result(measured, Shifts)
     assert [one.axis for one in after.axes] == [*(one.axis for one in before.axes), "size*stratum"]
     assert [one.level for one in after.axes[0].levels] == ["size/5", "size/6", "size/7"]
     assert cell(after, "size/5", "scratch") == cell(before, "size/5", "scratch")
     assert cell(after, "size/6", "scratch").every.accuracy == 0.25
     assert after.axes[1:-1] == before.axes[1:]
+    write_result(measured, before)
+
+
+def test_levels_that_are_chosen_one_by_one_are_one_axis(measured: Run):
+    before = read_result(measured, Shifts)
+    measured.result("shifts").unlink()
+    list(measure_shifts(measured, CPU, ["size/7", "size/5"]))
+    (axis,) = read_result(measured, Shifts).axes
+    assert [one.level for one in axis.levels] == ["size/5", "size/7"]
     write_result(measured, before)
 
 

@@ -75,7 +75,8 @@ def measure_shifts(run: Run, compute: Compute, words: Sequence[str] = ()) -> Ite
     and stand in the file beside what was measured before.
     """
     c = run.configuration
-    known = axes(c.graphs)
+    known, kept = axes(c.graphs), run.result(results.Shifts.file)
+    before = read_result(run, results.Shifts).axes if words and kept.exists() else []
     chosen = chosen_worlds(words, c.graphs) if words else [*known.values()]
     models = {one.name: load_model(run, one.name, compute.device) for one in networks(c)}
     questions = finetuning_questions(c, compute.threads)
@@ -89,12 +90,11 @@ def measure_shifts(run: Run, compute: Compute, words: Sequence[str] = ()) -> Ite
         max_vertices=c.graphs.max_vertices,
         calibration_examples=CALIBRATION,
         predictors=predictor_rows(models, trivial, c),
-        axes=measured,
+        axes=_beside(before, measured, known),
         invariance_examples=suite.examples,
         invariances=_invariances(suite),
     )
-    kept = words and run.result(results.Shifts.file).exists()
-    write_result(run, _beside(read_result(run, results.Shifts), made, known) if kept else made)
+    write_result(run, made)
 
 
 def _axis(axis: Axis, whole: Axis, suite: _Suite) -> results.ShiftAxis:
@@ -245,16 +245,16 @@ def _invariances(suite: _Suite) -> list[results.Invariance]:
 
 
 def _beside(
-    before: results.Shifts, now: results.Shifts, known: Mapping[str, Axis]
-) -> results.Shifts:
-    """What was measured now, and of the file what was not; in the order of the suite."""
+    before: Sequence[results.ShiftAxis], now: Sequence[results.ShiftAxis], known: Mapping[str, Axis]
+) -> list[results.ShiftAxis]:
+    """What was measured now, and what was before and is not now; in the order of the suite."""
     ranks = {level.world.name: i for axis in known.values() for i, level in enumerate(axis.levels)}
-    named = {axis.axis: axis for axis in before.axes}
-    for axis in now.axes:
+    named = {axis.axis: axis for axis in before}
+    for axis in now:
         old, anew = named.get(axis.axis, axis), {level.level for level in axis.levels}
         levels = [*axis.levels, *(one for one in old.levels if one.level not in anew)]
         levels.sort(key=lambda level: ranks.get(level.level, 0))
         cells = [*axis.cells, *(cell for cell in old.cells if cell.level not in anew)]
         named[axis.axis] = axis.model_copy(update={"levels": levels, "cells": cells})
     ordered = dict.fromkeys([*(name for name in known if name in named), *named])
-    return now.model_copy(update={"axes": [named[name] for name in ordered]})
+    return [named[name] for name in ordered]
