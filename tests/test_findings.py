@@ -156,13 +156,13 @@ def test_what_the_loss_decides_is_predicted_from_it(monkeypatch):
     assert np.mean(found["strata"]["hard"]["errors"]["before its questions are known"]) < 0.01
     assert found["strata"]["hard"]["correlations"]["loss"]["all"][0] == pytest.approx(-1)
     page = made("prediction", found)
-    assert page.startswith("**Yes, in part.**")
+    assert page.startswith("**Before the test's questions are known: yes.")
     assert figure("prediction", found).to_dict()
 
 
 def test_what_is_noise_is_hardly_predicted(monkeypatch):
     found = predicted(monkeypatch, lambda loss, noise: noise)
-    assert made("prediction", found).startswith("**Hardly.**")
+    assert made("prediction", found).startswith("**Before the test's questions are known: no.")
 
 
 def head(question: str, more: Mapping[str, Any], seeds: range = TEN) -> dict[str, Any]:
@@ -202,11 +202,11 @@ def scored(question: str, accuracies: Mapping[str, float], seeds: range = TEN) -
 @pytest.mark.parametrize(
     ("accuracies", "start"),
     [
-        ({"random_ids": 0.8}, "**Unseen ids, not size.** Right answers for hard on-path targets "),
-        ({"large_graphs": 0.8}, "**Size, not ids.** "),
-        ({"random_ids": 0.8, "large_graphs": 0.8}, "**Both, ids and size.** "),
-        ({}, "**Neither is shown.** "),
-        ({"random_ids": 0.1}, "**Neither is shown.** "),
+        ({"random_ids": 0.8}, "**Unseen ids: the ids, not size."),
+        ({"large_graphs": 0.8}, "**Unseen ids: size."),
+        ({"random_ids": 0.8, "large_graphs": 0.8}, "**Unseen ids: both, ids and size."),
+        ({}, "**Unseen ids: neither ids nor size is shown."),
+        ({"random_ids": 0.1}, "**Unseen ids: neither ids nor size is shown."),
     ],
 )
 def test_the_verdict_on_ids_follows_from_the_numbers(accuracies: dict[str, float], start: str):
