@@ -32,7 +32,7 @@ FAR = 255  # farther than any vertex
 class Family(NamedTuple):
     """A law of edges with a shape."""
 
-    title: str
+    title: str  # its name for readers
     edges: Callable[[int], int]  # at most, by the number of vertices
     reach: Callable[[int], int]  # the largest distance that its graphs have, and not too rarely
 

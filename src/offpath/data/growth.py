@@ -28,8 +28,8 @@ Place = tuple[int, int, np.ndarray, int]  # seed, stream, indices, first block o
 class Growth(NamedTuple):
     """What the growth of a graph by layers is given."""
 
-    vertices: int
-    pairs: int
+    vertices: int  # of the graph
+    pairs: int  # that are drawn
     hop_2: int  # the layer of vertex 2, or `END`
     hop_t: int  # the layer of the target
     spare: bool  # whether the target needs another vertex in its layer to be off the path

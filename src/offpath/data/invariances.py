@@ -18,8 +18,8 @@ PADDING = 8  # slots that are added
 class Invariance(NamedTuple):
     """A change of examples, and what it changes."""
 
-    title: str
-    change: Callable[[Batch, int], Batch]
+    title: str  # its name for readers
+    change: Callable[[Batch, int], Batch]  # the same questions, from a batch and a seed
 
 
 def edge_order(batch: Batch, seed: int) -> Batch:

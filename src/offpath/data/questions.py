@@ -20,9 +20,9 @@ ON_PATH, OFF_PATH, CUT = (stratum.slice for stratum in STRATA[1:4])
 class Question(NamedTuple):
     """What is asked, whatever the graph; None: there is no path."""
 
-    stratum: str
-    distance: int | None
-    distance_to_2: int | None
+    stratum: str  # name of the stratum of the target
+    distance: int | None  # d(1, t)
+    distance_to_2: int | None  # d(1, 2)
 
     @property
     def longest(self) -> int:
@@ -52,7 +52,7 @@ class Shift(NamedTuple):
     """What a world of the shift suite fixes."""
 
     family: str  # the law of edges: `PAIRS` or a name of `families.FAMILIES`
-    vertices: int
+    vertices: int  # of the graph
     pairs: int  # independent uniform pairs that are drawn; of `PAIRS` alone
     questions: tuple[tuple[Question, Fraction], ...]  # with their shares; empty: any other vertex
     target_ids: tuple[int, ...]  # the ids that a target may have, all with equal probability
@@ -62,12 +62,12 @@ class Shift(NamedTuple):
 class Setting(NamedTuple):
     """What a level fixes. A question is asked if a graph of this kind can have it."""
 
-    vertices: int
-    target_ids: tuple[int, ...]
+    vertices: int  # of the graph
+    target_ids: tuple[int, ...]  # that a target may have
     farthest: int  # the largest d(1, 2), and d(1, t) unless `distances` says it
     density: Fraction = Fraction(1)  # pairs of vertices drawn, per vertex
-    family: str = PAIRS
-    strata: tuple[str, ...] = (ON_PATH, OFF_PATH)
+    family: str = PAIRS  # the law of edges
+    strata: tuple[str, ...] = (ON_PATH, OFF_PATH)  # with equal shares
     distances: tuple[int, ...] = ()  # d(1, t); empty: from 3 on, or below if that leaves only one
     distance_to_2: str = "other"  # of a target off the path: see `OFF_PATH_RELATIONS`
 

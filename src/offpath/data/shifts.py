@@ -42,19 +42,19 @@ Changes = Mapping[str, Any]
 class Level(NamedTuple):
     """One world of an axis."""
 
-    name: str
-    title: str
-    world: World
+    name: str  # as `axis/level` names the world
+    title: str  # its name for readers
+    world: World  # the distribution
 
 
 class Axis(NamedTuple):
     """Worlds that differ in one thing."""
 
-    name: str
-    title: str
-    moves: str
-    holds: str
-    levels: tuple[Level, ...]
+    name: str  # as it is chosen
+    title: str  # its name for readers
+    moves: str  # what differs from level to level
+    holds: str  # what is the same at every level
+    levels: tuple[Level, ...]  # in order
     base: str
     """The level nearest to fine-tuning; others are compared with it."""
 
@@ -62,12 +62,12 @@ class Axis(NamedTuple):
 class Row(NamedTuple):
     """An axis before its worlds are made."""
 
-    name: str
-    title: str
-    moves: str
-    holds: str
-    base: str
-    setting: Setting
+    name: str  # as it is chosen
+    title: str  # its name for readers
+    moves: str  # what differs from level to level
+    holds: str  # what is the same at every level
+    base: str  # the level nearest to fine-tuning
+    setting: Setting  # what no level changes
     levels: dict[str, tuple[str, Changes]]  # title, and what it changes in the setting
 
 
