@@ -305,7 +305,7 @@ def in_short() -> str:
     """Each question with its verdict, as one paragraph."""
     parts = [f"[*{PRESETS[name].question}*](docs/findings/{name}.md) {words}"
              for name, words in _verdicts()]  # fmt: skip
-    return f"**Six questions, ten seeds each:** {' '.join(parts)}"
+    return f"**Six questions, ten seeds each, one number of threads:** {' '.join(parts)}"
 
 
 def _verdicts() -> Iterator[tuple[str, str]]:
