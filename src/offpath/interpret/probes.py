@@ -1,0 +1,91 @@
+"""Linear probes in closed form: ridge regression from features to any number of targets at once.
+
+In: features and targets of the examples that it is fitted on. Out: a probe, to be applied to
+others. Features are standardised, the bias is free, and the penalty is chosen by leaving one
+example out, exactly and on the fitted examples alone (Allen 1974; Golub, Heath, Wahba 1979), so
+that nothing is tuned on the examples of a test. Costs one eigendecomposition (width x width).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64
+
+PENALTIES = tuple(10.0**power for power in range(-6, 3))
+"""Of the squared weights of standardised features, per example: from hardly any to the mean."""
+LEAST_SPREAD = 1e-6  # of a feature relative to its size: below, its rounding errors would be read
+Features = Float[np.ndarray, "example feature"]
+Targets = Float[np.ndarray, "example target"]
+
+
+class Probe(NamedTuple):
+    """A linear map of features."""
+
+    weights: Float64[np.ndarray, "feature target"]
+    bias: Float64[np.ndarray, " target"]
+    penalty: Float64[np.ndarray, " target"]  # that it was fitted with
+
+    def __call__(self, features: Features) -> Float64[np.ndarray, "example target"]:
+        """What it reads from the features of any examples."""
+        return features.astype(np.float64) @ self.weights + self.bias
+
+
+def fit_probe(features: Features, targets: Targets, penalty: float | None = None) -> Probe:
+    """Least squares plus `penalty`, per example, times the squared weights of scaled features.
+
+    None: for each target the penalty of `PENALTIES` whose squared error is smallest when each
+    example is predicted without itself.
+
+    >>> features = np.array([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0]])  # the second says nothing
+    >>> probe = fit_probe(features, 10 * features[:, :1] + 1, penalty=1e-9)
+    >>> probe(np.array([[3.0, 5.0]])).round(4).tolist()
+    [[31.0]]
+    """
+    if len(features) != len(targets) or not len(targets):
+        raise ValueError(
+            "features and targets must have a row for each of at least 1 example; "
+            f"got {len(features)} and {len(targets)}"
+        )
+    x, y = features.astype(np.float64), targets.astype(np.float64)
+    middle, mean = x.mean(0), y.mean(0)
+    spread = x.std(0)
+    used = spread > LEAST_SPREAD * np.abs(x).max(0, initial=0)
+    scaled = (x[:, used] - middle[used]) / spread[used]
+    values, directions = np.linalg.eigh(scaled.T @ scaled / len(x))
+    values = values.clip(min=0)
+    along = scaled @ directions  # (example, direction)
+    products = along.T @ (y - mean) / len(x)  # (direction, target)
+    tried = PENALTIES if penalty is None else (penalty,)
+    errors = [
+        _left_out(along, y - mean, products / (values + p)[:, None], values + p) for p in tried
+    ]
+    best = np.argmin(errors, axis=0) if penalty is None else np.zeros(y.shape[1], np.int64)
+    chosen = np.array(tried)[best]
+    weights = np.zeros((x.shape[1], y.shape[1]))
+    weights[used] = directions @ (products / (values[:, None] + chosen)) / spread[used, None]
+    return Probe(weights, mean - middle @ weights, chosen)
+
+
+def _left_out(
+    along: Float64[np.ndarray, "example direction"],
+    centred: Float64[np.ndarray, "example target"],
+    weights: Float64[np.ndarray, "direction target"],
+    values: Float64[np.ndarray, " direction"],
+) -> Float64[np.ndarray, " target"]:
+    """Mean squared error of each target when every example is left out of its own prediction."""
+    own = (1 + along**2 @ (1 / values)) / len(along)  # how much each prediction is its own target
+    return (((centred - along @ weights) / (1 - own).clip(min=1e-9)[:, None]) ** 2).mean(0)
+
+
+def r_squared(
+    read: Float[np.ndarray, " example"], truth: Float[np.ndarray, " example"]
+) -> float | None:
+    """Share of the variance of the truth that is read; None where all truths are equal."""
+    variance = float(truth.var())
+    return 1 - float(((read - truth) ** 2).mean()) / variance if variance else None
+
+
+def rounded(read: Float[np.ndarray, " example"], no_path: int) -> Int64[np.ndarray, " example"]:
+    """The distances that are read, 1 to the label of no path; other numbers are none: 0."""
+    whole = np.rint(np.nan_to_num(read, nan=0.0, posinf=0.0, neginf=0.0)).astype(np.int64)
+    return np.where((whole < 1) | (whole > no_path), 0, whole)
