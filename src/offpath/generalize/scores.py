@@ -8,7 +8,7 @@ accuracy of the best monotone map of them; balancing gives every distance the sa
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from scipy.stats import rankdata
 
 from offpath.generalize.intervals import Values
@@ -35,18 +35,27 @@ def rank_scores(answers: Values, labels: Labels, no_path: int) -> tuple[float | 
     None where all labels, or all answers, are equal; the AUROC is the share of pairs, one with a
     path and one without, whose answers are in the right order (ties count half).
     """
-    correlation = auroc = None
     if not np.ptp(labels):
         return None, None
-    ranks, true = rankdata(answers), rankdata(labels)
+    correlation = None
     if np.ptp(answers):
-        correlation = float(np.corrcoef(ranks, true)[0, 1])
-    without = labels == no_path
-    negatives, positives = int((~without).sum()), int(without.sum())
-    if negatives and positives:
-        above = float(ranks[without].sum()) - positives * (positives + 1) / 2
-        auroc = above / (negatives * positives)
-    return correlation, auroc
+        correlation = float(np.corrcoef(rankdata(answers), rankdata(labels))[0, 1])
+    return correlation, auroc(answers, labels == no_path)
+
+
+def auroc(values: Values, positive: Bool[np.ndarray, " example"]) -> float | None:
+    """How often a positive example has the larger value of two, ties counted half.
+
+    None where all examples, or none, are positive.
+
+    >>> auroc(np.array([0.1, 0.4, 0.3]), np.array([False, True, True]))
+    1.0
+    """
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    if not positives or not negatives:
+        return None
+    above = float(rankdata(values)[positive].sum()) - positives * (positives + 1) / 2
+    return above / (negatives * positives)
 
 
 class MonotoneMap(NamedTuple):

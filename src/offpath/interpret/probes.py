@@ -24,6 +24,8 @@ class Probe(NamedTuple):
     weights: Float64[np.ndarray, "feature target"]
     bias: Float64[np.ndarray, " target"]
     penalty: Float64[np.ndarray, " target"]  # that it was fitted with
+    left_out_r2: Float64[np.ndarray, " target"]
+    """R2 on the fitted examples, each left out of its own prediction; NaN for equal targets."""
 
     def __call__(self, features: Features) -> Float64[np.ndarray, "example target"]:
         """What it reads from the features of any examples."""
@@ -56,14 +58,17 @@ def fit_probe(features: Features, targets: Targets, penalty: float | None = None
     along = scaled @ directions  # (example, direction)
     products = along.T @ (y - mean) / len(x)  # (direction, target)
     tried = PENALTIES if penalty is None else (penalty,)
-    errors = [
+    every = [
         _left_out(along, y - mean, products / (values + p)[:, None], values + p) for p in tried
     ]
-    best = np.argmin(errors, axis=0) if penalty is None else np.zeros(y.shape[1], np.int64)
+    errors = np.array(every)  # (penalty, target)
+    best = errors.argmin(0)
     chosen = np.array(tried)[best]
     weights = np.zeros((x.shape[1], y.shape[1]))
     weights[used] = directions @ (products / (values[:, None] + chosen)) / spread[used, None]
-    return Probe(weights, mean - middle @ weights, chosen)
+    variance = y.var(0)
+    r2 = 1 - errors.min(0) / np.where(variance > 0, variance, np.nan)
+    return Probe(weights, mean - middle @ weights, chosen, r2)
 
 
 def _left_out(
