@@ -123,6 +123,12 @@ INTERVENTIONS: dict[str, Intervention] = {
     "l2_sp": Intervention(
         "pull to the start {:g}", "A pull towards the pre-trained weights, of this strength.",
         lambda plan, pull, c: plan.train(pull=pull), Amount(0.01, 0, 100)),
+    "steps": Intervention(
+        "{:,} steps", "Fine-tuning lasts so many steps; its warm-up is no longer than that.",
+        lambda plan, steps, c: _lasting(plan, steps), Amount(None, 1, 10**8, True)),
+    "rate": Intervention(
+        "rate {:g}", "Fine-tuning has this peak learning rate.",
+        lambda plan, rate, c: plan.train(learning_rate=rate), Amount(None, 1e-9, 10)),
     "frozen_ids": Intervention(
         "unseen ids frozen", "Embeddings of ids that fine-tuning never asks for do not change.",
         lambda plan, _, c: plan.train(unseen_ids="freeze")),
@@ -267,6 +273,11 @@ def _title(name: str, amount: Number | None) -> str:
         return INTERVENTIONS[name].title.removeprefix("{} with ")
     share = INTERVENTIONS[name].amount in (SHARE, FRACTION) or name == "leak"
     return INTERVENTIONS[name].title.format(f"{100 * amount:g} %" if share else amount)
+
+
+def _lasting(plan: Plan, steps: int) -> Plan:
+    """So many steps of training."""
+    return plan.train(steps=steps, warmup_steps=min(plan.training.warmup_steps, steps))
 
 
 def _shaped(plan: Plan, c: "Configuration", **options: object) -> Plan:
