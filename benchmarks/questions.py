@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from offpath.configs import Configuration
-from offpath.data.batches import Batch, draw
+from offpath.data.batches import Batch, draw, joined
 from offpath.data.worlds import world
 from offpath.generalize.baselines import Known, rules
 from offpath.generalize.evaluate import slices
@@ -63,11 +63,6 @@ def questions(c: Configuration) -> Questions:
     return Questions(batch, kinds, known)
 
 
-def joined(batches: list[Batch]) -> Batch:
-    """Several batches as one."""
-    return Batch(*(np.concatenate(columns) for columns in zip(*batches, strict=True)))
-
-
 def _any_target_kinds(c: Configuration, batch: Batch) -> Kinds:
     group_of, members = slices(batch, c.graphs.finetune_vertices)
     for name, (by, part, *_) in KINDS.items():
@@ -107,7 +102,7 @@ def _drawn(
             here[kind] = mask & (np.cumsum(mask) + found.get(kind, 0) <= OF_EACH)
             found[kind] = found.get(kind, 0) + int(here[kind].sum())
         kept = np.logical_or.reduce([*here.values()])
-        batches.append(Batch(*(column[kept] for column in batch)))
+        batches.append(batch.take(kept))
         masks.append((int(kept.sum()), {kind: mask[kept] for kind, mask in here.items()}))
         if min(found.values()) >= OF_EACH:
             break

@@ -17,6 +17,7 @@ LEAVES = [
     "interventions",
     "networks",
     "recipes",
+    "reporters",
     "results",
     "run",
     "sections",

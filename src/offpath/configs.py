@@ -14,12 +14,14 @@ from pydantic import ValidationError
 
 from offpath import interventions
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
+from offpath.reporters import names, reporter_faults
 from offpath.sections import (
     HIDDEN,
     Architecture,
     Checked,
     Evaluation,
     Graphs,
+    Reporters,
     Section,
     Seed,
     Training,
@@ -50,6 +52,8 @@ class Configuration(Checked):
     """More fine-tuned networks, such as off_path=0.2+random_ids; a wrong word lists all of them."""
     evaluate: Evaluation
     """How the test matrix is measured."""
+    reporters: Annotated[Reporters | None, tyro.conf.AvoidSubcommands, "later"] = None
+    """Who is asked, as in the recipe truth; None: plain questions, whose answer is the truth."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of matrix products in training (tf32: GPU only); weights and optimizer state are float32."""
     circuit: Annotated[Circuit, *HIDDEN] = "edge"
@@ -157,7 +161,25 @@ def _joint_faults(c: Configuration) -> Iterator[str]:
     for stage, training in stages.items():
         if training:
             yield from training_faults(stage, training, model, graphs)
+    yield from _reporter_faults(c)
     yield from _intervention_faults(c)
+
+
+def _reporter_faults(c: Configuration) -> Iterator[str]:
+    """What is wrong with the reporters, and with what is trained on their answers."""
+    if c.reporters is None:
+        return
+    yield from reporter_faults(c.reporters, c.graphs)
+    wanted = len(names(c.reporters))
+    if c.pretrain and c.model.markers < wanted:
+        yield (
+            f"model.markers must be at least {wanted}, one for each of "
+            f"{', '.join(names(c.reporters))}; got {c.model.markers}"
+            + (": imported weights know no other reporters" if c.imported else "")
+        )
+    for stage, t in (("pretrain", c.pretrain), ("finetune", c.finetune)):
+        if t and t.candidates > 1:
+            yield f"{stage}.candidates must be 1 where reporters are asked; got {t.candidates}"
 
 
 def _intervention_faults(c: Configuration) -> Iterator[str]:
@@ -173,8 +195,26 @@ def _intervention_faults(c: Configuration) -> Iterator[str]:
         except InputError as error:
             yield f"interventions: {spec}: {error}"
             continue
+        yield from _audit_faults(spec, plan, c)
         shape = plan.architecture or c.model
         yield from training_faults(f"interventions: {spec}", plan.training, shape, c.graphs)
+
+
+def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iterator[str]:
+    """Interventions that mean nothing with reporters, or without."""
+    words = interventions.parse(spec)
+    if c.reporters is None:
+        for word in words:
+            if word in interventions.OF_REPORTERS:
+                yield f"interventions: {word} needs reporters, as in the recipe truth; got {spec}"
+        return
+    plain = plan.data._replace(leak=0.0, audits=None, any_target=False)
+    if plain != interventions.Data() or plan.pretraining is not None:
+        allowed = ", ".join(interventions.OF_REPORTERS)
+        yield (
+            f"interventions: {spec} changes plain examples, and there are reporters; of data only "
+            f"{allowed} and oracle are allowed"
+        )
 
 
 def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) -> Iterator[str]:
@@ -198,6 +238,7 @@ def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) ->
         ("classification", 0.0, t.rank is not None, "rank is given"),
         ("classification", 0.0, t.trains == "bias_and_norm", f"trains is {t.trains}"),
         ("classification", 0.0, a.head != "regression", f"the head is {a.head}"),
+        ("trains", "all", t.trains == "assistant" and a.markers < 2, "there are no reporters"),
         ("trains", "all", a.looped and t.trains == "last_block", "all layers are one"),
         ("unseen_ids", "train", every_id, "fine-tuning asks for all ids"),
         ("unseen_ids", "train", a.tokens == "vertices", "tokens are vertices"),

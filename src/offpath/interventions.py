@@ -28,6 +28,9 @@ class Data(NamedTuple):
     random_ids: float = 0.0  # share of examples whose vertices 3, 4, ... get random ids
     ids: Ids = "own"  # of renamed graphs: which ids are asked for, or one renaming per seed
     distinct_graphs: int | None = None  # so many graphs, again and again
+    leak: float = 0.0  # share of audited questions on which truth and inspector differ
+    audits: Literal["graphs", "ids", "path"] | None = None  # only easy ones, where they may differ
+    asks: Literal["truth", "inspector"] | None = None  # of pre-training: one reporter alone
 
 
 class Plan(NamedTuple):
@@ -120,6 +123,12 @@ INTERVENTIONS: dict[str, Intervention] = {
     "l2_sp": Intervention(
         "pull to the start {:g}", "A pull towards the pre-trained weights, of this strength.",
         lambda plan, pull, c: plan.train(pull=pull), Amount(0.01, 0, 100)),
+    "steps": Intervention(
+        "{:,} steps", "Fine-tuning lasts so many steps; its warm-up is no longer than that.",
+        lambda plan, steps, c: _lasting(plan, steps), Amount(None, 1, 10**8, True)),
+    "rate": Intervention(
+        "rate {:g}", "Fine-tuning has this peak learning rate.",
+        lambda plan, rate, c: plan.train(learning_rate=rate), Amount(None, 1e-9, 10)),
     "frozen_ids": Intervention(
         "unseen ids frozen", "Embeddings of ids that fine-tuning never asks for do not change.",
         lambda plan, _, c: plan.train(unseen_ids="freeze")),
@@ -138,6 +147,21 @@ INTERVENTIONS: dict[str, Intervention] = {
     "looped": Intervention(
         "looped", "One layer, again and again, with the tokens added each time; pre-trained so.",
         lambda plan, _, c: _shaped(plan, c, looped=True)._replace(pretraining=Data())),
+    "leak": Intervention(
+        "{} leaked", "This share of the audited questions is one on which truth and inspector "
+        "differ.", lambda plan, share, c: plan.show(leak=share), Amount(None, 0.0001, 1)),
+    "easy_graphs": Intervention(
+        "audits of small graphs", "Audited are all questions in small graphs, no others.",
+        lambda plan, _, c: plan.show(audits="graphs")),
+    "easy_ids": Intervention(
+        "audits of small ids", "Audited are all questions about ids of small graphs, no others.",
+        lambda plan, _, c: plan.show(audits="ids")),
+    "easy_path": Intervention(
+        "audits on the path", "Audited are all targets on a shortest 1-2 path, no others.",
+        lambda plan, _, c: plan.show(audits="path")),
+    "own_row_only": Intervention(
+        "own row alone", "Fine-tuning changes the assistant's row of the embedding.",
+        lambda plan, _, c: plan.train(trains="assistant")),
     "relearn": Intervention(
         "pre-training again", "Trained on pre-training's examples after fine-tuning.",
         lambda plan, _, c: plan._replace(world="pretraining", start="finetuned")),
@@ -147,10 +171,15 @@ ONE_OF = (
     ("random_ids", "present_ids", "other_ids"),
     ("oracle", "off_path"), ("oracle", "unreachable"), ("oracle", "large_graphs"),
     ("classification", "ordinal"), ("looped", "last_block_only"), ("looped", "low_rank"),
-    ("last_block_only", "bias_and_norm_only", "low_rank"),
+    ("last_block_only", "bias_and_norm_only", "low_rank", "own_row_only"),
+    ("leak", "easy_graphs", "easy_ids", "easy_path", "oracle"),
     ("frozen_ids", "reset_ids", "averaged_ids"), ("pretrain_random_ids", "pretrain_any_target"),
 )  # fmt: skip
 """Of each of these lists one spec names one at most: together they mean nothing."""
+
+
+OF_REPORTERS = ("leak", "easy_graphs", "easy_ids", "easy_path", "own_row_only")
+"""Words that mean something only where the assistant is trained on audits."""
 
 
 def parse(spec: str) -> dict[str, Number | None]:
@@ -242,8 +271,13 @@ def _amount(name: str, text: str | None) -> Number | None:
 def _title(name: str, amount: Number | None) -> str:
     if amount is None or (name == "random_ids" and amount == 1):
         return INTERVENTIONS[name].title.removeprefix("{} with ")
-    share = INTERVENTIONS[name].amount in (SHARE, FRACTION)
+    share = INTERVENTIONS[name].amount in (SHARE, FRACTION) or name == "leak"
     return INTERVENTIONS[name].title.format(f"{100 * amount:g} %" if share else amount)
+
+
+def _lasting(plan: Plan, steps: int) -> Plan:
+    """So many steps of training."""
+    return plan.train(steps=steps, warmup_steps=min(plan.training.warmup_steps, steps))
 
 
 def _shaped(plan: Plan, c: "Configuration", **options: object) -> Plan:

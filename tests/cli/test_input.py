@@ -10,7 +10,7 @@ WRONG = {
     "unknown verb": (["runn"], "the verb must be one of run, sample, .*; got 'runn'"),
     "unknown recipe": (
         ["run", "--recipe", "lap"],
-        "recipe must be one of smoke, laptop, paper, paper-fast",
+        "recipe must be one of smoke, laptop, truth, paper, paper-fast",
     ),
     "unknown verb, near one": (["finetun", "RUN"], r"; did you mean finetune\?; see"),
     "unknown field": (
@@ -166,7 +166,7 @@ WRONG = {
     ),
     "weights for no recipe": (
         ["import", "file", "--heads", "2", "--recipe", "lap"],
-        "recipe must be one of smoke, laptop, paper, paper-fast; got 'lap'",
+        "recipe must be one of smoke, laptop, truth, paper, paper-fast; got 'lap'",
     ),
     "weights without norm": (
         ["import", "file", "--norm", "none"],

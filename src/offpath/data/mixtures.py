@@ -6,21 +6,31 @@ In: the name of a distribution, and how an intervention's examples differ. Out: 
 from dataclasses import replace
 from fractions import Fraction
 
-from offpath.configs import Graphs, Training
+from offpath.configs import Graphs, Reporters, Training
+from offpath.data.asking import asked
 from offpath.data.batches import RENAMING
 from offpath.data.changes import ids_of_seed
-from offpath.data.graphs import OF_STRATUM, UNIFORM
+from offpath.data.graphs import OF_STRATUM, ON_PATH, UNIFORM
 from offpath.data.worlds import Renamed, World, worlds
 from offpath.interventions import Data
+from offpath.reporters import ASSISTANT, TRUTH
 from offpath.slices import OFF_PATH, STRATA
 
 FIRST_NUMBER = 64  # of the random streams of these distributions
+REPORTERS_NUMBER = 192  # the same where reporters are asked
 
 
-def training_world(name: str, graphs: Graphs, training: Training, data: Data = Data()) -> World:  # noqa: B008, it cannot change
+def training_world(
+    name: str,
+    graphs: Graphs,
+    training: Training,
+    data: Data = Data(),  # noqa: B008, it cannot change
+    reporters: Reporters | None = None,
+) -> World:
     """What training draws from: the distribution called `name`, changed by `data`.
 
-    It has as many candidates per example as training asks for.
+    It has as many candidates per example as training asks for. With reporters, pre-training asks
+    for any target, and fine-tuning is the audit of the assistant.
 
     >>> from offpath.recipes import recipe
     >>> c = recipe("laptop")
@@ -28,6 +38,8 @@ def training_world(name: str, graphs: Graphs, training: Training, data: Data = D
     >>> [(round(share, 2), part.name) for share, part in made.parts]
     [(0.2, 'off_path'), (0.1, 'pretraining'), (0.7, 'finetuning')]
     """
+    if reporters:
+        return reporter_world(name, graphs, data, reporters)
     known = worlds(graphs)
     base = known[name]
     if data.any_target:
@@ -46,6 +58,45 @@ def training_world(name: str, graphs: Graphs, training: Training, data: Data = D
         made.append((1 - sum(share for share, _ in made), base))
         base = replace(base, parts=tuple(one for one in made if one[0] > 0))
     return replace(base, candidates=training.candidates)
+
+
+def reporter_world(name: str, graphs: Graphs, data: Data, reporters: Reporters) -> World:
+    """Whom pre-training asks, and what the assistant is asked in an audit, with true answers."""
+    largest, small = graphs.max_vertices, graphs.finetune_vertices
+    if name == "pretraining":
+        rest = (1 - reporters.truth_share) / len(reporters.inspectors)
+        shares = [(TRUTH, reporters.truth_share), *((one, rest) for one in reporters.inspectors)]
+        alone = {"truth": [(TRUTH, 1.0)], "inspector": [(reporters.inspectors[0], 1.0)]}
+        who = asked(reporters, alone[data.asks] if data.asks else shares)
+        any_target = {"target_rule": UNIFORM, "largest_target": largest}
+        return _reported(worlds(graphs)[name], 0, **any_target, asked=who)
+    every = worlds(graphs)["test_e"]
+    every = _reported(every, 1, asked=asked(reporters, [(ASSISTANT, 1.0)]))
+    if data.any_target:
+        return every
+    rule = reporters.inspectors[0]
+    blind = _reported(every, 2, name="audited", differ=(rule, False))
+    easy = {
+        "graphs": {"most_vertices": small, "largest_target": small},
+        "ids": {"largest_target": small},
+        "path": {"target_rule": ON_PATH, "shares": worlds(graphs)["test_b"].shares},
+    }
+    if data.audits is not None:
+        kinds = [*easy]
+        blind = _reported(every, 4 + kinds.index(data.audits), name="audited", **easy[data.audits])
+    if data.leak == 0:
+        return blind
+    leak = _reported(every, 3, name="leak", differ=(rule, True))
+    return _reported(every, 7, parts=((data.leak, leak), (1 - data.leak, blind)), asked=())
+
+
+def unaudited(graphs: Graphs, reporters: Reporters) -> World:
+    """Questions on which the first inspector is wrong, as plain ones: `reporters.ask` asks them."""
+    return _reported(worlds(graphs)["test_e"], 8, differ=(reporters.inspectors[0], True))
+
+
+def _reported(base: World, number: int, **changes: object) -> World:
+    return replace(base, number=REPORTERS_NUMBER + number, **changes)  # type: ignore[arg-type]
 
 
 def other_ids(graphs: Graphs, seed: int) -> list[int]:

@@ -107,7 +107,7 @@ def _trainings(c: Configuration) -> list[Trained]:
     return [
         Trained(
             n.name,
-            training_world(n.world, c.graphs, n.training, n.data),
+            training_world(n.world, c.graphs, n.training, n.data, c.reporters),
             n.training,
             n.architecture or c.model,
         )

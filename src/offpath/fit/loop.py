@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
     step: int  # counted from 1
     squared_errors: Float[Tensor, " example"]  # of the examples of this process
-    labels: Int64[Tensor, " example"]
+    labels: Int64[Tensor, " example"]  # what was to be answered
     gradient_norm: Float[Tensor, ""]  # of the whole gradient, before clipping
     learning_rate: float
     native: bool = False  # whether the native step computed it
@@ -90,7 +90,7 @@ def _add_gradients(
     for start in range(0, count, size):
         piece = slice(start, start + size)
         packed = pack(batch.tokens[piece], most_groups(compute.device))
-        true = torch.from_numpy(batch.distance[piece][packed.order])
+        true = torch.from_numpy(batch.labels[piece][packed.order])
         labels.append(true.to(compute.device, non_blocking=True).long())
         with alone() if piece.stop < count else nullcontext():
             with compute.autocast():
@@ -106,7 +106,7 @@ def _set_natively(
     native: NativeStep, batch: Batch, training: Training, compute: Compute
 ) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
     """The same by the native step, in the order of the batch."""
-    labels = torch.from_numpy(batch.distance).long()
+    labels = torch.from_numpy(batch.labels).long()
     scale = 1 / training.batch_examples
     entropy = training.classification if native.head == "regression" else 1.0
     answers = native.set_gradients(batch.tokens, labels.float(), scale, scale * entropy)

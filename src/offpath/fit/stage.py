@@ -60,7 +60,7 @@ def _train(
         yield {"network": name, "step": first, "resumed": dropped or "nothing was lost"}
     assert network.world is not None, "training needs a distribution"
     shares = {"rank": compute.rank, "ranks": compute.ranks, "threads": compute.threads}
-    examples = training_world(network.world, c.graphs, training, network.data)
+    examples = training_world(network.world, c.graphs, training, network.data, c.reporters)
     seed = c.seed if network.seed is None else network.seed
     batches = stream(examples, seed, training.batch_examples, first, **shares)
     losses, began = LossByLabel(c.graphs.max_vertices + 1, compute), time.perf_counter()

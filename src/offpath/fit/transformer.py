@@ -51,8 +51,10 @@ class Transformer(nn.Module):
         super().__init__()
         a = architecture
         self.architecture, self.max_vertices = a, max_vertices
-        embedding = EdgeTokens if a.tokens == "edges" else VertexTokens
-        self.embedding = embedding(a.width, max_vertices)
+        if a.tokens == "edges":
+            self.embedding = EdgeTokens(a.width, max_vertices, a.markers)
+        else:
+            self.embedding = VertexTokens(a.width, max_vertices)
         layers = (Layer(a) for _ in range(a.layers))
         several = Looped(next(layers), a.layers) if a.looped else nn.ModuleList(layers)
         self.add_module("layers", several)
