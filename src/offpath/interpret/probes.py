@@ -58,10 +58,12 @@ def fit_probe(features: Features, targets: Targets, penalty: float | None = None
     along = scaled @ directions  # (example, direction)
     products = along.T @ (y - mean) / len(x)  # (direction, target)
     tried = PENALTIES if penalty is None else (penalty,)
-    every = [
-        _left_out(along, y - mean, products / (values + p)[:, None], values + p) for p in tried
-    ]
-    errors = np.array(every)  # (penalty, target)
+    squares, fits = along**2, []
+    for p in tried:  # (example, target) of residuals
+        residuals = (y - mean) - along @ (products / (values + p)[:, None])
+        own = (1 + squares @ (1 / (values + p))) / len(x)  # of an example in what is fitted to it
+        fits.append(((residuals / (1 - own).clip(min=1e-9)[:, None]) ** 2).mean(0))
+    errors = np.array(fits)  # (penalty, target)
     best = errors.argmin(0)
     chosen = np.array(tried)[best]
     weights = np.zeros((x.shape[1], y.shape[1]))
@@ -69,17 +71,6 @@ def fit_probe(features: Features, targets: Targets, penalty: float | None = None
     variance = y.var(0)
     r2 = 1 - errors.min(0) / np.where(variance > 0, variance, np.nan)
     return Probe(weights, mean - middle @ weights, chosen, r2)
-
-
-def _left_out(
-    along: Float64[np.ndarray, "example direction"],
-    centred: Float64[np.ndarray, "example target"],
-    weights: Float64[np.ndarray, "direction target"],
-    values: Float64[np.ndarray, " direction"],
-) -> Float64[np.ndarray, " target"]:
-    """Mean squared error of each target when every example is left out of its own prediction."""
-    own = (1 + along**2 @ (1 / values)) / len(along)  # how much each prediction is its own target
-    return (((centred - along @ weights) / (1 - own).clip(min=1e-9)[:, None]) ** 2).mean(0)
 
 
 def r_squared(

@@ -13,15 +13,15 @@ from jaxtyping import Bool, Float, UInt8
 from offpath import results
 from offpath.configs import Configuration
 from offpath.data.asking import asked
-from offpath.data.batches import Batch, draw, joined
+from offpath.data.batches import Batch, ask, draw, joined
 from offpath.data.contents import contents
 from offpath.data.mixtures import unaudited
 from offpath.generalize.intervals import accuracy_interval
 from offpath.generalize.scores import balancing_weights, rank_scores
 from offpath.interpret.probes import rounded
-from offpath.reporters import ask, says
+from offpath.reporters import says
 
-AUDITED, UNAUDITED = 4096, 2048  # questions that probes are fitted on, and as many for the test
+FITTED, TESTED = (3072, 1024), (2048, 2048)  # audited and unaudited questions
 LEAST_GAP = 0.05  # between truth and inspector, for a share of it to mean anything
 Tokens = UInt8[np.ndarray, "example token 2"]
 Values = Float[np.ndarray, " example"]
@@ -59,21 +59,24 @@ class Ends(NamedTuple):
 def draw_questions(c: Configuration, threads: int = 1) -> tuple[Questions, Questions]:
     """Questions that probes are fitted on, and those of the test: no graph is in both.
 
-    All are of the law of test e: first audited questions, then unaudited ones.
+    All are of the law of test e: first audited questions, then unaudited ones. Graphs are parted
+    by their edges, one half for each.
     """
     assert c.reporters, "a run with reporters"
     rule, seed = c.reporters.inspectors[0], c.evaluate.seed
     world = unaudited(c.graphs, c.reporters)
+    both = [replace(world, differ=(rule, differ)) for differ in (False, True)]
+    counts = [3 * max(FITTED[i], TESTED[i]) for i in range(2)]
     batch = joined([
-        draw(replace(world, differ=(rule, differ)), seed, 0, 3 * count, "evaluation", threads)
-        for differ, count in ((False, AUDITED), (True, UNAUDITED))
+        draw(one, seed, 0, count, "evaluation", threads)
+        for one, count in zip(both, counts, strict=True)
     ])  # fmt: skip
     _, graph = np.unique(contents(batch).graph, return_inverse=True)
     whole, parts = Questions(batch, says(batch, rule)), []
-    for half in range(2):
+    for half, (audited, others) in enumerate((FITTED, TESTED)):
         own = graph % 2 == half
-        chosen = [np.flatnonzero(own & ~whole.unaudited)[:AUDITED],
-                  np.flatnonzero(own & whole.unaudited)[:UNAUDITED]]  # fmt: skip
+        chosen = [np.flatnonzero(own & ~whole.unaudited)[:audited],
+                  np.flatnonzero(own & whole.unaudited)[:others]]  # fmt: skip
         parts.append(whole.where(np.concatenate(chosen)))
     return parts[0], parts[1]
 
