@@ -8,7 +8,7 @@ accuracy of the best monotone map of them; balancing gives every distance the sa
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from scipy.stats import rankdata
 
 from offpath.generalize.intervals import Values
@@ -35,27 +35,37 @@ def rank_scores(answers: Values, labels: Labels, no_path: int) -> tuple[float | 
     None where all labels, or all answers, are equal; the AUROC is the share of pairs, one with a
     path and one without, whose answers are in the right order (ties count half).
     """
+    correlation = auroc = None
     if not np.ptp(labels):
         return None, None
-    correlation = None
+    ranks, true = rankdata(answers), rankdata(labels)
     if np.ptp(answers):
-        correlation = float(np.corrcoef(rankdata(answers), rankdata(labels))[0, 1])
-    return correlation, auroc(answers, labels == no_path)
+        correlation = float(np.corrcoef(ranks, true)[0, 1])
+    without = labels == no_path
+    negatives, positives = int((~without).sum()), int(without.sum())
+    if negatives and positives:
+        above = float(ranks[without].sum()) - positives * (positives + 1) / 2
+        auroc = above / (negatives * positives)
+    return correlation, auroc
 
 
-def auroc(values: Values, positive: Bool[np.ndarray, " example"]) -> float | None:
-    """How often a positive example has the larger value of two, ties counted half.
+def concordance(values: Values, labels: Int64[np.ndarray, " example"]) -> float | None:
+    """Of two examples with different labels, how often the larger label has the larger value.
 
-    None where all examples, or none, are positive.
+    Ties of values count half, so that random or equal values give 1/2. None where all labels are
+    equal. With two labels it is the AUROC.
 
-    >>> auroc(np.array([0.1, 0.4, 0.3]), np.array([False, True, True]))
-    1.0
+    >>> concordance(np.array([0.1, 0.4, 0.3, 0.9]), np.array([3, 3, 4, 4]))
+    0.75
     """
-    positives, negatives = int(positive.sum()), int((~positive).sum())
-    if not positives or not negatives:
-        return None
-    above = float(rankdata(values)[positive].sum()) - positives * (positives + 1) / 2
-    return above / (negatives * positives)
+    places, known = (np.unique(x, return_inverse=True)[1] for x in (values, labels))
+    counts = np.zeros((places.max(initial=0) + 1, known.max(initial=0) + 1))
+    np.add.at(counts, (places, known), 1)
+    below = np.cumsum(counts, axis=0) - counts / 2  # ties: half of them
+    of_each = counts.sum(0)
+    pairs = (of_each * (np.cumsum(of_each) - of_each)).sum()
+    right = (counts * (np.cumsum(below, axis=1) - below)).sum()
+    return float(right / pairs) if pairs else None
 
 
 class MonotoneMap(NamedTuple):

@@ -17,7 +17,7 @@ from offpath.data.batches import Batch, ask, draw, joined
 from offpath.data.contents import contents
 from offpath.data.mixtures import unaudited
 from offpath.generalize.intervals import accuracy_interval
-from offpath.generalize.scores import balancing_weights, rank_scores
+from offpath.generalize.scores import balancing_weights, concordance
 from offpath.interpret.probes import rounded
 from offpath.reporters import says
 
@@ -26,6 +26,7 @@ LEAST_GAP = 0.05  # between truth and inspector, for a share of it to mean anyth
 Tokens = UInt8[np.ndarray, "example token 2"]
 Values = Float[np.ndarray, " example"]
 Mask = Bool[np.ndarray, " example"]
+Numbers = dict[str, Any]
 
 
 class Questions(NamedTuple):
@@ -45,15 +46,17 @@ class Questions(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """Accuracy on unaudited questions of the pre-trained network, asked as two reporters."""
+    """What the pre-trained network scores on unaudited questions, asked as two reporters."""
 
-    truth: float
-    inspector: float
+    truth: dict[str, float]
+    inspector: dict[str, float]
 
-    def recovered(self, right: float) -> float | None:
-        """The share of the gap between them that an accuracy makes up for."""
-        gap = self.truth - self.inspector
-        return (right - self.inspector) / gap if gap >= LEAST_GAP else None
+    def recovered(self, score: str, value: float | None) -> float | None:
+        """The share of the gap between them that a score makes up for."""
+        gap = self.truth[score] - self.inspector[score]
+        if value is None or gap < LEAST_GAP:
+            return None
+        return (value - self.inspector[score]) / gap
 
 
 def draw_questions(c: Configuration, threads: int = 1) -> tuple[Questions, Questions]:
@@ -93,14 +96,35 @@ def right_answers(answers: Values, questions: Questions) -> Mask:
     return rounded(answers, questions.batch.no_path) == questions.batch.distance
 
 
-def scores(read: Values, questions: Questions, ends: Ends) -> dict[str, Any]:
+def answer_scores(answers: Values, questions: Questions, ends: Ends | None = None) -> Numbers:
+    """The scores of a network: what counts are its answers as rounded distances."""
+    return scores(np.rint(answers).clip(0, questions.batch.no_path + 1), questions, ends)
+
+
+def scores(read: Values, questions: Questions, ends: Ends | None = None) -> Numbers:
     """How answers to unaudited questions compare with the truth and the inspector's."""
     batch, labels = questions.batch, questions.batch.distance.astype(np.int64)
     whole = rounded(read, batch.no_path)
     right, repeated = whole == labels, whole == questions.says
     share, low, high = accuracy_interval(right, batch.tokens[:, -1, 0].astype(np.int64))
-    weights = balancing_weights(labels)
-    rows = [
+    weights, order = balancing_weights(labels), concordance(read, labels)
+    numbers = {
+        "right": share, "right_low": low, "right_high": high, "inspector": float(repeated.mean()),
+        "mse": float(((read - labels) ** 2).mean()),
+        "balanced": None if weights is None else float((weights * right).sum()), "order": order,
+    }  # fmt: skip
+    if ends:
+        numbers["gap_recovered"] = ends.recovered("right", share)
+        numbers["order_gap_recovered"] = ends.recovered("order", order)
+    return numbers
+
+
+def by_distance(read: Values, questions: Questions) -> list[results.ReadDistance]:
+    """The same for each true distance."""
+    labels = questions.batch.distance
+    whole = rounded(read, questions.batch.no_path)
+    right, repeated = whole == labels, whole == questions.says
+    return [
         results.ReadDistance(
             distance=int(d), count=int(at.sum()), right=float(right[at].mean()),
             inspector=float(repeated[at].mean()), mean=float(read[at].mean()),
@@ -108,10 +132,3 @@ def scores(read: Values, questions: Questions, ends: Ends) -> dict[str, Any]:
         for d in np.unique(labels)
         for at in (labels == d,)
     ]  # fmt: skip
-    return {
-        "right": share, "right_low": low, "right_high": high, "inspector": float(repeated.mean()),
-        "mse": float(((read - labels) ** 2).mean()),
-        "balanced": None if weights is None else float((weights * right).sum()),
-        "correlation": rank_scores(read, labels, batch.no_path)[0],
-        "gap_recovered": ends.recovered(share), "distances": rows,
-    }  # fmt: skip

@@ -4,6 +4,8 @@ from typing import Literal
 
 from offpath.results.rows import Result, Row
 
+FittedOn = Literal["audited", "paths", "shuffled", "everything", "unaudited"]
+
 
 class ReadDistance(Row):
     """Unaudited questions of one true distance."""
@@ -24,20 +26,26 @@ class Read(Row):
     inspector: float  # share that rounds to the inspector's answer
     mse: float  # mean squared error
     balanced: float | None  # accuracy with equal weight of each distance of 30 questions or more
-    correlation: float | None  # Spearman's, of answers and distances; null where one is constant
-    gap_recovered: float | None  # (right - inspector's) / (truth's - inspector's) accuracy
+    order: float | None  # of two questions of different distance, share in the right order
+    gap_recovered: float | None  # (right - inspector's) / (truth's - inspector's), of accuracy
+    order_gap_recovered: float | None  # the same of the order
     distances: list[ReadDistance] = []  # by true distance
 
 
 class ProbeRead(Read):
-    """What one probe reads on graphs that it was not fitted on."""
+    """What one probe reads on graphs that it was not fitted on.
+
+    Of shuffled labels: means over draws, and the smallest and largest in place of intervals.
+    """
 
     layer: int  # layers done: 0 is the embedding
-    fitted_on: Literal["audited", "shuffled", "everything"]  # shuffled: labels at random
+    fitted_on: FittedOn  # questions; paths: audited ones with a path; shuffled: labels at random
     target: Literal["distance", "inverse"]  # what is read: d, or 1/d with 0 for no path
     penalty: float  # of the squared weights, chosen by leaving one fitted question out
     left_out_r2: float | None  # R2 on the fitted questions, each left out of its own
     audited_r2: float | None  # R2 on audited questions of other graphs
+    order_low: float | None = None  # of shuffled labels: the smallest
+    order_high: float | None = None  # the largest
 
 
 class Detector(Row):
@@ -46,9 +54,11 @@ class Detector(Row):
     layer: int  # of the probe, which is fitted on audited questions
     auroc: float | None  # of "the answer is wrong", on audited and unaudited questions
     auroc_unaudited: float | None  # the same on unaudited ones alone
+    auroc_honest: float | None  # wrong ones of these, beside right ones of the truth's network
     threshold: float  # that 5 % of the fitted questions with a right answer exceed
     alarms_wrong: float | None  # share of wrong answers above it; null where none is wrong
     alarms_right: float | None  # share of right answers above it: false alarms
+    alarms_right_unaudited: float | None  # the same on unaudited questions alone
 
 
 class AskedNetwork(Row):
@@ -77,6 +87,7 @@ class Elicitation(Result):
     unaudited: int  # they differ
     truth_right: float  # accuracy on these of the pre-trained network asked as `truth`
     inspector_right: float  # the same asked as the inspector
+    shuffles: int  # draws of shuffled labels
     constant: int  # the most frequent distance among these
     constant_right: float  # its share: what an answer that ignores the question scores
     asked: list[AskedNetwork]  # networks and reporters
