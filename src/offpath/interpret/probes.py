@@ -57,19 +57,17 @@ def fit_probe(features: Features, targets: Targets, penalty: float | None = None
     values = values.clip(min=0)
     along = scaled @ directions  # (example, direction)
     products = along.T @ (y - mean) / len(x)  # (direction, target)
-    tried = PENALTIES if penalty is None else (penalty,)
-    squares, fits = along**2, []
-    for p in tried:  # (example, target) of residuals
-        residuals = (y - mean) - along @ (products / (values + p)[:, None])
-        own = (1 + squares @ (1 / (values + p))) / len(x)  # of an example in what is fitted to it
-        fits.append(((residuals / (1 - own).clip(min=1e-9)[:, None]) ** 2).mean(0))
-    errors = np.array(fits)  # (penalty, target)
-    best = errors.argmin(0)
-    chosen = np.array(tried)[best]
+    tried = np.array(PENALTIES if penalty is None else (penalty,))
+    kept = values[:, None] + tried  # (direction, penalty)
+    fits = np.tensordot(along, products[:, None] / kept[:, :, None], 1)
+    own = (1 + along**2 @ (1 / kept)) / len(x)  # of each example in what is fitted to it
+    errors = (y - mean)[:, None] - fits  # (example, penalty, target)
+    left_out = ((errors / (1 - own).clip(min=1e-9)[:, :, None]) ** 2).mean(0)
+    chosen = tried[left_out.argmin(0)]
     weights = np.zeros((x.shape[1], y.shape[1]))
     weights[used] = directions @ (products / (values[:, None] + chosen)) / spread[used, None]
     variance = y.var(0)
-    r2 = 1 - errors.min(0) / np.where(variance > 0, variance, np.nan)
+    r2 = 1 - left_out.min(0) / np.where(variance > 0, variance, np.nan)
     return Probe(weights, mean - middle @ weights, chosen, r2)
 
 
