@@ -175,6 +175,20 @@ def _intervention_faults(c: Configuration) -> Iterator[str]:
             continue
         shape = plan.architecture or c.model
         yield from training_faults(f"interventions: {spec}", plan.training, shape, c.graphs)
+        if plan.coherence is None:
+            continue
+        if shape.head != "regression" or plan.training.classification:
+            yield (
+                f"interventions: {spec}: coherence is one of answers that are numbers: head must "
+                f"be regression and finetune.classification 0; got {shape.head} and "
+                f"{plan.training.classification}"
+            )
+        if plan.coherence.sizes == "large" and c.graphs.finetune_vertices >= c.graphs.max_vertices:
+            yield (
+                f"interventions: {spec}: large_b needs graphs.finetune_vertices below "
+                f"graphs.max_vertices ({c.graphs.max_vertices}), so that some graphs are larger; "
+                f"got {c.graphs.finetune_vertices}"
+            )
 
 
 def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) -> Iterator[str]:
