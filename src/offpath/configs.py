@@ -198,6 +198,20 @@ def _intervention_faults(c: Configuration) -> Iterator[str]:
         yield from _audit_faults(spec, plan, c)
         shape = plan.architecture or c.model
         yield from training_faults(f"interventions: {spec}", plan.training, shape, c.graphs)
+        if plan.coherence is None:
+            continue
+        if shape.head != "regression" or plan.training.classification:
+            yield (
+                f"interventions: {spec}: coherence is one of answers that are numbers: head must "
+                f"be regression and finetune.classification 0; got {shape.head} and "
+                f"{plan.training.classification}"
+            )
+        if plan.coherence.sizes == "large" and c.graphs.finetune_vertices >= c.graphs.max_vertices:
+            yield (
+                f"interventions: {spec}: large_b needs graphs.finetune_vertices below "
+                f"graphs.max_vertices ({c.graphs.max_vertices}), so that some graphs are larger; "
+                f"got {c.graphs.finetune_vertices}"
+            )
 
 
 def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iterator[str]:
@@ -209,7 +223,7 @@ def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iter
                 yield f"interventions: {word} needs reporters, as in the recipe truth; got {spec}"
         return
     plain = plan.data._replace(leak=0.0, audits=None, any_target=False)
-    if plain != interventions.Data() or plan.pretraining is not None:
+    if plain != interventions.Data() or plan.pretraining is not None or plan.coherence:
         allowed = ", ".join(interventions.OF_REPORTERS)
         yield (
             f"interventions: {spec} changes plain examples, and there are reporters; of data only "

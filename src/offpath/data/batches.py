@@ -231,7 +231,7 @@ def stream(
 
     The next batch is drawn in a thread while the caller works on this one.
     """
-    low, high = np.linspace(0, batch_examples, ranks + 1).astype(int)[rank : rank + 2].tolist()
+    low, high = share_of_rank(batch_examples, rank, ranks)
     of_each = world.candidates
 
     def share(first: int) -> Batch:
@@ -248,6 +248,16 @@ def stream(
             if pending is not None:
                 yield pending.result()
             pending = ahead
+
+
+def share_of_rank(count: int, rank: int, ranks: int) -> tuple[int, int]:
+    """From where to where the share of a process goes.
+
+    >>> [share_of_rank(48, rank, 5) for rank in (0, 1, 4)]
+    [(0, 9), (9, 19), (38, 48)]
+    """
+    low, high = np.linspace(0, count, ranks + 1).astype(int)[rank : rank + 2].tolist()
+    return low, high
 
 
 def frozen(world: World, seed: int, examples: int, threads: int = 1) -> tuple[Batch, str]:
