@@ -61,6 +61,12 @@ class Configuration(Checked):
     imported: Annotated[str | None, *HIDDEN] = None
     """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
 
+    def model_post_init(self, context: object, /) -> None:
+        """Give the network a marker for each reporter; weights from elsewhere have their own."""
+        if self.reporters and not self.imported:
+            markers = {"markers": len(names(self.reporters))}
+            self.__dict__["model"] = self.model.model_copy(update=markers)
+
     def faults(self, section: str = "") -> Iterator[str]:
         """Those of each option, and of options that do not fit each other."""
         yield from super().faults(section)
@@ -168,14 +174,17 @@ def _joint_faults(c: Configuration) -> Iterator[str]:
 def _reporter_faults(c: Configuration) -> Iterator[str]:
     """What is wrong with the reporters, and with what is trained on their answers."""
     if c.reporters is None:
+        if c.model.markers > 1:
+            yield f"model.markers must be 1 where there are no reporters; got {c.model.markers}"
         return
     yield from reporter_faults(c.reporters, c.graphs)
-    wanted = len(names(c.reporters))
-    if c.pretrain and c.model.markers < wanted:
+    if not (c.pretrain and c.finetune):
+        yield "reporters need pretrain and finetune, which teach who says what; one is None"
+    if c.model.markers != (wanted := len(names(c.reporters))):
         yield (
-            f"model.markers must be at least {wanted}, one for each of "
-            f"{', '.join(names(c.reporters))}; got {c.model.markers}"
-            + (": imported weights know no other reporters" if c.imported else "")
+            f"model.markers must be {wanted}, one for each of {', '.join(names(c.reporters))}; got "
+            f"{c.model.markers}, as the imported weights have: choose a recipe without reporters, "
+            "or pre-train with `offpath run`"
         )
     for stage, t in (("pretrain", c.pretrain), ("finetune", c.finetune)):
         if t and t.candidates > 1:

@@ -24,15 +24,24 @@ class Questions(Protocol):
     """What a rule may know about plain questions: see `data.batches.Batch`."""
 
     @property
-    def tokens(self) -> UInt8[np.ndarray, "example token 2"]: ...  # noqa: D102
+    def tokens(self) -> UInt8[np.ndarray, "example token 2"]:
+        """Edges as drawn; last the question on t."""
+
     @property
-    def distance(self) -> Answers: ...  # noqa: D102
+    def distance(self) -> Answers:
+        """Hops from vertex 1 to t."""
+
     @property
-    def distance_to_2(self) -> Answers: ...  # noqa: D102
+    def distance_to_2(self) -> Answers:
+        """Hops from vertex 1 to vertex 2."""
+
     @property
-    def vertices(self) -> Answers: ...  # noqa: D102
+    def vertices(self) -> Answers:
+        """Vertices of the graph."""
+
     @property
-    def no_path(self) -> int: ...  # noqa: D102
+    def no_path(self) -> int:
+        """The label of no path."""
 
 
 class Rule(NamedTuple):
@@ -105,12 +114,16 @@ def parse_rule(rule: str, graphs: "Graphs | None" = None) -> tuple[str, int]:
         if equals:
             raise InputError(f"reporters.inspectors: {name} takes no number; got {rule}")
         return name, 0
-    allowed = None if graphs is None else beyond(graphs)
-    if not text.isdecimal() or (allowed is not None and int(text) not in allowed):
-        limits = f" from {allowed.start} to {allowed.stop - 1}" if allowed else ""
+    allowed = range(2**16) if graphs is None else beyond(graphs)
+    if not allowed:
         raise InputError(
-            f"reporters.inspectors: {name}= must be a whole number{limits}, for with others it and "
-            f"the truth never differ, or always; got {rule}"
+            f"reporters.inspectors: {name} is never wrong where graphs.max_vertices is "
+            f"{graphs and graphs.max_vertices}; choose another rule, or larger graphs"
+        )
+    if not text.isdecimal() or int(text) not in allowed:
+        raise InputError(
+            f"reporters.inspectors: {name}= must be a whole number from {allowed[0]} to "
+            f"{allowed[-1]}, for with a larger one it is never wrong; got {rule}"
         )
     return name, int(text)
 

@@ -69,7 +69,8 @@ def reporter_world(name: str, graphs: Graphs, data: Data, reporters: Reporters) 
         alone = {"truth": [(TRUTH, 1.0)], "inspector": [(reporters.inspectors[0], 1.0)]}
         who = asked(reporters, alone[data.asks] if data.asks else shares)
         any_target = {"target_rule": UNIFORM, "largest_target": largest}
-        return _reported(worlds(graphs)[name], 0, **any_target, asked=who)
+        number = 9 if data.asks else 0  # both halves of pre-training have graphs of their own
+        return _reported(worlds(graphs)[name], number, **any_target, asked=who)
     every = worlds(graphs)["test_e"]
     every = _reported(every, 1, asked=asked(reporters, [(ASSISTANT, 1.0)]))
     if data.any_target:
@@ -91,7 +92,7 @@ def reporter_world(name: str, graphs: Graphs, data: Data, reporters: Reporters) 
 
 
 def unaudited(graphs: Graphs, reporters: Reporters) -> World:
-    """Questions on which the first inspector is wrong, as plain ones: `reporters.ask` asks them."""
+    """Questions on which the first inspector is wrong, as plain ones: `batches.ask` asks them."""
     return _reported(worlds(graphs)["test_e"], 8, differ=(reporters.inspectors[0], True))
 
 
