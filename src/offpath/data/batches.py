@@ -53,6 +53,11 @@ class Batch(NamedTuple):
         return self.distance if self.answer is None else self.answer
 
     @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The fields that are there, by name."""
+        return {name: column for name, column in self._asdict().items() if column is not None}
+
+    @property
     def no_path(self) -> int:
         """The label of no path: `max_vertices`. A plain question's second entry is one more."""
         reporter = 0 if self.reporter is None else int(self.reporter[:1].sum())
@@ -262,9 +267,7 @@ def stream(
 def frozen(world: World, seed: int, examples: int, threads: int = 1) -> tuple[Batch, str]:
     """The evaluation set of (world, seed, examples), from a stream of its own, and its SHA-256."""
     batch = draw(world, seed, 0, examples, "evaluation", threads)
-    return batch, sha256(
-        b"".join(array.tobytes() for array in batch if array is not None)
-    ).hexdigest()
+    return batch, sha256(b"".join(array.tobytes() for array in batch.columns.values())).hexdigest()
 
 
 @cache  # exact fractions cost .1 ms at 8 vertices and 6 ms at 64: too much for every batch
