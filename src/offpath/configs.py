@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from offpath import interventions
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
-from offpath.reporters import names, reporter_faults
+from offpath.reporters import is_right_on, names, reporter_faults
 from offpath.sections import (
     HIDDEN,
     Architecture,
@@ -211,9 +211,8 @@ def _intervention_faults(c: Configuration) -> Iterator[str]:
 
 def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iterator[str]:
     """Interventions that mean nothing with reporters, or without."""
-    words = interventions.parse(spec)
     if c.reporters is None:
-        for word in words:
+        for word in interventions.parse(spec):
             if word in interventions.OF_REPORTERS:
                 yield f"interventions: {word} needs reporters, as in the recipe truth; got {spec}"
         return
@@ -221,9 +220,22 @@ def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iter
     if plain != interventions.Data() or plan.pretraining is not None:
         allowed = ", ".join(interventions.OF_REPORTERS)
         yield (
-            f"interventions: {spec} changes plain examples, and there are reporters; of data only "
-            f"{allowed} and oracle are allowed"
+            f"interventions: {spec} changes the examples of plain questions, and this run has "
+            f"reporters; choose {allowed}, oracle, or words that change no examples"
         )
+    small = c.graphs.finetune_vertices
+    if plan.data.audits in ("graphs", "ids") and small == c.graphs.max_vertices:
+        yield (
+            f"interventions: {spec} audits everything where graphs.finetune_vertices is "
+            f"graphs.max_vertices ({small}); choose a smaller one, or oracle"
+        )
+    elif plan.data.audits and not reporter_faults(c.reporters, c.graphs):
+        rule = c.reporters.inspectors[0]
+        if is_right_on(rule, plan.data.audits, c.graphs):
+            yield (
+                f"interventions: {spec} audits no question on which {rule} is wrong, for "
+                f"graphs.finetune_vertices is {small}; choose another inspector, or leave it out"
+            )
 
 
 def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) -> Iterator[str]:

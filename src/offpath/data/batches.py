@@ -31,7 +31,7 @@ RENAMING, MIXING, CHOOSING, ASKING, REPORTING = (2**20 * number for number in ra
 MOST_DRAWN = 2**20  # examples among which different graphs, or a condition, are looked for
 DRAWN = 7  # columns of a batch that are drawn: the others are of reporters
 NEXT_TRY = 2**42  # added to an index, to draw its example again
-TRIED_AT_ONCE = 256  # examples, at least: few would cost more to call for than to draw
+TRIED_AT_ONCE = 2**14  # examples, where more than one try of each is drawn
 
 
 class Batch(NamedTuple):
@@ -151,8 +151,8 @@ def _by_agreement(
     left = np.flatnonzero(differs(batch, rule) != wanted)
     tried, fruitless = 1, 0
     while len(left):
-        tries = np.arange(tried, tried + max(1, TRIED_AT_ONCE // len(left)))
-        tried += len(tries)
+        more = max(1, min(tried, TRIED_AT_ONCE // len(left)))  # as many again: few rounds
+        tries, tried = np.arange(tried, tried + more), tried + more
         again = indices[left] + NEXT_TRY * tries[:, None]  # (try, example)
         drawn = _by_rejection(world, seed, again.ravel(), purpose, threads)
         fits = (differs(drawn, rule) == wanted).reshape(again.shape)
