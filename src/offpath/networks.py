@@ -75,14 +75,16 @@ def network(c: Configuration, name: str) -> Network | None:
 
 
 def _in_order(pretrained: Network, first: str) -> list[Network]:
-    """Pre-training in two halves, the first of which asks one reporter alone."""
+    """Pre-training in two halves, each with its own schedule; the first asks one reporter alone."""
     assert pretrained.training is not None, "pre-training is a training"
-    half = pretrained.training.model_copy(update={"steps": max(1, pretrained.training.steps // 2)})
+    steps = max(1, pretrained.training.steps // 2)
+    warmup = min(steps, pretrained.training.warmup_steps)
+    half = pretrained.training.model_copy(update={"steps": steps, "warmup_steps": warmup})
     asks = Data(asks=first)  # type: ignore[arg-type]
-    begun = pretrained._replace(
+    first_half = pretrained._replace(
         name="pretrained-first", title=f"pre-trained on {first}", training=half, data=asks
     )
-    return [begun, pretrained._replace(starts_from=begun.name, training=half)]
+    return [first_half, pretrained._replace(starts_from=first_half.name, training=half)]
 
 
 def _intervened(spec: str, colour: Colour, c: Configuration) -> Iterator[Network]:
