@@ -151,7 +151,8 @@ def _by_agreement(
     left = np.flatnonzero(differs(batch, rule) != wanted)
     tried, fruitless = 1, 0
     while len(left):
-        more = max(1, min(tried, TRIED_AT_ONCE // len(left), MOST_TRIES - tried))  # as many again: few rounds
+        # As many again: few rounds.
+        more = max(1, min(tried, TRIED_AT_ONCE // len(left), MOST_TRIES - tried))
         tries, tried = np.arange(tried, tried + more), tried + more
         again = indices[left] + NEXT_TRY * tries[:, None]  # (try, example)
         drawn = _by_rejection(world, seed, again.ravel(), purpose, threads)
@@ -165,7 +166,8 @@ def _by_agreement(
         if len(left) and (fruitless > MOST_DRAWN or tried == MOST_TRIES):
             raise InputError(
                 f"reporters.inspectors: {rule} is {'right' if wanted else 'wrong'} on each of "
-                f"{max(fruitless, tried):,} questions of {world.name}; choose another rule or other graphs"
+                f"{max(fruitless, tried):,} questions of {world.name}; choose another rule or "
+                "other graphs"
             )
     return batch
 
