@@ -71,6 +71,11 @@ def network(c: Configuration, name: str) -> Network | None:
     return next((one for one in networks(c) if one.name == name), None)
 
 
+def has_coherence(c: Configuration) -> bool:
+    """Whether some network is trained for coherence on graphs without labels."""
+    return any(one.coherence for one in networks(c))
+
+
 def _intervened(spec: str, colour: Colour, c: Configuration) -> Iterator[Network]:
     """The network of an intervention, what it starts from, and its control from scratch."""
     plan = interventions.plan(spec, c, c.training("finetune"))
