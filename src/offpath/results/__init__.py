@@ -12,6 +12,14 @@ from pydantic import ValidationError
 
 from offpath.errors import InputError
 from offpath.results.coefficients import LearningCoefficients, Plateau, Point, Sweep, Trace
+from offpath.results.coherence import (
+    FunctionKind,
+    FunctionShare,
+    RequirementShare,
+    WholeCell,
+    WholeGraphs,
+    WholePart,
+)
 from offpath.results.elicitation import (
     AskedNetwork,
     Detector,
@@ -61,21 +69,22 @@ from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
 
 __all__ = [
-    "FORMAT", "RESULTS", "AskedNetwork", "BesideRule", "Cell", "CircuitResult",
-    "ConstantAnswer", "Detector", "Direction", "DrawnGraph", "Elicitation", "EvaluationSet",
-    "Example", "Examples", "Graded", "Invariance", "LabelCount", "LabelWorld", "Labels",
+    "FORMAT", "RESULTS", "AskedNetwork", "BesideRule", "Cell", "CircuitResult", "ConstantAnswer",
+    "Detector", "Direction", "DrawnGraph", "Elicitation", "EvaluationSet", "Example", "Examples",
+    "FunctionKind", "FunctionShare", "Graded", "Invariance", "LabelCount", "LabelWorld", "Labels",
     "LearningCoefficients", "LossCurve", "Matrix", "OverSteps", "Overlap", "OverlapRow",
     "Perturbed", "PhaseChange", "Phases", "Place", "Plateau", "Point", "PredictionCounts",
-    "Predictions", "Predictor", "ProbeRead", "Read", "ReadDistance", "Recovered", "Result",
-    "Retention", "Robustness", "Row", "Scores", "ShiftAxis", "ShiftCell", "ShiftLevel",
-    "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity", "StudyStratum",
-    "Sweep", "Trace", "WorldExamples", "read_result", "write_result",
+    "Predictions", "Predictor", "ProbeRead", "Read", "ReadDistance", "Recovered",
+    "RequirementShare", "Result", "Retention", "Robustness", "Row", "Scores", "ShiftAxis",
+    "ShiftCell", "ShiftLevel", "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
+    "StudyStratum", "Sweep", "Trace", "WholeCell", "WholeGraphs", "WholePart", "WorldExamples",
+    "read_result", "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
 RESULTS: tuple[type[Result], ...] = (
-    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, Elicitation,
-    CircuitResult, Robustness, LearningCoefficients,
+    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, WholeGraphs, Elicitation,
+   CircuitResult, Robustness, LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
 R = TypeVar("R", bound=Result)
