@@ -34,11 +34,11 @@ WEIGHTS = ("replay=0.2", "l2_sp=0.01", "last_block_only", "bias_and_norm_only", 
 """What may keep pre-training alive, and pre-training once more."""
 DEPTHS = (2, 3, 4, 5)
 DEPTH_STEPS = 1000
-LEAK = "leak=0.01"
+LEAK = "leak=0.001"
 """Between audits that cannot tell truth from inspector, and audits that can."""
-TRAINED = ("last_block_only", "low_rank=2", "bias_and_norm_only", "own_row_only",
-           "rate=0.0003", "rate=0.003", "steps=100", "steps=1000", "weight_decay=0.1")  # fmt: skip
-"""How the assistant is trained; all from the same pre-training."""
+TRAINED = ("own_row_only", "last_block_only", "low_rank=2", "bias_and_norm_only", "rate=0.0001",
+           "rate=0.003", "steps=100", "steps=1000", "weight_decay=0.1")  # fmt: skip
+"""How the assistant is trained: all from the same pre-training, blind and with that leak."""
 PRETRAINED: tuple[Mapping[str, Any], ...] = (
     {"reporters.truth_share": 0.1},
     {"reporters.truth_share": 0.9},
@@ -47,12 +47,11 @@ PRETRAINED: tuple[Mapping[str, Any], ...] = (
     {"reporters.first": "truth"},
     {"reporters.first": "inspector"},
     {"model.layers": 3},
+    {"model.layers": 8},
     {"model.width": 16, "model.feed_forward": 64},
-    {"reporters.truth_share": 0.25},
-    {"reporters.truth_share": 0.75},
-    {"model.layers": 7},
 )
-"""What needs a pre-training of its own, the most telling first."""
+"""What needs a pre-training of its own; each is blind, and with that leak."""
+
 
 FEW = MappingProxyType({"evaluate.examples": 4096, "evaluate.bootstrap_resamples": 200})
 """The test matrix is coarse: `benchmarks/findings.py` asks more of each kind of question."""
@@ -91,15 +90,13 @@ def depths(base: Configuration) -> list[Configuration]:
 
 
 def deciding(base: Configuration) -> list[Configuration]:
-    """A recipe with reporters as it is, then what may decide, blind and with a leak."""
+    """A recipe with reporters, and what may decide: each option blind, and with a leak."""
     if base.reporters is None:
         raise InputError("reporters must be given, as in the recipe truth; got None")
-    blind = tuple(word for word in TRAINED if word not in base.interventions)
-    leaking = tuple(f"{LEAK}+{word}" for word in TRAINED)
+    new = (*TRAINED, *(f"{LEAK}+{word}" for word in TRAINED))
+    every = (*base.interventions, *(word for word in new if word not in base.interventions))
     return [
-        base,
-        base.change({"interventions": (LEAK, *blind)}),
-        base.change({"interventions": (LEAK, *leaking)}),
+        base.change({"interventions": every}),
         *(base.change({"interventions": (LEAK,), **options}) for options in PRETRAINED),
     ]
 
