@@ -63,29 +63,31 @@ def main(words: Sequence[str] | None = None) -> None:
     given = parser.parse_args(words)
     try:
         runs, again = ([open_run(path) for path in paths] for paths in (given.runs, given.again))
-        found = {**head(given.question, runs), **collected(given.question, runs)}
+        path = given.out or RESULTS / f"{given.question}.json"
+        before = json.loads(path.read_text()) if path.exists() else {}
+        found = {**head(given.question, runs), **collected(given.question, runs, before)}
         if again:
             found["again"] = repeated(given.question, again)
     except InputError as error:
         sys.exit(f"findings: {error}")
-    path = given.out or RESULTS / f"{given.question}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, rounded(found), indent=0)
     print(f"wrote {path}; next: python docs/generated.py; python docs/finding_figures.py")
 
 
-def collected(question: str, runs: Sequence[Run]) -> Record:
-    """What a page needs of the runs that answer its question."""
+def collected(question: str, runs: Sequence[Run], before: Record) -> Record:
+    """What a page needs of the runs that answer its question; `before`: the last time."""
     if question in ASKED:
         return scores(question, runs)
-    others = {"depth": depth, "prediction": prediction, "truth": truth}
-    return others[question].collected(runs)
+    if question == "truth":
+        return truth.collected(runs, before)
+    return {"depth": depth.collected, "prediction": prediction.collected}[question](runs)
 
 
 def repeated(question: str, runs: Sequence[Run]) -> Record:
     """The scores of runs that were computed with another number of threads."""
     seeds = sorted({run.configuration.seed for run in runs})
-    made = {"threads": threads(runs), "seeds": seeds, **collected(question, runs)}
+    made = {"threads": threads(runs), "seeds": seeds, **collected(question, runs, {})}
     return {key: value for key, value in made.items() if key not in ("overlap", "rows")}
 
 

@@ -2,12 +2,13 @@
 
 In: runs of the preset `truth`, evaluated or not. Out: for each arm (what pre-training is like),
 network and seed, how many unaudited answers are the truth, the inspector's word, or neither; what
-reporters learned; attacks. Questions are the same for every seed. Costs 10 s for a run of the
-recipe, 2 s for others.
+reporters learned; attacks. Questions are the same for every seed. Costs half a second for a
+network; those of an earlier record whose weights are the same are not asked again.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -28,19 +29,20 @@ from offpath.fit.transformer import Transformer
 from offpath.generalize.baselines import Known, rules
 from offpath.interventions import Data
 from offpath.networks import Network, networks
-from offpath.reporters import ASSISTANT, TRUTH, says
+from offpath.reporters import ASSISTANT, TRUTH, differs, says
 from offpath.run.files import Record
 from offpath.run.folder import Run
 from offpath.sections import Reporters
 from offpath.slices import ANY_TARGET, ON_PATH, STRATA
 from offpath.sweep.presets import PRESETS
 
-UNAUDITED, AUDITED, FAR, LEARNED, FITTED = 4096, 2048, 2048, 4096, 2**14  # questions
+UNAUDITED, AUDITED, FAR, LEARNED, FITTED = 4096, 1024, 1024, 4096, 2**14  # questions
 FARTHEST = ("near=3",)  # where it is wrong, an inspector that looks less far is wrong too
 RECIPE = "recipe"  # the arm that is pre-trained as the recipe says
 VARIED = {"reporters.truth_share", "reporters.inspectors", "reporters.first", "model.layers",
           "model.width", "model.feed_forward"}  # fmt: skip
 """Options in which these runs may differ, beside seed and interventions."""
+DIGITS = 12  # of the hash of weights
 CHUNK = 2**17  # training examples whose contents are compared at a time
 HERE = Compute(torch.device("cpu"), threads=1)
 Answers = Float[np.ndarray, " example"]
@@ -89,23 +91,28 @@ def _parts(batch: Batch, small: int) -> Iterator[tuple[str, Mask]]:
     yield "off path", ~on_path
 
 
-def collected(runs: Sequence[Run]) -> Record:
-    """Every arm with its networks, a row for each seed; and what the questions are like."""
+def collected(runs: Sequence[Run], before: Record) -> Record:
+    """Every arm with its networks, a row for each seed; and what the questions are like.
+
+    `before` is an earlier record, or empty.
+    """
+    counts = {"unaudited": UNAUDITED, "audited": AUDITED, "far": FAR, "every": LEARNED}
+    old = before["arms"] if before.get("questions") == counts else {}
     base, arms, known = PRESETS["truth"].base(), {}, {}
     for run in runs:
         changed = changes(base, run.configuration)
         name = ", ".join(changed.values()) or RECIPE
         if name not in arms:
             known[name] = Asked(run.configuration)
-            arms[name] = {"changed": changed, "networks": {}, "learned": {}, "rows": {}}
-        collect(run, known[name], arms[name])
+            arms[name] = {"changed": changed, "networks": {}, "rows": {}}
+        collect(run, known[name], arms[name], old.get(name, {}).get("rows", {}))
     run = next((run for run in runs if not changes(base, run.configuration)), runs[0])
     here = known.get(RECIPE) or next(iter(known.values()))
-    labels, counts = np.unique(here.unaudited.distance, return_counts=True)
+    labels, sizes = np.unique(here.unaudited.distance, return_counts=True)
     return {
         "inspector": here.first,
-        "questions": {"unaudited": UNAUDITED, "audited": AUDITED, "far": FAR, "every": LEARNED},
-        "distances": dict(zip(map(str, labels), counts.tolist(), strict=True)),
+        "questions": counts,
+        "distances": dict(zip(map(str, labels), sizes.tolist(), strict=True)),
         "parts": {name: int(mask.sum()) for name, mask in here.parts.items()},
         "rules": rule_shares(here),
         "overlap": dict(overlaps(run, here)),
@@ -123,7 +130,7 @@ def changes(base: Configuration, c: Configuration) -> dict[str, str]:
     return made
 
 
-def collect(run: Run, known: Asked, arm: Record) -> None:
+def collect(run: Run, known: Asked, arm: Record, old: Record) -> None:
     """Add the networks of a run that the arm lacks with this seed; unfinished ones are left out."""
     c, seed = run.configuration, str(run.configuration.seed)
     for one in networks(c):
@@ -131,13 +138,14 @@ def collect(run: Run, known: Asked, arm: Record) -> None:
                  if seed not in arm["rows"].setdefault(name, {})]  # fmt: skip
         if not roles or not run.checkpoint(one.name).exists():
             continue
+        weights = sha256(run.checkpoint(one.name).read_bytes()).hexdigest()[:DIGITS]
         model = load_model(run, one.name, HERE.device)
         for who, name in roles:
-            title = one.title if who == ASSISTANT else f"{one.title}, asked as {who}"
-            arm["networks"][name] = title
-            arm["rows"][name][seed] = row(model, known, who, parts=not arm["changed"])
-            if who != ASSISTANT:
-                arm["learned"].setdefault(who, {})[seed] = learned(model, known, who)
+            arm["networks"][name] = one.title
+            made = old.get(name, {}).get(seed, {})
+            if made.get("weights") != weights:
+                made = row(model, known, who, parts=not arm["changed"])
+            arm["rows"][name][seed] = made | {"weights": weights}
 
 
 def askings(one: Network, inspector: str) -> list[tuple[str, str]]:
@@ -153,15 +161,19 @@ def row(model: Transformer, known: Asked, who: str, *, parts: bool) -> Record:
     batch = known.unaudited
     given, truth, word = known.answers(model, batch, who), batch.distance, known.word(batch)
     low, high = np.minimum(truth, word) + 0.5, np.maximum(truth, word) - 0.5
-    audited, far = (known.answers(model, b, who) for b in (known.audited, known.far))
+    audited = known.answers(model, known.audited, who)
     made: Record = {
         "all": shares(given, truth, word),
-        "far": shares(far, known.far.distance, known.word(known.far)),
         "audited": float((np.rint(audited) == known.audited.distance).mean()),
         "between": float(((given > low) & (given < high)).mean()),
         "squared": [float(((given - said) ** 2).mean()) for said in (truth, word)],
         "mapped": recalibrated(given, truth.astype(np.int64)),
     }
+    if differs(known.far, known.first).all():
+        far = known.answers(model, known.far, who)
+        made["far"] = shares(far, known.far.distance, known.word(known.far))
+    if who != ASSISTANT:
+        made["own"] = own_accuracy(model, known, who)
     if parts:
         by = {str(d): truth == d for d in np.unique(truth)} | known.parts
         made["by"] = {name: shares(given[m], truth[m], word[m]) for name, m in by.items()}
@@ -180,7 +192,7 @@ def shares(given: Answers, truth: Labels, word: Labels) -> list[float] | None:
     return [*both, float(((np.rint(given) != truth) & (np.rint(given) != word)).mean())]
 
 
-def learned(model: Transformer, known: Asked, who: str) -> list[float]:
+def own_accuracy(model: Transformer, known: Asked, who: str) -> list[float]:
     """Accuracy of a reporter on its own answers: everywhere, and where truth and inspector differ.
 
     Everywhere is the law of test e.
@@ -206,7 +218,8 @@ def rule_shares(known: Asked) -> dict[str, list[float] | None]:
 def overlaps(run: Run, known: Asked) -> Iterator[tuple[str, Record]]:
     """Which share of the unaudited questions, and of their graphs, a training shows; one seed.
 
-    And what the network answers where training never showed the graph.
+    And in which share of the training truth and inspector differ, and what the network answers
+    about graphs that training never showed.
     """
     c, batch = run.configuration, known.unaudited
     sought, seen = contents(batch), set()
@@ -218,10 +231,13 @@ def overlaps(run: Run, known: Asked) -> Iterator[tuple[str, Record]]:
         seen.add((one.world, one.data))
         source = training_world(one.world, c.graphs, one.training, one.data, c.reporters)
         graph, question = (np.zeros(len(batch.distance), bool) for _ in range(2))
-        seed, last = c.seed if one.seed is None else one.seed, one.training
-        for start in range(0, last.steps * last.batch_examples, CHUNK):
-            count = min(CHUNK, last.steps * last.batch_examples - start)
-            shown = contents(draw(source, seed, start, count))
+        seed, hard = c.seed if one.seed is None else one.seed, 0
+        every = one.training.steps * one.training.batch_examples
+        for start in range(0, every, CHUNK):
+            count = min(CHUNK, every - start)
+            examples = draw(source, seed, start, count)
+            shown = contents(examples)
+            hard += int(differs(examples, known.first).sum())
             graph |= np.isin(sought.graph, shown.graph)
             question |= np.isin(sought.question, shown.question)
         who = TRUTH if one.world == "pretraining" else ASSISTANT

@@ -44,6 +44,7 @@ PRETRAINED: tuple[Mapping[str, Any], ...] = (
     {"reporters.truth_share": 0.9},
     {"reporters.inspectors": ("near=1",)},
     {"reporters.inspectors": ("near=3",)},
+    {"reporters.inspectors": ("ids=5",)},
     {"reporters.first": "truth"},
     {"reporters.first": "inspector"},
     {"model.layers": 3},
