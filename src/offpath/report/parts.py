@@ -13,7 +13,7 @@ from markupsafe import Markup
 from offpath.networks import Network, networks
 from offpath.report import words
 from offpath.report.words import asset, filled
-from offpath.results import RESULTS, Matrix, Result, Scores, Study, read_result
+from offpath.results import RESULTS, Matrix, Result, Scores, read_result, results_of
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
 
@@ -186,8 +186,7 @@ class Story:
 
     def gaps(self) -> list[Missing]:
         """Everything that the run does not have yet."""
-        results = [kind for kind in RESULTS if self.trains or kind is not Study]
-        return [*self.untrained(), *self.missing(*results)]
+        return [*self.untrained(), *self.missing(*results_of(self.run.configuration))]
 
     def untrained(self) -> list[Missing]:
         """Networks whose training has not started, and how to start it."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from offpath.configs import Configuration
 from offpath.errors import InputError
 from offpath.results.coefficients import LearningCoefficients, Plateau, Point, Sweep, Trace
 from offpath.results.graphs import DrawnGraph, Example, Examples, WorldExamples
@@ -48,28 +49,52 @@ from offpath.results.solutions import (
     StepCell,
 )
 from offpath.results.training import LossCurve, PhaseChange, Phases
+from offpath.results.truth import (
+    AnswerCounts,
+    DrawnAnswers,
+    EmbeddedRow,
+    Inspector,
+    Learned,
+    LinePoint,
+    Says,
+    Shares,
+    Truth,
+    TruthCell,
+)
 from offpath.run.files import read_json, write_json
 from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
 
 __all__ = [
-    "FORMAT", "RESULTS", "BesideRule", "Cell", "CircuitResult", "ConstantAnswer", "Direction",
-    "DrawnGraph", "EvaluationSet", "Example", "Examples", "Graded", "Invariance", "LabelCount",
-    "LabelWorld", "Labels", "LearningCoefficients", "LossCurve", "Matrix", "OverSteps",
-    "Overlap", "OverlapRow", "Perturbed", "PhaseChange", "Phases", "Place", "Plateau", "Point",
-    "PredictionCounts", "Predictions", "Predictor", "Recovered", "Result", "Retention",
-    "Robustness", "Row", "Scores", "ShiftAxis", "ShiftCell", "ShiftLevel", "Shifts",
-    "SizeError", "State", "StepCell", "Study", "StudyQuantity", "StudyStratum", "Sweep",
-    "Trace", "WorldExamples", "read_result", "write_result",
+    "FORMAT", "OF_PLAIN", "OF_REPORTERS", "RESULTS", "AnswerCounts", "BesideRule", "Cell",
+    "CircuitResult", "ConstantAnswer", "Direction", "DrawnAnswers", "DrawnGraph", "EmbeddedRow",
+    "EvaluationSet", "Example", "Examples", "Graded", "Inspector", "Invariance", "LabelCount",
+    "LabelWorld", "Labels", "Learned", "LearningCoefficients", "LinePoint", "LossCurve", "Matrix",
+    "OverSteps", "Overlap", "OverlapRow", "Perturbed", "PhaseChange", "Phases", "Place",
+    "Plateau", "Point", "PredictionCounts", "Predictions", "Predictor", "Recovered", "Result",
+    "Retention", "Robustness", "Row", "Says", "Scores", "Shares", "ShiftAxis", "ShiftCell",
+    "ShiftLevel", "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
+    "StudyStratum", "Sweep", "Trace", "Truth", "TruthCell", "WorldExamples", "read_result",
+    "results_of", "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
 RESULTS: tuple[type[Result], ...] = (
-    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, CircuitResult,
+    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, Truth, CircuitResult,
     Robustness, LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
+OF_PLAIN = (Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts)
+"""Those of networks that are asked plain questions."""
+OF_REPORTERS = (Truth,)
+"""Those of networks that are asked as reporters."""
 R = TypeVar("R", bound=Result)
+
+
+def results_of(c: Configuration) -> list[type[Result]]:
+    """The result files that a run of this configuration can have."""
+    others = {*(OF_PLAIN if c.reporters else OF_REPORTERS), *(() if c.pretrain else (Study,))}
+    return [kind for kind in RESULTS if kind not in others]
 
 
 def write_result(run: Run, result: Result) -> None:
