@@ -304,10 +304,11 @@ def index() -> str:
 
 def in_short() -> str:
     """Each question with its verdict, as one paragraph."""
-    *parts, motive = [f"[*{PRESETS[name].question}*](docs/findings/{name}.md) {words}"
-                      for name, words in _verdicts()]  # fmt: skip
+    parts = {name: f"[*{PRESETS[name].question}*](docs/findings/{name}.md) {words}"
+             for name, words in _verdicts()}  # fmt: skip
+    motive = parts.pop("truth")
     return (
-        f"**Six questions, ten seeds each, one number of threads:** {' '.join(parts)} "
+        f"**Six questions, ten seeds each, one number of threads:** {' '.join(parts.values())} "
         f"**The question behind them:** {motive}"
     )
 
