@@ -27,6 +27,7 @@ from offpath.fit.checkpoints import load_model
 from offpath.fit.native import answers as natively
 from offpath.fit.transformer import Transformer
 from offpath.generalize.baselines import Known, rules
+from offpath.generalize.truth import embedded_row
 from offpath.interventions import Data
 from offpath.networks import Network, networks
 from offpath.reporters import ASSISTANT, TRUTH, differs, says
@@ -144,7 +145,7 @@ def collect(run: Run, known: Asked, arm: Record, old: Record) -> None:
             arm["networks"][name] = one.title
             made = old.get(name, {}).get(seed, {})
             if made.get("weights") != weights:
-                made = row(model, known, who, parts=not arm["changed"])
+                made = row(model, known, who, None if arm["changed"] else c)
             arm["rows"][name][seed] = made | {"weights": weights}
 
 
@@ -156,8 +157,11 @@ def askings(one: Network, inspector: str) -> list[tuple[str, str]]:
     return [(ASSISTANT, one.name)] if assistant else []
 
 
-def row(model: Transformer, known: Asked, who: str, *, parts: bool) -> Record:
-    """How often a network is true, the inspector, or neither, where these two differ."""
+def row(model: Transformer, known: Asked, who: str, recipe: Configuration | None) -> Record:
+    """How often a network is true, the inspector, or neither, where these two differ.
+
+    With the configuration of the recipe more of it: by part, and where the assistant's row lies.
+    """
     batch = known.unaudited
     given, truth, word = known.answers(model, batch, who), batch.distance, known.word(batch)
     low, high = np.minimum(truth, word) + 0.5, np.maximum(truth, word) - 0.5
@@ -172,9 +176,12 @@ def row(model: Transformer, known: Asked, who: str, *, parts: bool) -> Record:
     if differs(known.far, known.first).all():
         far = known.answers(model, known.far, who)
         made["far"] = shares(far, known.far.distance, known.word(known.far))
+    if recipe and who == ASSISTANT:
+        place = embedded_row(model, who, recipe)
+        made["row"] = [place.along, place.off]
     if who != ASSISTANT:
         made["own"] = own_accuracy(model, known, who)
-    if parts:
+    if recipe:
         by = {str(d): truth == d for d in np.unique(truth)} | known.parts
         made["by"] = {name: shares(given[m], truth[m], word[m]) for name, m in by.items()}
     return made
@@ -216,38 +223,39 @@ def rule_shares(known: Asked) -> dict[str, list[float] | None]:
 
 
 def overlaps(run: Run, known: Asked) -> Iterator[tuple[str, Record]]:
-    """Which share of the unaudited questions, and of their graphs, a training shows; one seed.
+    """How each training of a run overlaps with the unaudited questions; one seed.
 
-    And in which share of the training truth and inspector differ, and what the network answers
-    about graphs that training never showed.
+    In which share of it truth and inspector differ; which share of the questions it holds, and of
+    their graphs; and what its network answers about graphs that it does not hold.
     """
-    c, batch = run.configuration, known.unaudited
-    sought, seen = contents(batch), set()
+    c, seen = run.configuration, set()
     for one in networks(c):
-        if not (one.training and one.world and run.checkpoint(one.name).exists()):
-            continue
-        if (one.world, one.data) in seen:
+        there = one.training and one.world and run.checkpoint(one.name).exists()
+        if not there or (one.world, one.data) in seen:
             continue
         seen.add((one.world, one.data))
-        source = training_world(one.world, c.graphs, one.training, one.data, c.reporters)
-        graph, question = (np.zeros(len(batch.distance), bool) for _ in range(2))
-        seed, hard = c.seed if one.seed is None else one.seed, 0
-        every = one.training.steps * one.training.batch_examples
-        for start in range(0, every, CHUNK):
-            count = min(CHUNK, every - start)
-            examples = draw(source, seed, start, count)
-            shown = contents(examples)
-            hard += int(differs(examples, known.first).sum())
-            graph |= np.isin(sought.graph, shown.graph)
-            question |= np.isin(sought.question, shown.question)
+        hard, question, graph = _shown(one, c, known)
         who = TRUTH if one.world == "pretraining" else ASSISTANT
-        new = batch.take(~graph)
+        new = known.unaudited.take(~graph)
         given = known.answers(load_model(run, one.name, HERE.device), new, who)
-        yield (
-            one.name,
-            {
-                "graph": float(graph.mean()),
-                "question": float(question.mean()),
-                "new": shares(given, new.distance, known.word(new)),
-            },
-        )
+        yield one.name, {"hard": hard, "question": float(question.mean()),
+                         "graph": float(graph.mean()),
+                         "new": shares(given, new.distance, known.word(new))}  # fmt: skip
+
+
+def _shown(one: Network, c: Configuration, known: Asked) -> tuple[float, Mask, Mask]:
+    """The share of hard examples of a training, and which questions and graphs it shows."""
+    assert one.training is not None, "only what is trained shows anything"
+    assert one.world is not None, "and draws from a distribution"
+    source = training_world(one.world, c.graphs, one.training, one.data, c.reporters)
+    sought, hard = contents(known.unaudited), 0
+    graph, question = (np.zeros(len(known.unaudited.distance), bool) for _ in range(2))
+    seed, every = (c.seed if one.seed is None else one.seed), one.training
+    total = every.steps * every.batch_examples
+    for start in range(0, total, CHUNK):
+        examples = draw(source, seed, start, min(CHUNK, total - start))
+        shown = contents(examples)
+        hard += int(differs(examples, known.first).sum())
+        graph |= np.isin(sought.graph, shown.graph)
+        question |= np.isin(sought.question, shown.question)
+    return hard / total, question, graph

@@ -2,6 +2,8 @@
 
 from math import isinf
 
+import numpy as np
+
 from docs.finding_words import percent
 from docs.raw import markdown
 from docs.truth_numbers import (
@@ -9,6 +11,7 @@ from docs.truth_numbers import (
     BLIND,
     EASY,
     FAR_ALONE,
+    LEAKING,
     PLACES,
     REGIMES,
     axis_effects,
@@ -19,7 +22,7 @@ from docs.truth_numbers import (
     typical,
     values,
 )
-from offpath.generalize.statistics import Shift
+from offpath.generalize.statistics import Shift, typical_difference
 from offpath.recipes import recipe
 from offpath.run.files import Record
 
@@ -163,7 +166,27 @@ def axes_table(found: Record) -> str:
         "called one if that is below 1 % and the exact test alone below 5 %. Inspectors that look "
         "less or more far are compared on distances of at least 4 "
         f"({found['questions']['far']:,} questions), on which all of them are wrong; another "
-        "kind of inspector on its own unaudited questions.\n\n" + "\n\n".join(parts)
+        "kind of inspector on its own unaudited questions.\n\n"
+        + "\n\n".join(parts)
+        + own_rows(found)
+    )
+
+
+def own_rows(found: Record) -> str:
+    """Where the assistant's row of the embedding lands, in a sentence."""
+    parts = []
+    for name in ("pretrained", "own_row_only", f"{LEAKING}+own_row_only", BLIND):
+        rows = found["arms"]["recipe"]["rows"].get(name, {}).values()
+        places = [np.array([row["row"][i] for row in rows if "row" in row]) for i in (0, 1)]
+        if len(places[0]):
+            along, off = (typical_difference(one).estimate for one in places)
+            parts.append(f"{title(found, name)}: {along:.2f} along, {off:.2f} off")
+    return (
+        "\n\nWhere the assistant's row of the embedding lies beside the line from the inspector's "
+        "row (0) to the truth's (1), and how far off it, in lengths of that line: "
+        f"{'; '.join(parts)}."
+        if parts
+        else ""
     )
 
 

@@ -90,7 +90,7 @@ def shares(true: float, word: float, seed: int) -> dict[str, Any]:
     all_ = [true + noise, word - noise, 1 - true - word]
     names = ("3", *(part for both in truth_numbers.EASY.values() for part in both))
     return {"all": all_, "far": all_, "audited": 0.99, "between": 0.05, "squared": [20.0, 1.0],
-            "mapped": 0.4, "own": [0.99, 0.95], "by": dict.fromkeys(names, all_)}  # fmt: skip
+            "mapped": 0.4, "own": [0.99, 0.95], "row": [0.1, 0.5], "by": dict.fromkeys(names, all_)}  # fmt: skip
 
 
 def record(
