@@ -97,9 +97,10 @@ def sweep(
 
     Args:
         source: A recipe (smoke, laptop, paper, paper-fast); a question (ids, off-path, pretraining,
-            forgetting, depth, prediction), whose runs are those of laptop with interventions; or a
-            file of Python that defines `configurations`: a list of
-            `offpath.configs.Configuration`, or a function that returns one.
+            forgetting, depth, prediction), whose runs are those of laptop with interventions;
+            truth, whose runs are those of the recipe truth and of what may decide; or a file of
+            Python that defines `configurations`: a list of `offpath.configs.Configuration`, or a
+            function that returns one.
     """
     from offpath.sweep.tasks import read_configurations, sweep_runs
 

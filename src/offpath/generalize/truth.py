@@ -122,7 +122,7 @@ def measure_truth(run: Run, compute: Compute) -> Iterator[Record]:
         learned=_learned(models[LEARNER], hard, every),
         cells=_with_gaps(cells, c.reporters.inspectors[0]),
         answers=counts,
-        rows=[_row(models[one.name], one.name, c) for one in _networks(c) if _knows(one)],
+        rows=[embedded_row(models[one.name], one.name, c) for one in _networks(c) if _knows(one)],
         line=_line(models[LEARNER], hard.take(slice(count // LINE_PART)), c),
         example=_example(models, hard, c),
     )
@@ -221,7 +221,7 @@ def _ends(model: Transformer, c: Configuration) -> list[torch.Tensor]:
     return [model.embedding.weight.detach()[first + known.index(name)] for name in wanted]
 
 
-def _row(model: Transformer, name: str, c: Configuration) -> results.EmbeddedRow:
+def embedded_row(model: Transformer, name: str, c: Configuration) -> results.EmbeddedRow:
     """Where the assistant's row lies beside the line from the inspector's row to the truth's."""
     inspector, truth, assistant = _ends(model, c)
     line, here = truth - inspector, assistant - inspector
