@@ -170,6 +170,8 @@ def _reporter_faults(c: Configuration) -> Iterator[str]:
     if c.reporters is None:
         return
     yield from reporter_faults(c.reporters, c.graphs)
+    if c.pretrain is None:
+        yield "reporters need pretrain, which is None"
     wanted = len(names(c.reporters))
     if c.pretrain and c.model.markers < wanted:
         yield (

@@ -69,9 +69,10 @@ def reporter_world(name: str, graphs: Graphs, data: Data, reporters: Reporters) 
         alone = {"truth": [(TRUTH, 1.0)], "inspector": [(reporters.inspectors[0], 1.0)]}
         who = asked(reporters, alone[data.asks] if data.asks else shares)
         any_target = {"target_rule": UNIFORM, "largest_target": largest}
-        return _reported(worlds(graphs)[name], 0, **any_target, asked=who)
-    every = worlds(graphs)["test_e"]
-    every = _reported(every, 1, asked=asked(reporters, [(ASSISTANT, 1.0)]))
+        about = f"any t, 3..{largest} vertices, balanced by d(1,2), asked of each reporter"
+        return _reported(worlds(graphs)[name], 0, **any_target, asked=who, description=about)
+    every, about = worlds(graphs)["test_e"], {"title": "audits", "description": "of the assistant"}
+    every = _reported(every, 1, asked=asked(reporters, [(ASSISTANT, 1.0)]), **about)
     if data.any_target:
         return every
     rule = reporters.inspectors[0]

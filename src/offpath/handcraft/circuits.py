@@ -36,13 +36,16 @@ def circuit_configuration(
     if not 3 <= n <= 64:
         raise InputError(f"vertices must be 3 to 64; got {n}")
     small = min(base.graphs.finetune_vertices, n)
+    model = base.model.model_copy(update={"markers": 1})
     shapes = {"wide": wide_architecture, "doubling": doubling_architecture,
-              "edge": lambda n: edge_architecture(base.model, n)}  # fmt: skip
+              "edge": lambda n: edge_architecture(model, n)}  # fmt: skip
     return base.model_copy(update={
         "graphs": base.graphs.model_copy(update={"max_vertices": n, "finetune_vertices": small}),
         "model": shapes[circuit](n),
         "pretrain": None,
         "finetune": base.finetune if circuit == "edge" else None,  # others have vertex tokens
+        "reporters": None,  # a circuit is asked plain questions
+        "interventions": () if base.reporters else base.interventions,
         "circuit": circuit,
     })  # fmt: skip
 

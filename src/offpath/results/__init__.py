@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from offpath.configs import Configuration
 from offpath.errors import InputError
+from offpath.reporters import names
 from offpath.results.coefficients import LearningCoefficients, Plateau, Point, Sweep, Trace
 from offpath.results.graphs import DrawnGraph, Example, Examples, WorldExamples
 from offpath.results.rows import Result, Row
@@ -74,8 +75,8 @@ __all__ = [
     "Plateau", "Point", "PredictionCounts", "Predictions", "Predictor", "Recovered", "Result",
     "Retention", "Robustness", "Row", "Says", "Scores", "Shares", "ShiftAxis", "ShiftCell",
     "ShiftLevel", "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
-    "StudyStratum", "Sweep", "Trace", "Truth", "TruthCell", "WorldExamples", "read_result",
-    "results_of", "write_result",
+    "StudyStratum", "Sweep", "Trace", "Truth", "TruthCell", "WorldExamples", "check_kind",
+    "read_result", "results_of", "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
@@ -84,7 +85,9 @@ RESULTS: tuple[type[Result], ...] = (
     Robustness, LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
-OF_PLAIN = (Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts)
+OF_PLAIN = (
+    Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, Robustness, LearningCoefficients,
+)  # fmt: skip
 """Those of networks that are asked plain questions."""
 OF_REPORTERS = (Truth,)
 """Those of networks that are asked as reporters."""
@@ -95,6 +98,18 @@ def results_of(c: Configuration) -> list[type[Result]]:
     """The result files that a run of this configuration can have."""
     others = {*(OF_PLAIN if c.reporters else OF_REPORTERS), *(() if c.pretrain else (Study,))}
     return [kind for kind in RESULTS if kind not in others]
+
+
+def check_kind(run: Run, kind: type[Result]) -> None:
+    """Refuse a result that no run of such a configuration has."""
+    reporters = run.configuration.reporters
+    if kind in (OF_PLAIN if reporters else OF_REPORTERS):
+        asks = f"asks reporters ({', '.join(names(reporters))})" if reporters else "asks none"
+        wanted = "plain questions" if reporters else "reporters, as the recipe truth"
+        raise InputError(
+            f"RUN must be a run that asks {wanted}, to have {kind.title}; {run.folder} {asks}: "
+            f"`offpath report {run.quoted}` shows what it has"
+        )
 
 
 def write_result(run: Run, result: Result) -> None:
@@ -108,6 +123,7 @@ def write_result(run: Run, result: Result) -> None:
 
 def read_result(run: Run, kind: type[R]) -> R:
     """The result of that kind; an `InputError` that says how to make it if it is not to be had."""
+    check_kind(run, kind)
     path = run.result(kind.file)
     remedy = f"make it anew with `offpath {kind.verb} {run.quoted}`"
     if not path.exists():
