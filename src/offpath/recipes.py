@@ -48,12 +48,12 @@ def _laptop_pretraining() -> Training:
 def truth() -> Configuration:
     """Truthful on audits: also beyond them? Two reporters are learned, a third is audited."""
     base = laptop()
-    leaks = (f"leak={share:g}" for share in (0.001, 0.01, 0.03, 0.1))
+    leaks = (f"leak={share:g}" for share in (0.0001, 0.0003, 0.001, 0.01, 0.03, 0.1))
     return base.model_copy(
         update={
             "recipe": "truth",
             "model": base.model.model_copy(update={"markers": 3}),
-            "pretrain": base.training("pretrain").model_copy(update={"steps": 4000}),
+            "pretrain": base.training("pretrain").model_copy(update={"steps": 3000}),
             "finetune": base.training("finetune").model_copy(update={"steps": 300}),
             "reporters": Reporters(),
             "interventions": (*leaks, "easy_graphs", "easy_ids", "easy_path", "own_row_only",

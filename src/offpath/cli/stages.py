@@ -15,7 +15,6 @@ from offpath.cli import session
 from offpath.cli.progress import follow
 from offpath.cli.tables import show_table
 from offpath.errors import InputError
-from offpath.interventions import Data
 from offpath.networks import networks
 from offpath.recipes import VARIANTS, recipe
 from offpath.reporters import names
@@ -68,31 +67,27 @@ def sample(
     For example: offpath sample test_e --count 100000 --out examples.parquet
 
     Args:
-        name: pretraining, finetuning, test_a to test_e, or of the shift suite an axis and a level:
+        name: pretraining, finetuning, test_a to test_e, with the recipe truth what is unaudited, or
+            of the shift suite an axis and a level:
             size/8, distance/6, target_id/7, stratum/off_path, equal_distance/equal, reachable/no,
-            density/2, family/tree; or two, as in size/8*density/2. With --recipe truth,
-            pretraining and finetuning ask reporters.
+            density/2, family/tree; or two, as in size/8*density/2.
     """
-    c = recipe(examples.recipe).model_copy(update={"graphs": graphs})  # checks them
+    c = recipe(examples.recipe).model_copy(update={"graphs": graphs})  # which checks them
     from offpath.data import show
     from offpath.data.batches import draw
-    from offpath.data.mixtures import reporter_world
-    from offpath.data.worlds import world
+    from offpath.data.mixtures import shown_world
 
     if examples.out is not None:
         show.check_format(examples.out)
-    where = world(name, graphs)
-    reporters = c.reporters if name in ("pretraining", "finetuning") else None
-    if reporters:
-        where = reporter_world(name, graphs, Data(), reporters)
+    where = shown_world(name, c)
     batch = draw(where, examples.seed, examples.start, examples.count, purpose=examples.purpose)
     if examples.out is not None:
         show.write_examples(batch, examples.out)
         print(f"wrote {examples.count} examples to {examples.out}")
         return
-    headers = show.ASKED_HEADERS if reporters else show.HEADERS
-    rows = show.example_rows(batch, examples.start, names(reporters) if reporters else ())
-    show_table(headers, rows, f"{where.title}: {where.description}", show.LEGEND, folds="edges")
+    known = names(c.reporters) if c.reporters else ()
+    headers, rows, legend = show.example_table(batch, examples.start, known)
+    show_table(headers, rows, f"{where.title}: {where.description}", legend, folds="edges")
     if len(rows) < examples.count:
         print(f"and {examples.count - len(rows)} more: --out writes them all to a file")
 

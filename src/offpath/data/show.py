@@ -13,45 +13,53 @@ from offpath.run.files import check_writable, write_file
 from offpath.slices import STRATA
 
 ROWS_SHOWN = 1000
-HEADERS = ("index", "n", "t", "d(1,t)", "d(1,2)", "stratum", "flags", "edges")
-ASKED_HEADERS = (*HEADERS[:-1], "asked", "answer", "edges")
 LEGEND = (
     "n vertices, edges as drawn (repeated ones stay); t is the target, d(1,t) its distance from 1, "
     "or none; unseen: fine-tuning never asks for that vertex id; isolated: no edge touches t"
 )
+OF_REPORTERS = "; asked: the reporter, whose answer need not be d(1,t)"
 
 
-def example_rows(batch: Batch, start: int, reporters: Sequence[str] = ()) -> list[list[str]]:
-    """The first examples as rows of text below `HEADERS`; of reporters, below `ASKED_HEADERS`."""
-    no_path = batch.no_path
-    rows = []
-    for i in range(min(len(batch.distance), ROWS_SHOWN)):
-        edges = " ".join(f"{a}-{b}" for a, b in batch.tokens[i, :-1].tolist() if b)
-        distances = (batch.distance[i], batch.distance_to_2[i])
-        hops = [str(d) if d < no_path else "none" for d in distances]
-        flags = ["unseen"] * bool(batch.unseen_id[i]) + ["isolated"] * bool(batch.isolated[i])
-        place = [str(start + i), str(batch.vertices[i]), str(batch.tokens[i, -1, 0])]
-        asked: list[str] = []
-        if batch.answer is not None and batch.reporter is not None:
-            answer = int(batch.answer[i])
-            asked = [reporters[batch.reporter[i]], str(answer) if answer < no_path else "none"]
-        stratum = STRATA[batch.stratum[i]].slice
-        rows.append([*place, *hops, stratum, " ".join(flags), *asked, edges])
-    return rows
+def example_table(
+    batch: Batch, start: int, reporters: Sequence[str] = ()
+) -> tuple[list[str], list[list[str]], str]:
+    """Headers, the first examples as rows of text, and a legend."""
+    first, legend = batch.take(slice(ROWS_SHOWN)), LEGEND
+
+    def hops(distances: np.ndarray) -> list[str]:
+        return [str(d) if d < batch.no_path else "none" for d in distances.tolist()]
+
+    isolated = np.where(first.isolated, "isolated", "")
+    flags = zip(np.where(first.unseen_id, "unseen", ""), isolated, strict=True)
+    columns = {
+        "index": [str(start + i) for i in range(len(first.distance))],
+        "n": [str(n) for n in first.vertices],
+        "t": [str(target) for target in first.tokens[:, -1, 0]],
+        "d(1,t)": hops(first.distance),
+        "d(1,2)": hops(first.distance_to_2),
+        "stratum": [STRATA[number].slice for number in first.stratum],
+        "flags": [" ".join(filter(None, pair)) for pair in flags],
+    }
+    if first.reporter is not None:
+        columns["asked"] = [reporters[number] for number in first.reporter]
+        columns["answer"] = hops(first.labels)
+        legend += OF_REPORTERS
+    edges = first.tokens[:, :-1].tolist()
+    columns["edges"] = [" ".join(f"{a}-{b}" for a, b in row if b) for row in edges]
+    return [*columns], [list(row) for row in zip(*columns.values(), strict=True)], legend
 
 
 def write_examples(batch: Batch, path: Path) -> None:
     """Write examples to `path`: .npz, one array per field, or .parquet, one row per example."""
     check_format(path)
     content = io.BytesIO()
-    columns = {name: column for name, column in batch._asdict().items() if column is not None}
     if path.suffix == ".npz":
-        np.savez_compressed(content, **columns)
+        np.savez_compressed(content, **batch.columns)
     else:
         import pyarrow
         import pyarrow.parquet
 
-        columns |= {"tokens": batch.tokens.reshape(len(batch.tokens), -1).tolist()}
+        columns = batch.columns | {"tokens": batch.tokens.reshape(len(batch.tokens), -1).tolist()}
         columns["stratum"] = np.array([s.slice for s in STRATA])[batch.stratum]
         pyarrow.parquet.write_table(pyarrow.table(columns), content)
     write_file(path, content.getvalue())

@@ -96,9 +96,7 @@ def export_weights(run: Run, name: str, path: Path) -> str:
         return "a state dict of nn.TransformerEncoder's layout, for torch.load"
     if suffix == ".safetensors":
         a = model.architecture
-        about |= {"heads": str(a.heads), "norm": a.norm}
-        about |= {"markers": str(a.markers)} if a.markers > 1 else {}
-        write_tensors(path, published(model), about)
+        write_tensors(path, published(model), about | {"heads": str(a.heads), "norm": a.norm})
         return "tensors of nn.TransformerEncoder's layout, with heads and norm in their notes"
     if suffix == ".onnx":
         need("onnx", "writing .onnx")
@@ -143,15 +141,14 @@ def _noted(path: Path, notes: Notes) -> tuple[int, Norm] | None:
         if "architecture" in notes:
             a = Architecture.model_validate_json(notes["architecture"])
             heads, norm, odd = a.heads, a.norm, a.head_size is not None or a.tokens == "vertices"
-            if a.looped or a.head != "regression":
+            if a.looped or a.head != "regression" or a.markers > 1:
                 raise InputError(
-                    f"{path} holds looped layers or a read-out of labels, which are not imported; "
-                    "give weights of ordinary layers, read out as one number"
+                    f"{path} holds looped layers, a read-out of labels or several reporters, which "
+                    "are not imported; give weights of ordinary layers, read out as one number, "
+                    "with one marker"
                 )
-            _check_markers(path, a.markers)
         elif "heads" in notes:
             heads, norm, odd = int(notes["heads"]), notes["norm"], False
-            _check_markers(path, int(notes.get("markers", "1")))
         else:
             return None
     except (ValueError, TypeError, KeyError) as error:
@@ -162,12 +159,3 @@ def _noted(path: Path, notes: Notes) -> tuple[int, Norm] | None:
             "with `offpath circuit`"
         )
     return heads, norm
-
-
-def _check_markers(path: Path, markers: int) -> None:
-    if markers > 1:
-        raise InputError(
-            f"{path} has markers of {markers} reporters, and weights with the marker of plain "
-            "questions alone are imported; make a run of reporters with `offpath run --recipe "
-            "truth`"
-        )
