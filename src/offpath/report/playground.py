@@ -156,7 +156,8 @@ def _candidates(runs: Sequence[Run]) -> list[Candidate]:
             key, more = (run.folder, network.name), of
             if network.made_by == "handcraft":
                 key, more = (c.circuit, c.model), f" ({c.circuit})"
-            title = network.title + (more if len(runs) > 1 else "")
+            asked = ", truth asked" if c.reporters and network.made_by != "handcraft" else ""
+            title = network.title + asked + (more if len(runs) > 1 else "")
             found.setdefault(key, Candidate(run, network, title))
     if not found:
         folders = " ".join(run.quoted for run in runs)
