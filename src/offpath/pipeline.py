@@ -79,11 +79,11 @@ def measure(run: Run, compute: Compute) -> Iterator[Record]:
         yield from measure_coherence(run, compute)
 
 
-def made(c: Configuration) -> tuple[type[Result], ...]:
-    """Results of every run of this configuration."""
-    plain = (Examples, Labels, Matrix, Predictions, Shifts)
-    coherence = (WholeGraphs,) if has_coherence(c) else ()
-    return (CircuitResult, Phases, *((Truth, Elicitation) if c.reporters else plain), *coherence)
+def made(c: Configuration) -> list[type[Result]]:
+    """The results of a run."""
+    plain = [Examples, Labels, Matrix, Predictions, Shifts]
+    plain += [WholeGraphs] if has_coherence(c) else []
+    return [CircuitResult, Phases, *([Truth, Elicitation] if c.reporters else plain)]
 
 
 def is_done(run: Run) -> bool:

@@ -162,8 +162,8 @@ def evaluate(
     run, compute = session.resume(folder, machine)
     if worlds and run.configuration.reporters:
         raise InputError(
-            "--worlds is for runs that ask plain questions, and this one asks reporters; leave it "
-            "out"
+            f"--worlds is for runs that ask plain questions, and {run.folder} asks reporters; "
+            "leave it out"
         )
     from offpath.generalize.shifts import measure_shifts
     from offpath.handcraft.circuits import set_circuit

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from offpath.configs import Configuration
 from offpath.errors import InputError
 from offpath.networks import has_coherence
+from offpath.reporters import names
 from offpath.results.coefficients import LearningCoefficients, Plateau, Point, Sweep, Trace
 from offpath.results.coherence import (
     FunctionKind,
@@ -94,7 +95,7 @@ __all__ = [
     "Retention", "Robustness", "Row", "Says", "Scores", "Shares", "ShiftAxis", "ShiftCell",
     "ShiftLevel", "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
     "StudyStratum", "Sweep", "Trace", "Truth", "TruthCell", "WholeCell", "WholeGraphs",
-    "WholePart", "WorldExamples", "read_result", "results_of", "write_result",
+    "WholePart", "WorldExamples", "check_kind", "read_result", "results_of", "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
@@ -103,7 +104,10 @@ RESULTS: tuple[type[Result], ...] = (
     Elicitation, CircuitResult, Robustness, LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
-OF_PLAIN = (Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts)
+OF_PLAIN = (
+    Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, WholeGraphs, Robustness,
+    LearningCoefficients,
+)  # fmt: skip
 """Those of networks that are asked plain questions."""
 OF_REPORTERS = (Truth, Elicitation)
 """Those of networks that are asked as reporters."""
@@ -118,6 +122,18 @@ def results_of(c: Configuration) -> list[type[Result]]:
     return [kind for kind in RESULTS if kind not in others]
 
 
+def check_kind(run: Run, kind: type[Result]) -> None:
+    """Refuse a result that no run of such a configuration has."""
+    reporters = run.configuration.reporters
+    if kind in (OF_PLAIN if reporters else OF_REPORTERS):
+        asks = f"asks reporters ({', '.join(names(reporters))})" if reporters else "asks none"
+        wanted = "plain questions" if reporters else "reporters, as the recipe truth"
+        raise InputError(
+            f"RUN must be a run that asks {wanted}, to have {kind.title}; {run.folder} {asks}: "
+            f"`offpath report {run.quoted}` shows what it has"
+        )
+
+
 def write_result(run: Run, result: Result) -> None:
     """Write a result file, with the name of the run that it belongs to."""
     head = {"run": run.configuration.run_name, "format": FORMAT}
@@ -129,6 +145,7 @@ def write_result(run: Run, result: Result) -> None:
 
 def read_result(run: Run, kind: type[R]) -> R:
     """The result of that kind; an `InputError` that says how to make it if it is not to be had."""
+    check_kind(run, kind)
     path = run.result(kind.file)
     remedy = f"make it anew with `offpath {kind.verb} {run.quoted}`"
     if not path.exists():
