@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from docs import depth_page, prediction_page
+from docs import depth_page, prediction_page, truth_page
 from docs.finding_parts import arms_table, attacks, cost, seeds_table, statistics_table
 from docs.finding_verdicts import RULE, Compared, Contrast, compared, decided, values
 from docs.finding_words import claims, listed, percent, phrase, title, told
@@ -270,7 +270,8 @@ def page(question: str) -> str:
 
 def made(question: str, found: Record) -> str:
     """The same from a record."""
-    others = {"depth": depth_page.body, "prediction": prediction_page.body}
+    others = {"depth": depth_page.body, "prediction": prediction_page.body,
+              "truth": truth_page.body}  # fmt: skip
     body = others[question](found) if question in others else _body(question, found)
     return "\n\n".join([*body, cost(found)])
 
@@ -303,9 +304,13 @@ def index() -> str:
 
 def in_short() -> str:
     """Each question with its verdict, as one paragraph."""
-    parts = [f"[*{PRESETS[name].question}*](docs/findings/{name}.md) {words}"
-             for name, words in _verdicts()]  # fmt: skip
-    return f"**Six questions, ten seeds each, one number of threads:** {' '.join(parts)}"
+    parts = {name: f"[*{PRESETS[name].question}*](docs/findings/{name}.md) {words}"
+             for name, words in _verdicts()}  # fmt: skip
+    motive = parts.pop("truth")
+    return (
+        f"**Six questions, ten seeds each, one number of threads:** {' '.join(parts.values())} "
+        f"**The question behind them:** {motive}"
+    )
 
 
 def _verdicts() -> Iterator[tuple[str, str]]:

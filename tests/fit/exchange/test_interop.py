@@ -606,6 +606,7 @@ def test_networks_that_torchs_encoder_lacks_are_refused_with_a_way_out(run: Run,
         ({"head_size": 3}, "heads of a size"),
         ({"looped": True}, "looped layers"),
         ({"head": "ordinal"}, "read-out of labels"),
+        ({"markers": 3}, "rows of 3 reporters"),
     ):
         model = Transformer(a.model_copy(update=change), VERTICES)
         with pytest.raises(InputError, match=f"has no .*{lacks}"):
