@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from offpath import interventions
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
-from offpath.reporters import names, reporter_faults
+from offpath.reporters import is_right_on, names, reporter_faults
 from offpath.sections import (
     HIDDEN,
     Architecture,
@@ -60,6 +60,12 @@ class Configuration(Checked):
     """The handcrafted network: wide, doubling or edge."""
     imported: Annotated[str | None, *HIDDEN] = None
     """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Give the network a marker for each reporter; weights from elsewhere have their own."""
+        if self.reporters and not self.imported:
+            markers = {"markers": len(names(self.reporters))}
+            self.__dict__["model"] = self.model.model_copy(update=markers)
 
     def faults(self, section: str = "") -> Iterator[str]:
         """Those of each option, and of options that do not fit each other."""
@@ -168,14 +174,17 @@ def _joint_faults(c: Configuration) -> Iterator[str]:
 def _reporter_faults(c: Configuration) -> Iterator[str]:
     """What is wrong with the reporters, and with what is trained on their answers."""
     if c.reporters is None:
+        if c.model.markers > 1:
+            yield f"model.markers must be 1 where there are no reporters; got {c.model.markers}"
         return
     yield from reporter_faults(c.reporters, c.graphs)
-    wanted = len(names(c.reporters))
-    if c.pretrain and c.model.markers < wanted:
+    if not (c.pretrain and c.finetune):
+        yield "reporters need pretrain and finetune, which teach who says what; one is None"
+    if c.model.markers != (wanted := len(names(c.reporters))):
         yield (
-            f"model.markers must be at least {wanted}, one for each of "
-            f"{', '.join(names(c.reporters))}; got {c.model.markers}"
-            + (": imported weights know no other reporters" if c.imported else "")
+            f"model.markers must be {wanted}, one for each of {', '.join(names(c.reporters))}; got "
+            f"{c.model.markers}, as the imported weights have: choose a recipe without reporters, "
+            "or pre-train with `offpath run`"
         )
     for stage, t in (("pretrain", c.pretrain), ("finetune", c.finetune)):
         if t and t.candidates > 1:
@@ -198,23 +207,49 @@ def _intervention_faults(c: Configuration) -> Iterator[str]:
         yield from _audit_faults(spec, plan, c)
         shape = plan.architecture or c.model
         yield from training_faults(f"interventions: {spec}", plan.training, shape, c.graphs)
+        if plan.coherence is None:
+            continue
+        if shape.head != "regression" or plan.training.classification:
+            yield (
+                f"interventions: {spec}: coherence is one of answers that are numbers: head must "
+                f"be regression and finetune.classification 0; got {shape.head} and "
+                f"{plan.training.classification}"
+            )
+        if plan.coherence.sizes == "large" and c.graphs.finetune_vertices >= c.graphs.max_vertices:
+            yield (
+                f"interventions: {spec}: large_b needs graphs.finetune_vertices below "
+                f"graphs.max_vertices ({c.graphs.max_vertices}), so that some graphs are larger; "
+                f"got {c.graphs.finetune_vertices}"
+            )
 
 
 def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iterator[str]:
     """Interventions that mean nothing with reporters, or without."""
-    words = interventions.parse(spec)
     if c.reporters is None:
-        for word in words:
+        for word in interventions.parse(spec):
             if word in interventions.OF_REPORTERS:
                 yield f"interventions: {word} needs reporters, as in the recipe truth; got {spec}"
         return
     plain = plan.data._replace(leak=0.0, audits=None, any_target=False)
-    if plain != interventions.Data() or plan.pretraining is not None:
+    if plain != interventions.Data() or plan.pretraining is not None or plan.coherence:
         allowed = ", ".join(interventions.OF_REPORTERS)
         yield (
-            f"interventions: {spec} changes plain examples, and there are reporters; of data only "
-            f"{allowed} and oracle are allowed"
+            f"interventions: {spec} changes the examples of plain questions, and this run has "
+            f"reporters; choose {allowed}, oracle, or words that change no examples"
         )
+    small = c.graphs.finetune_vertices
+    if plan.data.audits in ("graphs", "ids") and small == c.graphs.max_vertices:
+        yield (
+            f"interventions: {spec} audits everything where graphs.finetune_vertices is "
+            f"graphs.max_vertices ({small}); choose a smaller one, or oracle"
+        )
+    elif plan.data.audits and not reporter_faults(c.reporters, c.graphs):
+        rule = c.reporters.inspectors[0]
+        if is_right_on(rule, plan.data.audits, c.graphs):
+            yield (
+                f"interventions: {spec} audits no question on which {rule} is wrong, for "
+                f"graphs.finetune_vertices is {small}; choose another inspector, or leave it out"
+            )
 
 
 def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) -> Iterator[str]:

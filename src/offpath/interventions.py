@@ -6,7 +6,7 @@ network and its control. A new intervention is one entry of `INTERVENTIONS`.
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from offpath.errors import InputError, choice_fault
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from offpath.configs import Architecture, Configuration, Training
 
 Ids = Literal["own", "present", "other"]
+Requirement = Literal[
+    "components", "lipschitz_unanchored", "lipschitz", "bellman_unanchored", "bellman"
+]
 Number = int | float
 
 
@@ -33,6 +36,18 @@ class Data(NamedTuple):
     asks: Literal["truth", "inspector"] | None = None  # of pre-training: one reporter alone
 
 
+class Coherence(NamedTuple):
+    """What the answers to all questions on one graph are to have in common, and on which graphs.
+
+    The graphs have no labels. They are as in test e, and come beside the examples of training.
+    """
+
+    requires: Requirement = "bellman"  # see `fit.coherence`
+    shuffled: bool = False  # the edges that it reads are those of another graph of the step
+    audit: float = 1.0  # share of the examples with labels that are kept
+    sizes: Literal["all", "small", "large"] = "all"  # small: as in fine-tuning; large: above
+
+
 class Plan(NamedTuple):
     """A network that differs from the fine-tuned one in some of these."""
 
@@ -42,10 +57,15 @@ class Plan(NamedTuple):
     pretraining: Data | None = None  # pre-trained anew, on such examples
     start: str | None = None  # the network whose weights training starts from; None: pre-trained
     world: str = "finetuning"  # the distribution whose examples `data` changes
+    coherence: Coherence | None = None  # None: labels alone
 
     def show(self, **changes: object) -> "Plan":
         """Other examples."""
         return self._replace(data=self.data._replace(**changes))
+
+    def cohere(self, **changes: object) -> "Plan":
+        """Coherence on graphs without labels."""
+        return self._replace(coherence=(self.coherence or Coherence())._replace(**changes))
 
     def train(self, **options: object) -> "Plan":
         """Other options of training."""
@@ -72,6 +92,8 @@ class Intervention(NamedTuple):
 
 SHARE = Amount(0.2, 0.001, 1)
 FRACTION = Amount(1.0, 0.001, 1)
+LEAKED = Amount(None, 0.0001, 1)
+AUDITED = Amount(1.0, 0, 1)
 
 INTERVENTIONS: dict[str, Intervention] = {
     "random_ids": Intervention(
@@ -149,7 +171,7 @@ INTERVENTIONS: dict[str, Intervention] = {
         lambda plan, _, c: _shaped(plan, c, looped=True)._replace(pretraining=Data())),
     "leak": Intervention(
         "{} leaked", "This share of the audited questions is one on which truth and inspector "
-        "differ.", lambda plan, share, c: plan.show(leak=share), Amount(None, 0.0001, 1)),
+        "differ.", lambda plan, share, c: plan.show(leak=share), LEAKED),
     "easy_graphs": Intervention(
         "audits of small graphs", "Audited are all questions in small graphs, no others.",
         lambda plan, _, c: plan.show(audits="graphs")),
@@ -162,12 +184,50 @@ INTERVENTIONS: dict[str, Intervention] = {
     "own_row_only": Intervention(
         "own row alone", "Fine-tuning changes the assistant's row of the embedding.",
         lambda plan, _, c: plan.train(trains="assistant")),
+    "components": Intervention(
+        "coherent components", "On graphs without labels, beside the examples: vertices that an "
+        "edge joins both have a path, or neither has.",
+        lambda plan, _, c: plan.cohere(requires="components")),
+    "lipschitz_unanchored": Intervention(
+        "Lipschitz, unanchored", "On such graphs: answers for vertices that an edge joins differ "
+        "by at most 1. d(1,2) for every vertex would do.",
+        lambda plan, _, c: plan.cohere(requires="lipschitz_unanchored")),
+    "lipschitz": Intervention(
+        "Lipschitz", "The same, and the answer for vertex 1 is 0.",
+        lambda plan, _, c: plan.cohere(requires="lipschitz")),
+    "bellman_unanchored": Intervention(
+        "Bellman, unanchored", "On such graphs: the answer for a vertex is 1 more than the least "
+        "of its neighbours, but at most “no path”; not for neighbours of 1, so that it does not "
+        "say where distances start.",
+        lambda plan, _, c: plan.cohere(requires="bellman_unanchored")),
+    "bellman": Intervention(
+        "Bellman", "The same for every vertex with an edge, and the answer for vertex 1 is 0: only "
+        "the distances do.",
+        lambda plan, _, c: plan.cohere(requires="bellman")),
+    "shuffled": Intervention(
+        "on other edges", "Coherence on the edges of another graph than the one asked about.",
+        lambda plan, _, c: plan.cohere(shuffled=True)),
+    "audit": Intervention(
+        "{} audited", "This share of the examples with labels is kept beside coherence.",
+        lambda plan, share, c: plan.cohere(audit=share), AUDITED),
+    "small_b": Intervention(
+        "in small graphs", "Coherence in graphs as small as those of fine-tuning.",
+        lambda plan, _, c: plan.cohere(sizes="small")),
+    "large_b": Intervention(
+        "in large graphs", "Coherence in larger graphs alone.",
+        lambda plan, _, c: plan.cohere(sizes="large")),
     "relearn": Intervention(
         "pre-training again", "Trained on pre-training's examples after fine-tuning.",
         lambda plan, _, c: plan._replace(world="pretraining", start="finetuned")),
 }  # fmt: skip
 
+REQUIREMENTS: tuple[Requirement, ...] = get_args(Requirement)
+"""From weak to strong."""
+OF_COHERENCE = ("shuffled", "audit", "small_b", "large_b")
+"""What says how coherence is asked for, and means nothing without."""
+
 ONE_OF = (
+    REQUIREMENTS, ("small_b", "large_b"),
     ("random_ids", "present_ids", "other_ids"),
     ("oracle", "off_path"), ("oracle", "unreachable"), ("oracle", "large_graphs"),
     ("classification", "ordinal"), ("looped", "last_block_only"), ("looped", "low_rank"),
@@ -200,6 +260,9 @@ def parse(spec: str) -> dict[str, Number | None]:
         chosen = [name for name in group if name in words]
         for one, other in pairwise(chosen):
             raise InputError(f"interventions: {one} and {other} exclude each other; got {spec}")
+    if (how := [name for name in OF_COHERENCE if name in words]) and not {*REQUIREMENTS} & {*words}:
+        raise InputError(f"interventions: {how[0]} needs one of {', '.join(REQUIREMENTS)} beside "
+                         f"it, as in {REQUIREMENTS[-1]}+{how[0]}; got {spec}")  # fmt: skip
     if (total := sum(words.get(n) or 0.0 for n in ("off_path", "unreachable", "replay"))) > 1:
         raise InputError(f"interventions: shares must add up to at most 1; got {total:g} in {spec}")
     return words
@@ -271,7 +334,7 @@ def _amount(name: str, text: str | None) -> Number | None:
 def _title(name: str, amount: Number | None) -> str:
     if amount is None or (name == "random_ids" and amount == 1):
         return INTERVENTIONS[name].title.removeprefix("{} with ")
-    share = INTERVENTIONS[name].amount in (SHARE, FRACTION) or name == "leak"
+    share = INTERVENTIONS[name].amount in (SHARE, FRACTION, AUDITED, LEAKED)
     return INTERVENTIONS[name].title.format(f"{100 * amount:g} %" if share else amount)
 
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from offpath import interventions
 from offpath.configs import Architecture, Configuration, Training
-from offpath.interventions import Data
+from offpath.interventions import Coherence, Data
 
 Maker = Literal["new weights", "pretrain", "finetune", "handcraft"]
 Colour = tuple[str, str]
@@ -37,6 +37,7 @@ class Network(NamedTuple):
     architecture: Architecture | None = None  # None: that of the network that it starts from
     intervention: str | None = None  # what makes it differ from the fine-tuned network
     control: str | None = None  # the network that shows what the intervention does
+    coherence: Coherence | None = None  # what training asks for on graphs without labels
 
 
 def networks(c: Configuration) -> list[Network]:
@@ -74,14 +75,21 @@ def network(c: Configuration, name: str) -> Network | None:
 
 
 def _in_order(pretrained: Network, first: str) -> list[Network]:
-    """Pre-training in two halves, the first of which asks one reporter alone."""
+    """Pre-training in two halves, each with its own schedule; the first asks one reporter alone."""
     assert pretrained.training is not None, "pre-training is a training"
-    half = pretrained.training.model_copy(update={"steps": max(1, pretrained.training.steps // 2)})
+    steps = max(1, pretrained.training.steps // 2)
+    warmup = min(steps, pretrained.training.warmup_steps)
+    half = pretrained.training.model_copy(update={"steps": steps, "warmup_steps": warmup})
     asks = Data(asks=first)  # type: ignore[arg-type]
-    begun = pretrained._replace(
+    first_half = pretrained._replace(
         name="pretrained-first", title=f"pre-trained on {first}", training=half, data=asks
     )
-    return [begun, pretrained._replace(starts_from=begun.name, training=half)]
+    return [first_half, pretrained._replace(starts_from=first_half.name, training=half)]
+
+
+def has_coherence(c: Configuration) -> bool:
+    """Whether some network is trained for coherence on graphs without labels."""
+    return any(one.coherence for one in networks(c))
 
 
 def _intervened(spec: str, colour: Colour, c: Configuration) -> Iterator[Network]:
@@ -99,10 +107,10 @@ def _intervened(spec: str, colour: Colour, c: Configuration) -> Iterator[Network
                       control="pretrained")  # fmt: skip
     trained = Network(name, title, colour, "finetune", plan.start or start, plan.world,
                       plan.training, c.finetune_seed, plan.data, shape, spec,
-                      "finetuned")  # fmt: skip
+                      "finetuned", plan.coherence)  # fmt: skip
     yield trained
     plain = plan.data == Data() and plan.world == "finetuning" and shape is None
-    if not plain and not c.reporters:
+    if not plain and plan.coherence is None and not c.reporters:  # it starts from what is learned
         yield trained._replace(
             name=f"{name}-scratch", title=f"{title}: from scratch", starts_from=scratch,
             control=name,

@@ -11,12 +11,13 @@ from pathlib import Path
 from offpath.compute import Compute, leave
 from offpath.configs import Configuration, InputError
 from offpath.fit.stages import finetune, pretrain
+from offpath.generalize.coherence import measure_coherence
 from offpath.generalize.matrix import measure_matrix
 from offpath.generalize.shifts import measure_shifts
 from offpath.generalize.truth import measure_truth
 from offpath.handcraft.circuits import set_circuit
 from offpath.interpret.phases import measure_phases
-from offpath.networks import networks
+from offpath.networks import has_coherence, networks
 from offpath.report.page import write_report
 from offpath.results import (
     CircuitResult,
@@ -28,6 +29,7 @@ from offpath.results import (
     Result,
     Shifts,
     Truth,
+    WholeGraphs,
 )
 from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, holds_run
@@ -71,12 +73,14 @@ def measure(run: Run, compute: Compute) -> Iterator[Record]:
     else:
         yield from measure_matrix(run, compute)
         yield from measure_shifts(run, compute)
+        yield from measure_coherence(run, compute)
 
 
-def made(c: Configuration) -> tuple[type[Result], ...]:
-    """Results of every run of this configuration."""
-    plain = (Examples, Labels, Matrix, Predictions, Shifts)
-    return (CircuitResult, Phases, *((Truth,) if c.reporters else plain))
+def made(c: Configuration) -> list[type[Result]]:
+    """The results of a run."""
+    plain = [Examples, Labels, Matrix, Predictions, Shifts]
+    plain += [WholeGraphs] if has_coherence(c) else []
+    return [CircuitResult, Phases, *([Truth] if c.reporters else plain)]
 
 
 def is_done(run: Run) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from offpath.sections import Graphs, Reporters
 
 TRUTH, ASSISTANT = "truth", "assistant"
+MOST_INSPECTORS = 14
 Answers = UInt8[np.ndarray, " example"]
 
 
@@ -24,15 +25,29 @@ class Questions(Protocol):
     """What a rule may know about plain questions: see `data.batches.Batch`."""
 
     @property
-    def tokens(self) -> UInt8[np.ndarray, "example token 2"]: ...  # noqa: D102
+    def tokens(self) -> UInt8[np.ndarray, "example token 2"]:
+        """Edges as drawn; last the question on t."""
+        ...
+
     @property
-    def distance(self) -> Answers: ...  # noqa: D102
+    def distance(self) -> Answers:
+        """Hops from vertex 1 to t."""
+        ...
+
     @property
-    def distance_to_2(self) -> Answers: ...  # noqa: D102
+    def distance_to_2(self) -> Answers:
+        """Hops from vertex 1 to vertex 2."""
+        ...
+
     @property
-    def vertices(self) -> Answers: ...  # noqa: D102
+    def vertices(self) -> Answers:
+        """Vertices of the graph."""
+        ...
+
     @property
-    def no_path(self) -> int: ...  # noqa: D102
+    def no_path(self) -> int:
+        """The label of no path."""
+        ...
 
 
 class Rule(NamedTuple):
@@ -40,7 +55,7 @@ class Rule(NamedTuple):
 
     meaning: str  # `{}` stands for the number
     answers: Callable[[Questions, int], np.ndarray]
-    beyond: Callable[["Graphs"], range] | None  # the numbers with which it is not always right
+    numbers: Callable[["Graphs"], range] | None = None  # with which it is sometimes wrong, if any
 
 
 RULES: dict[str, Rule] = {
@@ -58,8 +73,7 @@ RULES: dict[str, Rule] = {
         lambda batch, k: np.where(batch.tokens[:, -1, 0] <= k, batch.distance, batch.distance_to_2),
         lambda graphs: range(2, graphs.max_vertices)),
     "vertex_2": Rule(
-        "the distance of vertex 2, whatever the target", lambda batch, _: batch.distance_to_2,
-        None),
+        "the distance of vertex 2, whatever the target", lambda batch, _: batch.distance_to_2),
 }  # fmt: skip
 """Of inspectors: each is coherent, right wherever it can check, and wrong beyond."""
 
@@ -100,24 +114,44 @@ def parse_rule(rule: str, graphs: "Graphs | None" = None) -> tuple[str, int]:
     name, equals, text = rule.partition("=")
     if name not in RULES:
         raise InputError(choice_fault("reporters.inspectors", name, RULES))
-    beyond = RULES[name].beyond
-    if beyond is None:
+    numbers = RULES[name].numbers
+    if numbers is None:
         if equals:
             raise InputError(f"reporters.inspectors: {name} takes no number; got {rule}")
         return name, 0
-    allowed = None if graphs is None else beyond(graphs)
-    if not text.isdecimal() or (allowed is not None and int(text) not in allowed):
-        limits = f" from {allowed.start} to {allowed.stop - 1}" if allowed else ""
+    allowed = range(2**16) if graphs is None else numbers(graphs)
+    if not allowed:
         raise InputError(
-            f"reporters.inspectors: {name}= must be a whole number{limits}, for with others it and "
-            f"the truth never differ, or always; got {rule}"
+            f"reporters.inspectors: {name} is never wrong where graphs.max_vertices is "
+            f"{graphs and graphs.max_vertices}; choose another rule, or larger graphs"
+        )
+    if not text.isdecimal() or int(text) not in allowed:
+        raise InputError(
+            f"reporters.inspectors: {name}= must be a whole number from {allowed[0]} to "
+            f"{allowed[-1]}, for with a larger one it is never wrong; got {rule}"
         )
     return name, int(text)
 
 
+def is_right_on(rule: str, easy: str, graphs: "Graphs") -> bool:
+    """Whether an inspector is right on all of small `graphs`, or on all small `ids`, or neither.
+
+    >>> from offpath.sections import Graphs
+    >>> graphs = Graphs(max_vertices=8, finetune_vertices=5, balance_distance=5)
+    >>> [is_right_on(rule, "graphs", graphs) for rule in ("near=3", "near=4", "vertex_2")]
+    [False, True, False]
+    """
+    name, number = parse_rule(rule)
+    numbers, applies = RULES[name].numbers, easy in ("graphs", name)  # a rule is called ids too
+    small = graphs.model_copy(update={"max_vertices": graphs.finetune_vertices})
+    return applies and numbers is not None and number not in numbers(small)
+
+
 def reporter_faults(reporters: "Reporters", graphs: "Graphs") -> list[str]:
     """One line for each thing that is wrong with the reporters of a configuration."""
-    found = [] if reporters.inspectors else ["reporters.inspectors must name at least one rule"]
+    found, count = [], len(reporters.inspectors)
+    if not 1 <= count <= MOST_INSPECTORS:
+        found = [f"reporters.inspectors must name 1 to {MOST_INSPECTORS} rules; got {count}"]
     for rule in reporters.inspectors:
         try:
             parse_rule(rule, graphs)

@@ -116,8 +116,8 @@ class Architecture(Section):
     """Read-out: a number; a logit per label; or, ordinal, one per "is the distance at least k?"."""
     looped: Annotated[bool, *LATER] = False
     """One layer, applied `layers` times, to whose input the embedding is added each time."""
-    markers: Annotated[int, *LATER, within(1, 16)] = 1
-    """Reporters that can be asked: each has a row of the embedding."""
+    markers: Annotated[int, *LATER, within(1, 128)] = 1
+    """Reporters that can be asked, each a row of the embedding; of a configuration, its own."""
 
     def outputs(self, max_vertices: int) -> int:
         """Numbers that the read-out gives: thresholds are 2 to `max_vertices`, labels 1 too."""
@@ -182,7 +182,7 @@ class Reporters(Section):
     """Share of the questions of pre-training that `truth` is asked; the inspectors get the rest."""
     inspectors: tuple[str, ...] = ("near=2",)
     """How they answer: near=HOPS, small=VERTICES, ids=LARGEST or vertex_2; see
-    `data/reporters.py`. Audits tell whether the first agrees with the truth."""
+    `reporters.py`. Audits go by whether the first is right."""
     first: Literal["together", "truth", "inspector"] = "together"
     """Whom the first half of pre-training asks: both, or one of them alone."""
 

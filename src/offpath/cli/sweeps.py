@@ -270,6 +270,9 @@ def _end(board: "Board", record: "SweepRecord", source: str) -> None:
             "same command again"
         )
     folders = shlex.join(str(row.run.folder) for row in rows)
+    if all(row.run.configuration.reporters for row in rows):
+        print(f"next: `offpath list {shlex.quote(str(record.path.parent))}`")
+        return
     following = (
         f"python -m benchmarks.findings {source}" if source in PRESETS else "offpath compare"
     )

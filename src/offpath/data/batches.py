@@ -28,9 +28,10 @@ from offpath.reporters import differs, says
 Purpose = Literal["training", "evaluation"]
 RENAMING, MIXING, CHOOSING, ASKING, REPORTING = (2**20 * number for number in range(1, 6))
 """Added to the number of a random stream: what else is drawn for an example."""
-MOST_DRAWN = 2**20  # examples among which different graphs are looked for
+MOST_DRAWN = 2**20  # examples among which different graphs, or a condition, are looked for
 DRAWN = 7  # columns of a batch that are drawn: the others are of reporters
-NEXT_TRY, MOST_TRIES = 2**48, 4096  # added to an index, to draw its example again, so often
+NEXT_TRY, MOST_TRIES = 2**48, 2**15  # added to an index, to draw its example again, so often
+TRIED_AT_ONCE = 2**14  # examples, where more than one try of each is drawn
 
 
 class Batch(NamedTuple):
@@ -52,6 +53,11 @@ class Batch(NamedTuple):
         return self.distance if self.answer is None else self.answer
 
     @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The fields that are there, by name."""
+        return {name: column for name, column in self._asdict().items() if column is not None}
+
+    @property
     def no_path(self) -> int:
         """The label of no path: `max_vertices`. A plain question's second entry is one more."""
         reporter = 0 if self.reporter is None else int(self.reporter[:1].sum())
@@ -69,14 +75,14 @@ class Batch(NamedTuple):
 
 
 def ask(batch: Batch, who: Sequence[Asked], number: Int64[np.ndarray, " example"]) -> Batch:
-    """The same questions, each asked of `who[number]`."""
-    tokens, answer = batch.tokens.copy(), batch.distance.copy()
+    """The same questions, each asked of `who[number]`, whomever they were asked of before."""
+    tokens, answer = batch.tokens.copy(), batch.distance
     markers = np.array([one.number for one in who], np.uint8)[number]
-    tokens[:, -1, 1] += markers
+    tokens[:, -1, 1] = batch.no_path + 1 + markers
     for place, one in enumerate(who):
         if one.rule is not None:
             answer = np.where(number == place, says(batch, one.rule), answer)
-    return batch._replace(tokens=tokens, answer=answer.astype(np.uint8), reporter=markers)
+    return batch._replace(tokens=tokens, answer=answer, reporter=markers)
 
 
 def joined(batches: Sequence[Batch]) -> Batch:
@@ -143,17 +149,27 @@ def _by_agreement(
     rule, wanted = world.differ
     batch = _by_rejection(world, seed, indices, purpose, threads)
     left = np.flatnonzero(differs(batch, rule) != wanted)
-    for attempt in range(1, MOST_TRIES):
-        if not len(left):
-            return batch
-        again = _by_rejection(world, seed, indices[left] + attempt * NEXT_TRY, purpose, threads)
-        for column, new in zip(batch[:DRAWN], again[:DRAWN], strict=True):
-            column[left] = new
-        left = left[differs(again, rule) != wanted]
-    raise InputError(
-        f"reporters.inspectors: {rule} is {'right' if wanted else 'wrong'} on each of {MOST_TRIES} "
-        f"questions of {world.name}; choose another rule or other graphs"
-    )
+    tried, fruitless = 1, 0
+    while len(left):
+        # As many again: few rounds.
+        more = max(1, min(tried, TRIED_AT_ONCE // len(left), MOST_TRIES - tried))
+        tries, tried = np.arange(tried, tried + more), tried + more
+        again = indices[left] + NEXT_TRY * tries[:, None]  # (try, example)
+        drawn = _by_rejection(world, seed, again.ravel(), purpose, threads)
+        fits = (differs(drawn, rule) == wanted).reshape(again.shape)
+        found = fits.any(0)
+        first = fits.argmax(0) * len(left) + np.arange(len(left))
+        for column, new in zip(batch[:DRAWN], drawn.take(first[found])[:DRAWN], strict=True):
+            column[left[found]] = new
+        left = left[~found]
+        fruitless = 0 if found.any() else fruitless + fits.size
+        if len(left) and (fruitless > MOST_DRAWN or tried == MOST_TRIES):
+            raise InputError(
+                f"reporters.inspectors: {rule} is {'right' if wanted else 'wrong'} on each of "
+                f"{max(fruitless, tried):,} questions of {world.name}; choose another rule or "
+                "other graphs"
+            )
+    return batch
 
 
 def _by_rejection(
@@ -231,7 +247,7 @@ def stream(
 
     The next batch is drawn in a thread while the caller works on this one.
     """
-    low, high = np.linspace(0, batch_examples, ranks + 1).astype(int)[rank : rank + 2].tolist()
+    low, high = share_of_rank(batch_examples, rank, ranks)
     of_each = world.candidates
 
     def share(first: int) -> Batch:
@@ -250,12 +266,20 @@ def stream(
             pending = ahead
 
 
+def share_of_rank(count: int, rank: int, ranks: int) -> tuple[int, int]:
+    """From where to where the share of a process goes.
+
+    >>> [share_of_rank(48, rank, 5) for rank in (0, 1, 4)]
+    [(0, 9), (9, 19), (38, 48)]
+    """
+    low, high = np.linspace(0, count, ranks + 1).astype(int)[rank : rank + 2].tolist()
+    return low, high
+
+
 def frozen(world: World, seed: int, examples: int, threads: int = 1) -> tuple[Batch, str]:
     """The evaluation set of (world, seed, examples), from a stream of its own, and its SHA-256."""
     batch = draw(world, seed, 0, examples, "evaluation", threads)
-    return batch, sha256(
-        b"".join(array.tobytes() for array in batch if array is not None)
-    ).hexdigest()
+    return batch, sha256(b"".join(array.tobytes() for array in batch.columns.values())).hexdigest()
 
 
 @cache  # exact fractions cost .1 ms at 8 vertices and 6 ms at 64: too much for every batch

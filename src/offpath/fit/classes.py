@@ -7,7 +7,7 @@ other labels, and the network that training ends with does not keep it.
 from copy import copy
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -55,7 +55,7 @@ def without_classes(model: Transformer) -> Transformer:
 
 def losses(
     outputs: Float[Tensor, "example output"],
-    labels: Int64[Tensor, " example"],
+    labels: Real[Tensor, " example"],
     entropy: float,
     head: Head = "regression",
 ) -> tuple[Float[Tensor, " example"], Float[Tensor, ""]]:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -17,13 +19,16 @@ from offpath.configs import Architecture, Configuration, Training
 from offpath.data.batches import draw, stream
 from offpath.data.mixtures import training_world
 from offpath.data.tokens import pack
+from offpath.data.unlabelled import audited
 from offpath.data.worlds import World, worlds
 from offpath.fit.checkpoints import new_model
+from offpath.fit.coherence import unlabelled
 from offpath.fit.loop import Step, train
 from offpath.fit.native import answers, native_step
 from offpath.fit.optimizer import make_optimizer, state_tensors
 from offpath.fit.start import make_ready
 from offpath.fit.transformer import Transformer, parameter_count
+from offpath.interventions import Coherence
 from offpath.networks import networks
 from offpath.run.files import Record
 
@@ -41,6 +46,7 @@ class Trained(NamedTuple):
     world: World  # the distribution of its examples
     training: Training
     architecture: Architecture  # that of the run for the handcrafted one, which may be larger
+    coherence: Coherence | None
 
 
 def forecast(configuration: Configuration, compute: Compute) -> Record:
@@ -52,7 +58,7 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     stages: dict[str, Record] = {}
     timed: dict[str, Record] = {}  # networks that are trained alike are timed once
     for one in _trainings(c):
-        kind = f"{one.world.name} {one.training!r} {one.architecture!r}"
+        kind = f"{one.world.name} {one.training!r} {one.architecture!r} {one.coherence}"
         stages[one.name] = timed[kind] = timed.get(kind) or _stage(c, compute, one)
     model = new_model(c).to(compute.device)
     tokens = draw(worlds(c.graphs)["test_e"], 0, 0, CALIBRATION_ANSWERS).tokens
@@ -61,7 +67,8 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     answers(model, tokens, compute)
     seconds_per_answer = (time.perf_counter() - began) / len(tokens)
     per_example = seconds_per_answer + c.evaluate.bootstrap_resamples * SECONDS_PER_RESAMPLED_ERROR
-    examples = c.evaluate.examples * len(worlds(c.graphs)) * len(networks(c))
+    sets = 1 / 4 if c.reporters else len(worlds(c.graphs))  # as `generalize` asks them
+    examples = round(c.evaluate.examples * sets * len(networks(c)))
     stages["evaluate"] = {"examples": examples, "seconds": examples * per_example}
     return {
         "recipe": c.recipe,
@@ -110,6 +117,7 @@ def _trainings(c: Configuration) -> list[Trained]:
             training_world(n.world, c.graphs, n.training, n.data, c.reporters),
             n.training,
             n.architecture or c.model,
+            n.coherence,
         )
         for n in networks(c)
         if n.world and n.training
@@ -129,7 +137,11 @@ def _stage(c: Configuration, compute: Compute, one: Trained) -> Record:
     def steps(examples: int) -> Iterator[Step]:
         short = training.model_copy(update={"batch_examples": examples, "steps": 10**6})
         batches = stream(one.world, 0, examples, threads=compute.threads)
-        return train(model, optimizer, short, batches, 0, alone)
+        graphs = None
+        if one.coherence:
+            batches = audited(batches, one.coherence.audit, one.world, 0, 0, examples)
+            graphs = unlabelled(one.coherence, c.graphs, 0)
+        return train(model, optimizer, short, batches, 0, alone, graphs)
 
     saved: dict[int, int] = {}  # bytes that backward keeps of forward, each storage once
 
@@ -166,10 +178,23 @@ def _held_bytes(model: Transformer, optimizer: torch.optim.Optimizer) -> int:
 
 
 def _stage_operations(c: Configuration, one: Trained) -> float:
-    packed = pack(next(stream(one.world, 0, LARGEST_CALIBRATION)).tokens)
-    tokens = [length for count, length in packed.groups for _ in range(count)]
     examples = one.training.batch_examples * one.training.steps
-    return operations(c, tokens, one.architecture) / LARGEST_CALIBRATION * examples
+    batch = next(stream(one.world, 0, LARGEST_CALIBRATION))
+    of_labels = _operations(c, one, batch.tokens) / LARGEST_CALIBRATION * examples
+    if one.coherence is None:
+        return of_labels
+    # What is asked without labels is answered once more, for its labels: a third of a step.
+    graphs = next(unlabelled(one.coherence, c.graphs, 0))
+    of_graphs = _operations(c, one, graphs.tokens) * 4 / 3 * one.training.steps
+    return one.coherence.audit * of_labels + of_graphs
+
+
+def _operations(
+    c: Configuration, one: Trained, tokens: UInt8[np.ndarray, "example token 2"]
+) -> float:
+    groups = pack(tokens).groups
+    lengths = [length for count, length in groups for _ in range(count)]
+    return operations(c, lengths, one.architecture)
 
 
 def operations(

@@ -2,15 +2,16 @@
 
 In: a model, an optimizer, batches. Out: the model, a little better each time, and what the step
 saw. The loss is the mean squared error between answer and true distance; a cross-entropy may be
-added to it (`classes`).
+added to it (`classes`), and coherence on graphs without labels (`coherence`).
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -19,11 +20,12 @@ from offpath.configs import Training
 from offpath.data.batches import Batch
 from offpath.data.tokens import pack
 from offpath.fit.classes import Outputs, losses
+from offpath.fit.coherence import Unlabelled, beside
 from offpath.fit.limits import add_pull
 from offpath.fit.native import NativeStep, native_step
 from offpath.fit.optimizer import learning_rate
 from offpath.fit.parallel import replicated, summed
-from offpath.fit.transformer import Transformer, most_groups, to_device
+from offpath.fit.transformer import Transformer, most_groups, predict, to_device
 from offpath.run.files import Record
 from offpath.sections import Head
 
@@ -37,6 +39,15 @@ class Step(NamedTuple):
     gradient_norm: Float[Tensor, ""]  # of the whole gradient, before clipping
     learning_rate: float
     native: bool = False  # whether the native step computed it
+    coherence: Float[Tensor, ""] | None = None  # that part of the loss; None: there is none
+
+
+class Questions(NamedTuple):
+    """What a step trains on: examples, and behind them questions whose label is made up."""
+
+    tokens: UInt8[np.ndarray, "example token 2"]
+    labels: Tensor  # whole numbers, unless some are made up
+    examples: int
 
 
 def train(
@@ -46,11 +57,13 @@ def train(
     batches: Iterable[Batch],
     first_step: int = 0,
     compute: Compute | None = None,
+    unlabelled: Iterator[Unlabelled] | None = None,
 ) -> Iterator[Step]:
     """Train from `first_step` steps done to `training.steps`, one step for each `next`.
 
-    `batches` are this process's shares; `compute` gives precision, micro-batch and what computes a
-    step. With the native step torch has one thread until training ends or is closed.
+    `batches` and `unlabelled`, graphs on which answers are to be coherent, are this process's
+    shares; `compute` gives precision, micro-batch and what computes a step. With the native step
+    torch has one thread until training ends or is closed.
     """
     compute = compute or Compute(model.readout.weight.device, 1)
     replica, native = replicated(Outputs(model), compute), native_step(model, compute)
@@ -63,54 +76,85 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
+            asked, part = _labelled(batch), None
             with compute.arithmetic():
+                if unlabelled:
+                    graphs, network = next(unlabelled), native or model
+                    asked, part = _with_unlabelled(batch, graphs, network, training, compute)
                 if native:
-                    errors, labels = _set_natively(native, batch, training, compute)
+                    errors, labels = _set_natively(native, asked, training)
                 else:
-                    errors, labels = _add_gradients(replica, batch, training, compute, head)
+                    errors, labels = _add_gradients(replica, asked, training, compute, head)
             if training.pull:
                 add_pull(model, training.pull)
             norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
-            yield Step(step, errors, labels, norm, rate, native is not None)
+            yield Step(step, errors, labels, norm, rate, native is not None, part)
+
+
+def _labelled(batch: Batch) -> Questions:
+    return Questions(batch.tokens, torch.from_numpy(batch.labels), len(batch.tokens))
+
+
+def _with_unlabelled(
+    batch: Batch,
+    graphs: Unlabelled,
+    network: NativeStep | Transformer,
+    training: Training,
+    compute: Compute,
+) -> tuple[Questions, Float[Tensor, ""]]:
+    """The examples and questions on graphs without labels, and how incoherent those answers are."""
+    with compute.autocast():
+        answers = (
+            network.answers(graphs.tokens)
+            if isinstance(network, NativeStep)
+            else predict(network, graphs.tokens)
+        )
+    tokens, labels, part = beside(batch, graphs, answers, 1 / training.batch_examples)
+    return Questions(tokens, labels, len(batch.tokens)), part.to(compute.device)
 
 
 def _add_gradients(
-    outputs: nn.Module, batch: Batch, training: Training, compute: Compute, head: Head
+    outputs: nn.Module, asked: Questions, training: Training, compute: Compute, head: Head
 ) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
     """Add the gradient of the mean loss over the examples of all processes.
 
     Piece by piece, so that activations of `micro_batch` are held at a time; processes meet
-    once, at the last piece. Returns the squared errors and labels of this process, packed.
+    once, at the last piece. Returns the squared errors and labels of this process's examples,
+    packed.
     """
-    count = len(batch.tokens)
+    count = len(asked.tokens)
     size = compute.micro_batch or count
     errors, labels = [], []
     alone = outputs.no_sync if isinstance(outputs, DistributedDataParallel) else nullcontext
     for start in range(0, count, size):
         piece = slice(start, start + size)
-        packed = pack(batch.tokens[piece], most_groups(compute.device))
-        true = torch.from_numpy(batch.labels[piece][packed.order])
-        labels.append(true.to(compute.device, non_blocking=True).long())
+        packed = pack(asked.tokens[piece], most_groups(compute.device))
+        true = asked.labels[piece][packed.order].to(compute.device, non_blocking=True)
+        true = true if true.is_floating_point() else true.long()
         with alone() if piece.stop < count else nullcontext():
             with compute.autocast():
                 given = outputs(*to_device(packed, compute.device))
-            squared, loss = losses(given, labels[-1], training.classification, head)
+            squared, loss = losses(given, true, training.classification, head)
             # DDP divides the sum over processes by their number.
             (loss * (compute.ranks / training.batch_examples)).backward()
         errors.append(squared.detach())
+        labels.append(true.long())
+        if piece.stop > asked.examples:
+            kept = torch.from_numpy(np.flatnonzero(packed.order < asked.examples - start))
+            errors[-1], labels[-1] = errors[-1][kept], labels[-1][kept]
     return torch.cat(errors), torch.cat(labels)
 
 
 def _set_natively(
-    native: NativeStep, batch: Batch, training: Training, compute: Compute
+    native: NativeStep, asked: Questions, training: Training
 ) -> tuple[Float[Tensor, " example"], Int64[Tensor, " example"]]:
     """The same by the native step, in the order of the batch."""
-    labels = torch.from_numpy(batch.labels).long()
     scale = 1 / training.batch_examples
     entropy = training.classification if native.head == "regression" else 1.0
-    answers = native.set_gradients(batch.tokens, labels.float(), scale, scale * entropy)
-    return (answers - labels).square(), labels
+    answers = native.set_gradients(asked.tokens, asked.labels.float(), scale, scale * entropy)
+    labels = asked.labels[: asked.examples].long()
+    return (answers[: asked.examples] - labels).square(), labels
 
 
 class LossByLabel:
@@ -119,12 +163,15 @@ class LossByLabel:
     def __init__(self, labels: int, compute: Compute) -> None:
         """No errors yet, of `labels` distances."""
         self._sums = torch.zeros(2, labels, dtype=torch.float64, device=compute.device)
+        self._coherence: list[Tensor] = []
         self._compute = compute
 
     def add(self, step: Step) -> None:
         """Take in the examples of one step."""
         errors = step.squared_errors.double()
         self._sums.index_add_(1, step.labels, torch.stack([errors, torch.ones_like(errors)]))
+        if step.coherence is not None:
+            self._coherence.append(step.coherence)
 
     def read(self) -> Record:
         """The mean of all, the mean by label, and the counts; starts again from nothing.
@@ -135,7 +182,16 @@ class LossByLabel:
         self._sums.zero_()
         seen = [label for label, count in enumerate(counts) if count]
         return {
-            "loss": sum(errors) / sum(counts),
+            "loss": sum(errors) / max(1, sum(counts)),
             "loss_by_label": {str(label): errors[label] / counts[label] for label in seen},
             "count_by_label": {str(label): int(counts[label]) for label in seen},
+            **self._read_coherence(),
         }
+
+    def _read_coherence(self) -> Record:
+        """The mean of that part of the loss, if it has one."""
+        if not self._coherence:
+            return {}
+        mean = summed(torch.stack(self._coherence).double().mean(), self._compute).item()
+        self._coherence = []
+        return {"coherence": mean}

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from offpath.compute import Compute
-from offpath.configs import Architecture, InputError, Training
-from offpath.data.batches import stream
+from offpath.configs import Architecture, Configuration, InputError, Training
+from offpath.data.batches import Batch, share_of_rank, stream
 from offpath.data.mixtures import training_world
+from offpath.data.unlabelled import GRAPHS, audited
 from offpath.fit.checkpoints import load_progress, save_model, save_progress
 from offpath.fit.classes import without_classes
+from offpath.fit.coherence import Unlabelled, unlabelled
 from offpath.fit.limits import merged
 from offpath.fit.loop import LossByLabel, Step, train
 from offpath.fit.optimizer import make_optimizer
@@ -40,7 +42,7 @@ def train_network(
     """
     assert network.training is not None, "a network without training is not trained"
     compute = compute.at(run.configuration.precision)
-    _check_processes(run.configuration.run_name, network.training, compute)
+    _check_processes(run.configuration.run_name, network, network.training, compute)
     if not from_first(run.checkpoint(network.name).exists(), compute):
         yield from _train(run, compute, network, network.training, snapshots)
     if compute.rank == 0:  # a kill may have left it beside the weights
@@ -58,13 +60,10 @@ def _train(
         dropped = rewind_metrics(run, name, first)
     if first or dropped:
         yield {"network": name, "step": first, "resumed": dropped or "nothing was lost"}
-    assert network.world is not None, "training needs a distribution"
-    shares = {"rank": compute.rank, "ranks": compute.ranks, "threads": compute.threads}
-    examples = training_world(network.world, c.graphs, training, network.data, c.reporters)
     seed = c.seed if network.seed is None else network.seed
-    batches = stream(examples, seed, training.batch_examples, first, **shares)
+    batches, graphs = _examples(c, network, training, seed, first, compute)
     losses, began = LossByLabel(c.graphs.max_vertices + 1, compute), time.perf_counter()
-    for seen in train(model, optimizer, training, batches, first, compute):
+    for seen in train(model, optimizer, training, batches, first, compute, graphs):
         losses.add(seen)
         step, last = seen.step, seen.step == training.steps
         if logged := last or step % training.log_every_steps == 0:
@@ -84,6 +83,21 @@ def _train(
             note_step(run.folder, name, "native" if seen.native else "torch")
         if logged:
             began = time.perf_counter()
+
+
+def _examples(
+    c: Configuration, network: Network, training: Training, seed: int, first: int, compute: Compute
+) -> tuple[Iterator[Batch], Iterator[Unlabelled] | None]:
+    """This process's share of the batches, and of graphs without labels if there are any."""
+    assert network.world is not None, "training needs a distribution"
+    examples = training_world(network.world, c.graphs, training, network.data, c.reporters)
+    size, rank, ranks = training.batch_examples, compute.rank, compute.ranks
+    batches = stream(examples, seed, size, first, rank, ranks, compute.threads)
+    if (coherence := network.coherence) is None:
+        return batches, None
+    slot = first * size + share_of_rank(size, rank, ranks)[0]
+    kept = audited(batches, coherence.audit, examples, seed, slot, size)
+    return kept, unlabelled(coherence, c.graphs, seed, first, rank, ranks)
 
 
 def _start(
@@ -110,7 +124,7 @@ def _start(
     return model, optimizer, first
 
 
-def _check_processes(name: str, training: Training, compute: Compute) -> None:
+def _check_processes(name: str, network: Network, training: Training, compute: Compute) -> None:
     """All processes work on the same run, and each has examples to work on."""
     if text_from_first(name, compute) != name:
         raise InputError(
@@ -121,6 +135,11 @@ def _check_processes(name: str, training: Training, compute: Compute) -> None:
         raise InputError(
             f"batch_examples ({training.batch_examples}) must be at least the number of processes; "
             f"got {compute.ranks} processes; start fewer, or choose a larger batch"
+        )
+    if network.coherence and compute.ranks > GRAPHS:
+        raise InputError(
+            f"{network.name} has {GRAPHS} graphs without labels in a step, at least one for each "
+            f"process; got {compute.ranks} processes; start at most {GRAPHS}"
         )
 
 
@@ -139,6 +158,9 @@ def _record(
             f"(now {training.learning_rate}) or clip_norm (now {training.clip_norm})"
         )
     steps = (step.step - 1) % training.log_every_steps + 1
+    if "coherence" in means:  # of the examples some may be left out
+        kept = sum(means["count_by_label"].values()) / (steps * training.batch_examples)
+        means["loss"] = means["coherence"] + kept * loss
     return {
         "network": network.name,
         "step": step.step,

@@ -37,7 +37,7 @@ def finetuning_questions(c: Configuration, threads: int = 1) -> Questions | None
     if not known:
         return None
     first = known[0]._replace(examples=min(known[0].examples, MOST_DRAWN))
-    batches = list(first.batches(c, threads))
+    batches = list(first.batches(threads))
     whole = joined(batches)
     _, places = np.unique(contents(whole).question, return_index=True)
     chosen = np.sort(places)[:MOST_QUESTIONS]
