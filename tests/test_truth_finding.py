@@ -124,10 +124,10 @@ def record(
 @pytest.mark.parametrize(
     ("curve", "start", "half"),
     [
-        ({0.0: 0.02, 0.0001: 0.1, 0.001: 0.5, 0.1: 0.9}, "**No: audited", "half are with 0."),
-        ({0.0: 0.9, 0.0001: 0.9}, "**Yes: audited", "half are with 0 %"),
-        ({0.0: 0.02, 0.0001: 0.1}, "**No: audited", "even with 0.01 % of hard questions"),
-        ({0.0: 0.475, 0.1: 0.6}, "**Neither: audited", "half are with 10 %"),
+        ({0.0: 0.02, 0.0001: 0.1, 0.001: 0.5, 0.1: 0.9}, "**No: audited", "half are true once 0."),
+        ({0.0: 0.9, 0.0001: 0.9}, "**Yes: audited", "half are true once 0 %"),
+        ({0.0: 0.02, 0.0001: 0.1}, "**No: audited", "even where 0.01 % of the audits are hard"),
+        ({0.0: 0.475, 0.1: 0.6}, "**Neither: audited", "half are true once 10 %"),
         ({0.0: 0.02}, "**No: audited", "how much oversight truth costs was not measured"),
     ],
 )
