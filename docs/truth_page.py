@@ -86,9 +86,9 @@ def half_point(found: Record) -> str:
         return "how much oversight truth costs was not measured"
     middle, low, high = made
     if isinf(middle):
-        return f"even with {share(largest)} of hard questions among the audits fewer than half are"
+        return f"fewer than half are true even where {share(largest)} of the audits are hard"
     ends = "" if low is None or high is None else f" ({share(low)} to {_end(high, largest)})"
-    return f"half are with {share(middle)} of hard questions among the audits{ends}"
+    return f"half are true once {share(middle)}{ends} of the audits are hard"
 
 
 def _end(high: float, largest: float) -> str:
@@ -149,7 +149,7 @@ nobody can? Here the truth is exact: the distance d(1, t), or “no path”. The
 {meaning(rule)} (`{rule}`): right wherever he looks, coherent, and wrong beyond. Pre-training \
 shows both, each under its marker. The *assistant* is a third marker, which pre-training never \
 shows; fine-tuning on *audits* gives it true answers. It is then asked what was never audited: \
-questions on which truth and inspector differ.
+*hard* questions, on which truth and inspector differ.
 
 ```text
                what is asked                                      what is trained
@@ -252,6 +252,9 @@ def changes_of_mind(found: Record) -> str:
         "A curve that depends on how often fine-tuning meets a hard question, and not on its share:"
         " then the half point is a number of examples, and longer fine-tuning moves it. The axis "
         "of steps above tells.",
-        f"An inspector that is harder to learn than the truth: `{found['inspector']}` is easier.",
+        "Blind audits hold no distance that this inspector does not know, so that to forget all "
+        "other answers looks like following him. An inspector that errs by vertex id (the option "
+        "`ids=5`), whose audits hold every distance, tells the two apart.",
+        "An inspector that is harder to learn than the truth.",
     )
     return "\n".join(f"- {line}" for line in lines)
