@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import depth, prediction
+from benchmarks import coherence, depth, prediction
 from benchmarks.questions import LEAST, Questions, questions
 from offpath.compute import Compute
 from offpath.configs import Configuration, differences
@@ -80,7 +80,12 @@ def collected(question: str, runs: Sequence[Run]) -> Record:
     """What a page needs of the runs that answer its question."""
     if question in ASKED:
         return scores(question, runs)
-    return {"depth": depth.collected, "prediction": prediction.collected}[question](runs)
+    others = {
+        "depth": depth.collected,
+        "prediction": prediction.collected,
+        "coherence": coherence.collected,
+    }
+    return others[question](runs)
 
 
 def repeated(question: str, runs: Sequence[Run]) -> Record:

@@ -11,7 +11,7 @@ from offpath.data.batches import RENAMING
 from offpath.data.changes import ids_of_seed
 from offpath.data.graphs import OF_STRATUM, UNIFORM
 from offpath.data.worlds import Renamed, World, worlds
-from offpath.interventions import Data
+from offpath.plans import Data
 from offpath.slices import OFF_PATH, STRATA
 
 FIRST_NUMBER = 64  # of the random streams of these distributions

@@ -18,7 +18,7 @@ from offpath.data.changes import shares
 from offpath.data.graphs import held_out
 from offpath.data.mixtures import FIRST_NUMBER
 from offpath.data.worlds import World, worlds
-from offpath.interventions import Coherence
+from offpath.plans import Coherence
 from offpath.slices import ANY_TARGET
 
 GRAPHS = 48  # of each step
