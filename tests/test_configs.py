@@ -91,7 +91,7 @@ def test_the_fingerprint_changes_with_any_option_but_not_with_recipe_name_and_se
 def test_an_unknown_recipe_is_named_with_the_known_ones():
     with pytest.raises(
         InputError,
-        match="recipe must be one of smoke, laptop, paper, paper-fast; got 'lap'; did you mean",
+        match="recipe must be one of smoke, laptop, truth, paper, paper-fast; got 'lap'; did you",
     ):
         recipe("lap")
 

@@ -18,6 +18,7 @@ LEAVES = [
     "networks",
     "plans",
     "recipes",
+    "reporters",
     "results",
     "run",
     "sections",

@@ -14,12 +14,15 @@ from pydantic import ValidationError
 
 from offpath import interventions
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
+from offpath.plans import Data, Plan
+from offpath.reporters import is_right_on, names, reporter_faults
 from offpath.sections import (
     HIDDEN,
     Architecture,
     Checked,
     Evaluation,
     Graphs,
+    Reporters,
     Section,
     Seed,
     Training,
@@ -50,12 +53,20 @@ class Configuration(Checked):
     """More fine-tuned networks, such as off_path=0.2+random_ids; a wrong word lists all of them."""
     evaluate: Evaluation
     """How the test matrix is measured."""
+    reporters: Annotated[Reporters | None, tyro.conf.AvoidSubcommands, "later"] = None
+    """Who is asked, as in the recipe truth; None: plain questions, whose answer is the truth."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of matrix products in training (tf32: GPU only); weights and optimizer state are float32."""
     circuit: Annotated[Circuit, *HIDDEN] = "edge"
     """The handcrafted network: wide, doubling or edge."""
     imported: Annotated[str | None, *HIDDEN] = None
     """SHA-256 of the weights that `offpath import` took as pre-trained; None: trained here."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Give the network a marker for each reporter; weights from elsewhere have their own."""
+        if self.reporters and not self.imported:
+            markers = {"markers": len(names(self.reporters))}
+            self.__dict__["model"] = self.model.model_copy(update=markers)
 
     def faults(self, section: str = "") -> Iterator[str]:
         """Those of each option, and of options that do not fit each other."""
@@ -157,7 +168,28 @@ def _joint_faults(c: Configuration) -> Iterator[str]:
     for stage, training in stages.items():
         if training:
             yield from training_faults(stage, training, model, graphs)
+    yield from _reporter_faults(c)
     yield from _intervention_faults(c)
+
+
+def _reporter_faults(c: Configuration) -> Iterator[str]:
+    """What is wrong with the reporters, and with what is trained on their answers."""
+    if c.reporters is None:
+        if c.model.markers > 1:
+            yield f"model.markers must be 1 where there are no reporters; got {c.model.markers}"
+        return
+    yield from reporter_faults(c.reporters, c.graphs)
+    if not (c.pretrain and c.finetune):
+        yield "reporters need pretrain and finetune, which teach who says what; one is None"
+    if c.model.markers != (wanted := len(names(c.reporters))):
+        yield (
+            f"model.markers must be {wanted}, one for each of {', '.join(names(c.reporters))}; got "
+            f"{c.model.markers}, as the imported weights have: choose a recipe without reporters, "
+            "or pre-train with `offpath run`"
+        )
+    for stage, t in (("pretrain", c.pretrain), ("finetune", c.finetune)):
+        if t and t.candidates > 1:
+            yield f"{stage}.candidates must be 1 where reporters are asked; got {t.candidates}"
 
 
 def _intervention_faults(c: Configuration) -> Iterator[str]:
@@ -173,6 +205,7 @@ def _intervention_faults(c: Configuration) -> Iterator[str]:
         except InputError as error:
             yield f"interventions: {spec}: {error}"
             continue
+        yield from _audit_faults(spec, plan, c)
         shape = plan.architecture or c.model
         yield from training_faults(f"interventions: {spec}", plan.training, shape, c.graphs)
         if plan.coherence is None:
@@ -188,6 +221,35 @@ def _intervention_faults(c: Configuration) -> Iterator[str]:
                 f"interventions: {spec}: large_b needs graphs.finetune_vertices below "
                 f"graphs.max_vertices ({c.graphs.max_vertices}), so that some graphs are larger; "
                 f"got {c.graphs.finetune_vertices}"
+            )
+
+
+def _audit_faults(spec: str, plan: Plan, c: Configuration) -> Iterator[str]:
+    """Interventions that mean nothing with reporters, or without."""
+    if c.reporters is None:
+        for word in interventions.parse(spec):
+            if word in interventions.OF_REPORTERS:
+                yield f"interventions: {word} needs reporters, as in the recipe truth; got {spec}"
+        return
+    plain = plan.data._replace(leak=0.0, audits=None, any_target=False)
+    if plain != Data() or plan.pretraining is not None or plan.coherence:
+        allowed = ", ".join(interventions.OF_REPORTERS)
+        yield (
+            f"interventions: {spec} changes the examples of plain questions, and this run has "
+            f"reporters; choose {allowed}, oracle, or words that change no examples"
+        )
+    small = c.graphs.finetune_vertices
+    if plan.data.audits in ("graphs", "ids") and small == c.graphs.max_vertices:
+        yield (
+            f"interventions: {spec} audits everything where graphs.finetune_vertices is "
+            f"graphs.max_vertices ({small}); choose a smaller one, or oracle"
+        )
+    elif plan.data.audits and not reporter_faults(c.reporters, c.graphs):
+        rule = c.reporters.inspectors[0]
+        if is_right_on(rule, plan.data.audits, c.graphs):
+            yield (
+                f"interventions: {spec} audits no question on which {rule} is wrong, for "
+                f"graphs.finetune_vertices is {small}; choose another inspector, or leave it out"
             )
 
 
@@ -212,6 +274,7 @@ def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) ->
         ("classification", 0.0, t.rank is not None, "rank is given"),
         ("classification", 0.0, t.trains == "bias_and_norm", f"trains is {t.trains}"),
         ("classification", 0.0, a.head != "regression", f"the head is {a.head}"),
+        ("trains", "all", t.trains == "assistant" and a.markers < 2, "there are no reporters"),
         ("trains", "all", a.looped and t.trains == "last_block", "all layers are one"),
         ("unseen_ids", "train", every_id, "fine-tuning asks for all ids"),
         ("unseen_ids", "train", a.tokens == "vertices", "tokens are vertices"),

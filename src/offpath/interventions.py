@@ -37,6 +37,7 @@ class Intervention(NamedTuple):
 
 SHARE = Amount(0.2, 0.001, 1)
 FRACTION = Amount(1.0, 0.001, 1)
+LEAKED = Amount(None, 0.0001, 1)
 AUDITED = Amount(1.0, 0, 1)
 
 INTERVENTIONS: dict[str, Intervention] = {
@@ -113,6 +114,21 @@ INTERVENTIONS: dict[str, Intervention] = {
     "looped": Intervention(
         "looped", "One layer, again and again, with the tokens added each time; pre-trained so.",
         lambda plan, _, c: _shaped(plan, c, looped=True)._replace(pretraining=Data())),
+    "leak": Intervention(
+        "{} leaked", "This share of the audited questions is one on which truth and inspector "
+        "differ.", lambda plan, share, c: plan.show(leak=share), LEAKED),
+    "easy_graphs": Intervention(
+        "audits of small graphs", "Audited are all questions in small graphs, no others.",
+        lambda plan, _, c: plan.show(audits="graphs")),
+    "easy_ids": Intervention(
+        "audits of small ids", "Audited are all questions about ids of small graphs, no others.",
+        lambda plan, _, c: plan.show(audits="ids")),
+    "easy_path": Intervention(
+        "audits on the path", "Audited are all targets on a shortest 1-2 path, no others.",
+        lambda plan, _, c: plan.show(audits="path")),
+    "own_row_only": Intervention(
+        "own row alone", "Fine-tuning changes the assistant's row of the embedding.",
+        lambda plan, _, c: plan.train(trains="assistant")),
     "components": Intervention(
         "coherent components", "On graphs without labels, beside the examples: vertices that an "
         "edge joins both have a path, or neither has.",
@@ -160,10 +176,15 @@ ONE_OF = (
     ("random_ids", "present_ids", "other_ids"),
     ("oracle", "off_path"), ("oracle", "unreachable"), ("oracle", "large_graphs"),
     ("classification", "ordinal"), ("looped", "last_block_only"), ("looped", "low_rank"),
-    ("last_block_only", "bias_and_norm_only", "low_rank"),
+    ("last_block_only", "bias_and_norm_only", "low_rank", "own_row_only"),
+    ("leak", "easy_graphs", "easy_ids", "easy_path", "oracle"),
     ("frozen_ids", "reset_ids", "averaged_ids"), ("pretrain_random_ids", "pretrain_any_target"),
 )  # fmt: skip
 """Of each of these lists one spec names one at most: together they mean nothing."""
+
+
+OF_REPORTERS = ("leak", "easy_graphs", "easy_ids", "easy_path", "own_row_only")
+"""Words that mean something only where the assistant is trained on audits."""
 
 
 def parse(spec: str) -> dict[str, Number | None]:
@@ -258,7 +279,7 @@ def _amount(name: str, text: str | None) -> Number | None:
 def _title(name: str, amount: Number | None) -> str:
     if amount is None or (name == "random_ids" and amount == 1):
         return INTERVENTIONS[name].title.removeprefix("{} with ")
-    share = INTERVENTIONS[name].amount in (SHARE, FRACTION, AUDITED)
+    share = INTERVENTIONS[name].amount in (SHARE, FRACTION, AUDITED, LEAKED)
     return INTERVENTIONS[name].title.format(f"{100 * amount:g} %" if share else amount)
 
 

@@ -52,13 +52,16 @@ def networks(c: Configuration) -> list[Network]:
                          "untrained", "pretraining", c.pretrain)  # fmt: skip
     circuit = Network("circuit", "handcrafted", ("#2a2f36", "#e6e3dc"), "handcraft")
     rows = [untrained, pretrained] if c.pretrain else []
+    if c.reporters and c.reporters.first != "together":
+        rows = [untrained, *_in_order(pretrained, c.reporters.first)]
+    tuned = "blind" if c.reporters else "fine-tuned"
     if c.pretrain and c.finetune:
         rows += [
-            _finetuned("finetuned", "fine-tuned", ("#cf4f00", "#ff9152"), "pretrained", c),
+            _finetuned("finetuned", tuned, ("#cf4f00", "#ff9152"), "pretrained", c),
             _finetuned("scratch", "from scratch", ("#00795f", "#3ccaa2"), "untrained", c),
         ]
     rows.append(circuit)
-    if c.finetune:
+    if c.finetune and not c.reporters:
         title, colour = "handcrafted, fine-tuned", ("#5648cf", "#aaa3ff")
         rows.append(_finetuned("circuit-finetuned", title, colour, "circuit", c))
     for number, spec in enumerate(c.interventions):
@@ -69,6 +72,19 @@ def networks(c: Configuration) -> list[Network]:
 def network(c: Configuration, name: str) -> Network | None:
     """The network called `name`, if the run has it."""
     return next((one for one in networks(c) if one.name == name), None)
+
+
+def _in_order(pretrained: Network, first: str) -> list[Network]:
+    """Pre-training in two halves, each with its own schedule; the first asks one reporter alone."""
+    assert pretrained.training is not None, "pre-training is a training"
+    steps = max(1, pretrained.training.steps // 2)
+    warmup = min(steps, pretrained.training.warmup_steps)
+    half = pretrained.training.model_copy(update={"steps": steps, "warmup_steps": warmup})
+    asks = Data(asks=first)  # type: ignore[arg-type]
+    first_half = pretrained._replace(
+        name="pretrained-first", title=f"pre-trained on {first}", training=half, data=asks
+    )
+    return [first_half, pretrained._replace(starts_from=first_half.name, training=half)]
 
 
 def has_coherence(c: Configuration) -> bool:
@@ -94,7 +110,7 @@ def _intervened(spec: str, colour: Colour, c: Configuration) -> Iterator[Network
                       "finetuned", plan.coherence)  # fmt: skip
     yield trained
     plain = plan.data == Data() and plan.world == "finetuning" and shape is None
-    if not plain and plan.coherence is None:  # it starts from what pre-training has made
+    if not plain and plan.coherence is None and not c.reporters:  # it starts from what is learned
         yield trained._replace(
             name=f"{name}-scratch", title=f"{title}: from scratch", starts_from=scratch,
             control=name,

@@ -25,6 +25,9 @@ class Data(NamedTuple):
     random_ids: float = 0.0  # share of examples whose vertices 3, 4, ... get random ids
     ids: Ids = "own"  # of renamed graphs: which ids are asked for, or one renaming per seed
     distinct_graphs: int | None = None  # so many graphs, again and again
+    leak: float = 0.0  # share of audited questions on which truth and inspector differ
+    audits: Literal["graphs", "ids", "path"] | None = None  # only easy ones, where they may differ
+    asks: Literal["truth", "inspector"] | None = None  # of pre-training: one reporter alone
 
 
 class Coherence(NamedTuple):

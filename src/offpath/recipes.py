@@ -1,6 +1,6 @@
 """Whole experiments, ready to run: each recipe is a function that returns its configuration."""
 
-from offpath.configs import Architecture, Configuration, Evaluation, Graphs, Training
+from offpath.configs import Architecture, Configuration, Evaluation, Graphs, Reporters, Training
 from offpath.errors import InputError, choice_fault
 
 
@@ -42,6 +42,23 @@ def _laptop_pretraining() -> Training:
         batch_examples=512, steps=3000, optimizer="adamw", learning_rate=2e-3, warmup_steps=100,
         decay="linear", decay_from=0.5, final_share=0.01, beta1=0.9, beta2=0.98, weight_decay=0.0,
         clip_norm=1.0, log_every_steps=5, checkpoint_every_steps=100,
+    )  # fmt: skip
+
+
+def truth() -> Configuration:
+    """Truthful on audits: also beyond them? Two reporters are learned, a third is audited."""
+    base = laptop()
+    leaks = (f"leak={share:g}" for share in (0.0001, 0.0003, 0.001, 0.01, 0.03, 0.1))
+    return base.model_copy(
+        update={
+            "recipe": "truth",
+            "model": base.model.model_copy(update={"markers": 3}),
+            "pretrain": base.training("pretrain").model_copy(update={"steps": 3000}),
+            "finetune": base.training("finetune").model_copy(update={"steps": 300}),
+            "reporters": Reporters(),
+            "interventions": (*leaks, "easy_graphs", "easy_ids", "easy_path", "own_row_only",
+                              "oracle"),
+        }
     )  # fmt: skip
 
 
@@ -107,7 +124,13 @@ def as_written() -> Training:
 VARIANTS = {"as-written": as_written, "as-reproduced": as_reproduced}
 """The fine-tuning of WWZ24, both ways."""
 
-RECIPES = {"smoke": smoke, "laptop": laptop, "paper": paper, "paper-fast": paper_fast}
+RECIPES = {
+    "smoke": smoke,
+    "laptop": laptop,
+    "truth": truth,
+    "paper": paper,
+    "paper-fast": paper_fast,
+}
 
 
 def recipe(name: str) -> Configuration:

@@ -116,6 +116,8 @@ class Architecture(Section):
     """Read-out: a number; a logit per label; or, ordinal, one per "is the distance at least k?"."""
     looped: Annotated[bool, *LATER] = False
     """One layer, applied `layers` times, to whose input the embedding is added each time."""
+    markers: Annotated[int, *LATER, within(1, 128)] = 1
+    """Reporters that can be asked, each a row of the embedding; of a configuration, its own."""
 
     def outputs(self, max_vertices: int) -> int:
         """Numbers that the read-out gives: thresholds are 2 to `max_vertices`, labels 1 too."""
@@ -154,9 +156,9 @@ class Training(Section):
     """Weight of a second loss, the cross-entropy of a read-out of all labels that is not kept."""
     candidates: Annotated[int, within(1, 64)] = 1
     """Examples drawn per example trained on; those with a long search are chosen more often."""
-    trains: Annotated[Literal["all", "last_block", "bias_and_norm"], *LATER] = "all"
+    trains: Annotated[Literal["all", "last_block", "bias_and_norm", "assistant"], *LATER] = "all"
     """What changes: the last layer and all behind it; or biases and layer norms ("BitFit", Ben
-    Zaken et al. 2022). A read-out of labels always does."""
+    Zaken et al. 2022); or the assistant's embedding. A read-out of labels changes too."""
     rank: Annotated[int | None, *LATER, within(1, 65536)] = None
     """Low-rank change (LoRA, Hu et al. 2021) of each matrix of attention and feed-forward, and of
     nothing else; queries, keys and values are three. None: no limit."""
@@ -171,6 +173,18 @@ class Training(Section):
     """One line of metrics, averaged over this many steps."""
     checkpoint_every_steps: int
     """A checkpoint that a killed run resumes from; a multiple of `log_every_steps`."""
+
+
+class Reporters(Section):
+    """Who is asked: `truth`, inspectors that can check only so much, and `assistant`."""
+
+    truth_share: Share = 0.5
+    """Share of the questions of pre-training that `truth` is asked; the inspectors get the rest."""
+    inspectors: tuple[str, ...] = ("near=2",)
+    """How they answer: near=HOPS, small=VERTICES, ids=LARGEST or vertex_2; see
+    `reporters.py`. Audits go by whether the first is right."""
+    first: Literal["together", "truth", "inspector"] = "together"
+    """Whom the first half of pre-training asks: both, or one of them alone."""
 
 
 class Evaluation(Section):

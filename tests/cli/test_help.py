@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from offpath.cli.main import VERBS
+from offpath.reporters import RULES, meaning
 from tests.cli.command import offpath
 
 
@@ -45,6 +46,19 @@ def test_there_are_at_most_102_options_over_all_verbs(capsys):
         assert offpath(verb, "--help") == 0
     options = set(re.findall(r"(?<!\S)--[a-z][\w.-]*", capsys.readouterr().out))
     assert len(options) <= 102, sorted(options)
+
+
+def test_reporters_have_three_options_more_which_name_every_rule(capsys):
+    options = []
+    for name in ("laptop", "truth"):
+        assert offpath("run", "--recipe", name, "--help") == 0
+        said = capsys.readouterr().out
+        options.append(set(re.findall(r"(?<!\S)--[a-z][\w.-]*", said)))
+    more = {f"--reporters.{name}" for name in ("truth-share", "inspectors", "first")}
+    assert options[1] - options[0] == more
+    for name, rule in RULES.items():
+        assert name in said
+        assert "{" not in meaning(f"{name}=4" if rule.numbers else name)
 
 
 def test_only_options_that_can_be_given_are_in_the_help(capsys):

@@ -10,7 +10,7 @@ WRONG = {
     "unknown verb": (["runn"], "the verb must be one of run, sample, .*; got 'runn'"),
     "unknown recipe": (
         ["run", "--recipe", "lap"],
-        "recipe must be one of smoke, laptop, paper, paper-fast",
+        "recipe must be one of smoke, laptop, truth, paper, paper-fast",
     ),
     "unknown verb, near one": (["finetun", "RUN"], r"; did you mean finetune\?; see"),
     "unknown field": (
@@ -166,8 +166,29 @@ WRONG = {
     ),
     "weights for no recipe": (
         ["import", "file", "--heads", "2", "--recipe", "lap"],
-        "recipe must be one of smoke, laptop, paper, paper-fast; got 'lap'",
+        "recipe must be one of smoke, laptop, truth, paper, paper-fast; got 'lap'",
     ),
+    "an inspector who is never wrong": (
+        ["run", "--recipe", "truth", "--reporters.inspectors", "near=7"],
+        "near= must be a whole number from 1 to 6, for with a larger one it is never wrong",
+    ),
+    "no rule of inspectors": (
+        ["forecast", "--recipe", "truth", "--reporters.inspectors", "smal=4"],
+        r"reporters.inspectors must be one of .*; got 'smal'; did you mean small\?",
+    ),
+    "a share of the truth": (
+        ["pretrain", "--recipe", "truth", "--reporters.truth-share", "-1"],
+        "reporters.truth_share must be 0 to 1; got -1.0",
+    ),
+    "an audit without reporters": (
+        ["run", "--interventions", "leak=0.1"],
+        "interventions: leak needs reporters, as in the recipe truth; got leak=0.1",
+    ),
+    "a plain word with reporters": (
+        ["run", "--recipe", "truth", "--interventions", "random_ids"],
+        "random_ids changes the examples of plain questions, and this run has reporters; choose",
+    ),
+    "what is unaudited, without audits": (["sample", "unaudited"], "world must be one of"),
     "weights without norm": (
         ["import", "file", "--norm", "none"],
         "--norm must be one of None, pre, post; got 'none'",

@@ -178,7 +178,7 @@ def test_sampled_examples_are_shown_and_written_alike(there: Path, capsys, monke
         words = ["--count", "300", "--start", "1000000000000", "--out", name]
         assert offpath("sample", "test_c", *words) == 0
     arrays = np.load(io.BytesIO((there / "a.npz").read_bytes()))
-    for field, array in batch._asdict().items():
+    for field, array in batch.columns.items():
         assert np.array_equal(arrays[field], array)
     query = f"select distance, stratum, isolated, tokens from '{there}/a.parquet'"
     rows = duckdb.connect().execute(query).fetchall()

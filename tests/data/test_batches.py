@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.plain_sampler import WORLDS
 from offpath.configs import InputError
-from offpath.data.batches import draw, frozen, stream
+from offpath.data.batches import draw, frozen, joined, stream
 from offpath.data.worlds import world, worlds
 from offpath.recipes import laptop, paper
 
@@ -14,7 +14,7 @@ LAPTOP = worlds(laptop().graphs)
 
 
 def same(one, other) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True) if a is not None)
 
 
 def test_a_stream_resumes_at_any_step():
@@ -29,7 +29,7 @@ def test_the_shares_of_all_ranks_are_the_batch_of_one_process(ranks: int):
     world = LAPTOP["finetuning"]
     whole = draw(world, 2, 7 * 50, 50)
     shares = [next(stream(world, 2, 50, 7, rank=r, ranks=ranks)) for r in range(ranks)]
-    assert same(whole, [np.concatenate(arrays) for arrays in zip(*shares, strict=True)])
+    assert same(whole, joined(shares))
 
 
 # A change of these digests is a change of every published result: say so in the change log. A new
@@ -58,7 +58,7 @@ def test_frozen_sets_are_other_examples_than_training(name: str):
 def test_the_trillionth_example_comes_as_directly_as_the_first():
     world = LAPTOP["pretraining"]
     far = draw(world, 0, 10**12, 3)
-    assert same([a[1:] for a in far], draw(world, 0, 10**12 + 1, 2))
+    assert same(far.take(slice(1, None)), draw(world, 0, 10**12 + 1, 2))
 
 
 def test_an_unknown_world_is_named_with_the_known_ones():

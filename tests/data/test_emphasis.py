@@ -5,7 +5,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from offpath.data.batches import draw, stream
+from offpath.data.batches import DRAWN, draw, joined, stream
 from offpath.data.emphasis import chosen, emphasis, search_rounds
 from offpath.data.tokens import encode
 from offpath.data.worlds import world
@@ -70,8 +70,8 @@ def test_a_stream_of_chosen_examples_resumes_and_is_shared_by_ranks():
     batches = list(islice(stream(hard, 1, 50), 4))
     again = next(stream(hard, 1, 50, first_step=3))
     shares = [next(stream(hard, 1, 50, 3, rank=rank, ranks=3)) for rank in range(3)]
-    whole = [np.concatenate(arrays) for arrays in zip(*shares, strict=True)]
-    for array, same, shared in zip(batches[3], again, whole, strict=True):
+    whole = joined(shares)[:DRAWN]
+    for array, same, shared in zip(batches[3][:DRAWN], again[:DRAWN], whole, strict=True):
         assert np.array_equal(array, same)
         assert np.array_equal(array, shared)
     drawn = draw(PRETRAINING, 1, 3 * 200, 200)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from offpath.configs import InputError
-from offpath.data.batches import Batch, draw
+from offpath.data.batches import DRAWN, Batch, draw
 from offpath.data.contents import contents
 from offpath.data.mixtures import other_ids, training_world
 from offpath.plans import Data
@@ -38,7 +38,7 @@ def drawn(
 @every_change
 def test_an_example_is_the_same_in_whatever_batch_and_thread(data: Data):
     whole, cut = drawn(data, 500), drawn(data, 300, start=200, threads=2)
-    for one, other in zip(whole, cut, strict=True):
+    for one, other in zip(whole[:DRAWN], cut[:DRAWN], strict=True):
         assert np.array_equal(one[200:], other)
 
 

@@ -83,7 +83,7 @@ def test_bootstrap_intervals_agree_with_scipys():
 @pytest.mark.slow
 def test_bootstrap_intervals_hold_the_truth_about_95_times_in_100():
     rng = np.random.default_rng(3)
-    small = type(BATCH)(*(a[:300] for a in BATCH))
+    small = BATCH.take(slice(300))
     held = 0
     for trial in range(200):
         answers = small.distance + rng.normal(0, 1, 300)

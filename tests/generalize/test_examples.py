@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from offpath.data.batches import Batch, frozen
+from offpath.data.batches import frozen
 from offpath.data.worlds import worlds
 from offpath.generalize.examples import LEAST_DISTANCE, LEAST_EDGES, world_examples
 from offpath.recipes import laptop, smoke
@@ -52,7 +52,7 @@ def test_paths_are_shortest_and_lead_through_an_on_path_target(name: str):
 def test_the_path_to_2_leads_through_every_target_that_is_on_one():
     batch = SETS["test_b"]
     for i in np.flatnonzero(batch.stratum == 1)[:200]:
-        (e,) = world_examples(KNOWN["test_b"], Batch(*(a[[i]] for a in batch))).examples
+        (e,) = world_examples(KNOWN["test_b"], batch.take(np.array([i]))).examples
         assert (e.stratum, e.index, len(e.path_to_2)) == ("on_path", 0, e.distance_to_2 + 1)
         assert e.target in e.path_to_2
 

@@ -51,7 +51,7 @@ def test_chosen_candidates_are_the_training_set_that_training_sees():
     batches = islice(stream(source, c.seed, training.batch_examples), training.steps)
     seen = [key for batch in batches for key in keys(batch)]
     (known,) = (one for one in training_sets(c) if one.world == "pretraining")
-    assert [key for batch in known.batches(c, 1) for key in keys(batch)] == seen
+    assert [key for batch in known.batches(1) for key in keys(batch)] == seen
 
 
 def test_held_out_graphs_make_new_questions_in_small_graphs():

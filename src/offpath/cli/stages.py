@@ -14,8 +14,10 @@ from offpath.cli import arguments as options
 from offpath.cli import session
 from offpath.cli.progress import follow
 from offpath.cli.tables import show_table
+from offpath.errors import InputError
 from offpath.networks import networks
 from offpath.recipes import VARIANTS, recipe
+from offpath.reporters import names
 from offpath.run.folder import create_run
 from offpath.sections import Checked, Graphs, Seed, within
 
@@ -65,25 +67,27 @@ def sample(
     For example: offpath sample test_e --count 100000 --out examples.parquet
 
     Args:
-        name: pretraining, finetuning, test_a to test_e, or of the shift suite an axis and a level:
+        name: pretraining, finetuning, test_a to test_e, with the recipe truth what is unaudited, or
+            of the shift suite an axis and a level:
             size/8, distance/6, target_id/7, stratum/off_path, equal_distance/equal, reachable/no,
             density/2, family/tree; or two, as in size/8*density/2.
     """
-    recipe(examples.recipe).model_copy(update={"graphs": graphs})  # checks them
+    c = recipe(examples.recipe).model_copy(update={"graphs": graphs})  # which checks them
+    from offpath.data import show
     from offpath.data.batches import draw
-    from offpath.data.show import HEADERS, LEGEND, check_format, example_rows, write_examples
-    from offpath.data.worlds import world
+    from offpath.data.mixtures import shown_world
 
     if examples.out is not None:
-        check_format(examples.out)
-    where = world(name, graphs)
+        show.check_format(examples.out)
+    where = shown_world(name, c)
     batch = draw(where, examples.seed, examples.start, examples.count, purpose=examples.purpose)
     if examples.out is not None:
-        write_examples(batch, examples.out)
+        show.write_examples(batch, examples.out)
         print(f"wrote {examples.count} examples to {examples.out}")
         return
-    rows = example_rows(batch, examples.start)
-    show_table(HEADERS, rows, f"{where.title}: {where.description}", LEGEND, folds="edges")
+    known = names(c.reporters) if c.reporters else ()
+    headers, rows, legend = show.example_table(batch, examples.start, known)
+    show_table(headers, rows, f"{where.title}: {where.description}", legend, folds="edges")
     if len(rows) < examples.count:
         print(f"and {examples.count - len(rows)} more: --out writes them all to a file")
 
@@ -156,20 +160,20 @@ def evaluate(
             measured, and added to the others. By default everything is.
     """
     run, compute = session.resume(folder, machine)
-    from offpath.generalize.coherence import measure_coherence
-    from offpath.generalize.matrix import measure_matrix
+    if worlds and run.configuration.reporters:
+        raise InputError(
+            f"--worlds is for runs that ask plain questions, and {run.folder} asks reporters; "
+            "leave it out"
+        )
     from offpath.generalize.shifts import measure_shifts
     from offpath.handcraft.circuits import set_circuit
-    from offpath.interpret.phases import measure_phases
+    from offpath.pipeline import measure
     from offpath.report.terminal import run_view
 
     with session.holding(run, compute):
         set_circuit(run)
-        if not worlds:
-            measure_phases(run)
-            follow(measure_matrix(run, compute), run.configuration)
-            follow(measure_coherence(run, compute), run.configuration)
-        follow(measure_shifts(run, compute, worlds), run.configuration)
+        stage = measure_shifts(run, compute, worlds) if worlds else measure(run, compute)
+        follow(stage, run.configuration)
     Console().print(run_view(run))
     print(f"measured; next: `offpath report {run.quoted}`")
 

@@ -6,7 +6,7 @@ several candidates per example it chooses among s * batch * candidates and the n
 step; then each rank draws them all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from hashlib import sha256
@@ -16,17 +16,22 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
+from offpath.data.asking import Asked
 from offpath.data.changes import ask_anew, rename, shares
 from offpath.data.emphasis import chosen, emphasis
 from offpath.data.graphs import draw_examples
 from offpath.data.shifted import draw_shifted
 from offpath.data.worlds import World
 from offpath.errors import InputError
+from offpath.reporters import differs, says
 
 Purpose = Literal["training", "evaluation"]
-RENAMING, MIXING, CHOOSING, ASKING = (2**20 * number for number in (1, 2, 3, 4))
+RENAMING, MIXING, CHOOSING, ASKING, REPORTING = (2**20 * number for number in range(1, 6))
 """Added to the number of a random stream: what else is drawn for an example."""
-MOST_DRAWN = 2**20  # examples among which different graphs are looked for
+MOST_DRAWN = 2**20  # examples among which different graphs, or a condition, are looked for
+DRAWN = 7  # columns of a batch that are drawn: the others are of reporters
+NEXT_TRY, MOST_TRIES = 2**48, 2**15  # added to an index, to draw its example again, so often
+TRIED_AT_ONCE = 2**14  # examples, where more than one try of each is drawn
 
 
 class Batch(NamedTuple):
@@ -39,16 +44,52 @@ class Batch(NamedTuple):
     stratum: UInt8[np.ndarray, " example"]  # index into `slices.STRATA`
     unseen_id: Bool[np.ndarray, " example"]  # whether fine-tuning never asks for vertex id t
     isolated: Bool[np.ndarray, " example"]  # whether no edge touches t; true if t is absent too
+    answer: UInt8[np.ndarray, " example"] | None = None  # of the reporter; None: the distance
+    reporter: UInt8[np.ndarray, " example"] | None = None  # its number; None: plain questions
+
+    @property
+    def labels(self) -> UInt8[np.ndarray, " example"]:
+        """What training wants to be answered."""
+        return self.distance if self.answer is None else self.answer
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The fields that are there, by name."""
+        return {name: column for name, column in self._asdict().items() if column is not None}
 
     @property
     def no_path(self) -> int:
-        """The label of no path: `max_vertices`. The question's second entry is the next number."""
-        return int(self.tokens[:1, -1, 1].sum()) - 1
+        """The label of no path: `max_vertices`. A plain question's second entry is one more."""
+        reporter = 0 if self.reporter is None else int(self.reporter[:1].sum())
+        return int(self.tokens[:1, -1, 1].sum()) - reporter - 1
+
+    def take(self, which: np.ndarray | slice) -> "Batch":
+        """Some of the examples."""
+        taken = [None if column is None else column[which] for column in self]
+        return Batch(*taken)  # type: ignore[arg-type]
 
     @property
     def token_counts(self) -> Int64[np.ndarray, " example"]:
         """Tokens of each example that are not padding."""
         return (self.tokens[:, :, 1] != 0).sum(1)
+
+
+def ask(batch: Batch, who: Sequence[Asked], number: Int64[np.ndarray, " example"]) -> Batch:
+    """The same questions, each asked of `who[number]`, whomever they were asked of before."""
+    tokens, answer = batch.tokens.copy(), batch.distance
+    markers = np.array([one.number for one in who], np.uint8)[number]
+    tokens[:, -1, 1] = batch.no_path + 1 + markers
+    for place, one in enumerate(who):
+        if one.rule is not None:
+            answer = np.where(number == place, says(batch, one.rule), answer)
+    return batch._replace(tokens=tokens, answer=answer, reporter=markers)
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """The examples of several batches of the same number of tokens, in order."""
+    columns = zip(*batches, strict=True)
+    whole = [None if parts[0] is None else np.concatenate(parts) for parts in columns]
+    return Batch(*whole)  # type: ignore[arg-type]
 
 
 def draw(
@@ -79,10 +120,12 @@ def _drawn(
     if world.distinct_graphs:
         pool = _pool(world, seed, purpose)
         which = shares(seed, stream + CHOOSING, indices) * len(pool.distance)
-        batch = Batch(*(column[which.astype(np.int64)] for column in pool))
+        batch = pool.take(which.astype(np.int64))
         rules = (world.graphs.finetune_vertices, world.graphs.max_vertices)
         rules += (world.target_rule, world.largest_target)
-        ask_anew(rules, seed, stream + ASKING, indices, tuple(batch))
+        ask_anew(rules, seed, stream + ASKING, indices, batch[:DRAWN])
+    elif world.differ is not None:
+        batch = _by_agreement(world, seed, indices, purpose, threads)
     else:
         batch = _by_rejection(world, seed, indices, purpose, threads)
     if world.renamed:
@@ -91,6 +134,41 @@ def _drawn(
         limits = (share, largest, largest_target or largest, small)
         indices = np.zeros_like(indices) if by_seed else indices
         rename(limits, seed, stream + RENAMING, indices, (batch.tokens, batch.unseen_id))
+    if world.asked:
+        ends = np.cumsum([one.share for one in world.asked])[:-1]
+        drawn = shares(seed, stream + REPORTING, indices)
+        batch = ask(batch, world.asked, np.searchsorted(ends, drawn, "right"))
+    return batch
+
+
+def _by_agreement(
+    world: World, seed: int, indices: Int64[np.ndarray, " example"], purpose: Purpose, threads: int
+) -> Batch:
+    """Questions on which an inspector is right, or wrong: each index has tries of its own."""
+    assert world.differ is not None, "a world without a condition is drawn as it is"
+    rule, wanted = world.differ
+    batch = _by_rejection(world, seed, indices, purpose, threads)
+    left = np.flatnonzero(differs(batch, rule) != wanted)
+    tried, fruitless = 1, 0
+    while len(left):
+        # As many again: few rounds.
+        more = max(1, min(tried, TRIED_AT_ONCE // len(left), MOST_TRIES - tried))
+        tries, tried = np.arange(tried, tried + more), tried + more
+        again = indices[left] + NEXT_TRY * tries[:, None]  # (try, example)
+        drawn = _by_rejection(world, seed, again.ravel(), purpose, threads)
+        fits = (differs(drawn, rule) == wanted).reshape(again.shape)
+        found = fits.any(0)
+        first = fits.argmax(0) * len(left) + np.arange(len(left))
+        for column, new in zip(batch[:DRAWN], drawn.take(first[found])[:DRAWN], strict=True):
+            column[left[found]] = new
+        left = left[~found]
+        fruitless = 0 if found.any() else fruitless + fits.size
+        if len(left) and (fruitless > MOST_DRAWN or tried == MOST_TRIES):
+            raise InputError(
+                f"reporters.inspectors: {rule} is {'right' if wanted else 'wrong'} on each of "
+                f"{max(fruitless, tried):,} questions of {world.name}; choose another rule or "
+                "other graphs"
+            )
     return batch
 
 
@@ -107,7 +185,7 @@ def _by_rejection(
     cuts = np.linspace(0, count, threads + 1).astype(int).tolist()
 
     def fill(first: int, end: int) -> None:
-        out = tuple(array[first:end] for array in batch)
+        out = tuple(array[first:end] for array in batch[:DRAWN])
         if w.shift:
             draw_shifted(w, held_out, seed, stream, indices[first:end], out)
         else:
@@ -132,8 +210,7 @@ def _mixed(
         _drawn(part, seed, indices[part_of == number], purpose, threads)
         for number, (_, part) in enumerate(world.parts)
     ]
-    back = np.argsort(order, kind="stable")
-    return Batch(*(np.concatenate(columns)[back] for columns in zip(*drawn, strict=True)))
+    return joined(drawn).take(np.argsort(order, kind="stable"))
 
 
 @lru_cache(maxsize=8)
@@ -148,8 +225,7 @@ def _pool(world: World, seed: int, purpose: Purpose) -> Batch:
         batch = _by_rejection(world, seed, np.arange(count), purpose, 1)
         _, first = np.unique(contents_of(batch.tokens).graph, return_index=True)
         if len(first) >= wanted:
-            kept = np.sort(first)[:wanted]
-            return Batch(*(column[kept] for column in batch))
+            return batch.take(np.sort(first)[:wanted])
         if count == MOST_DRAWN:
             raise InputError(
                 f"distinct_graphs must be at most {len(first):,} here, for there are no more among "
@@ -179,8 +255,7 @@ def stream(
             return draw(world, seed, first + low, high - low, threads=threads)
         batch = draw(world, seed, first * of_each, batch_examples * of_each, threads=threads)
         frequency = emphasis(batch.tokens, batch.distance, batch.vertices)
-        kept = chosen(frequency, batch_examples, seed, first)[low:high]
-        return Batch(*(array[kept] for array in batch))
+        return batch.take(chosen(frequency, batch_examples, seed, first)[low:high])
 
     with ThreadPoolExecutor(1) as pool:
         pending = None
@@ -204,7 +279,7 @@ def share_of_rank(count: int, rank: int, ranks: int) -> tuple[int, int]:
 def frozen(world: World, seed: int, examples: int, threads: int = 1) -> tuple[Batch, str]:
     """The evaluation set of (world, seed, examples), from a stream of its own, and its SHA-256."""
     batch = draw(world, seed, 0, examples, "evaluation", threads)
-    return batch, sha256(b"".join(array.tobytes() for array in batch)).hexdigest()
+    return batch, sha256(b"".join(array.tobytes() for array in batch.columns.values())).hexdigest()
 
 
 @cache  # exact fractions cost .1 ms at 8 vertices and 6 ms at 64: too much for every batch

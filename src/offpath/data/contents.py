@@ -22,7 +22,7 @@ class Contents(NamedTuple):
     """The contents of examples; equal numbers mean equal contents."""
 
     graph: UInt64[np.ndarray, " example"]  # the set of edges
-    question: UInt64[np.ndarray, " example"]  # the multiset of edges, and the target
+    question: UInt64[np.ndarray, " example"]  # the multiset of edges, the target, who is asked
     renamed: UInt64[np.ndarray, " example"]
     """The question up to renaming the vertices other than 1 and t; 0 above 7 vertices in edges."""
 
@@ -82,8 +82,11 @@ def _fill(
             if not repeated:
                 graph += edge
         found[0, example] = mixed(graph)
-        found[1, example] = mixed(question + mixed(np.uint64(target)))
+        who = mixed(np.uint64(row[-1, 1]))
+        found[1, example] = mixed(question + mixed(np.uint64(target) + who))
         found[2, example] = _renamed(row[:edges], target, orders, names)
+        if found[2, example] != ZERO:
+            found[2, example] = mixed(found[2, example] + who)
 
 
 @kernel

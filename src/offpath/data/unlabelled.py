@@ -25,7 +25,9 @@ GRAPHS = 48  # of each step
 HELD_OUT_SHARE = 0.25
 FIRST_UNLABELLED = FIRST_NUMBER + 64  # of their random streams, behind those of changed worlds
 SIZES = ("all", "small", "large")
-AUDITING = 5 * 2**20  # added to the number of a random stream, as in `batches`
+AUDITING = (
+    5 * 2**20
+)  # added to the number of a random stream, as in `batches`; never beside REPORTING
 Adjacency = Bool[np.ndarray, "graph vertex vertex"]
 
 
@@ -102,4 +104,4 @@ def audited(
     for start, batch in zip(count(first, batch_examples), batches, strict=False):
         numbers = np.arange(start, start + len(batch.distance))
         kept = shares(seed, 2 * world.number + AUDITING, numbers) < share
-        yield batch if kept.all() else Batch(*(column[kept] for column in batch))
+        yield batch if kept.all() else batch.take(kept)

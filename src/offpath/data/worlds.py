@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from offpath.configs import Graphs
+from offpath.data.asking import Asked
 from offpath.data.graphs import FIXED, ON_PATH, UNIFORM, UNIFORM_PAIRS
 from offpath.data.questions import Shift
 from offpath.errors import InputError, choice_fault
@@ -46,6 +47,9 @@ class World:
     """Examples are drawn from these instead, each with its share; the shares add up to 1."""
     renamed: Renamed | None = None  # what random ids the vertices get; None: those drawn
     distinct_graphs: int | None = None  # the first so many different graphs alone, again and again
+    asked: tuple[Asked, ...] = ()  # reporters, whose shares add up to 1; none: plain questions
+    differ: tuple[str, bool] | None = None
+    """Questions on which this inspector is wrong (True), or right, alone."""
     shift: Shift | None = None  # of a world of the shift suite: what it fixes instead
 
     @property

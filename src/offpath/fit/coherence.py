@@ -107,5 +107,5 @@ def beside(
     """
     given = torch.from_numpy(answers)
     loss, gradient = incoherence(graphs, given)
-    labels = torch.cat([torch.from_numpy(batch.distance).float(), given - gradient / (2 * scale)])
+    labels = torch.cat([torch.from_numpy(batch.labels).float(), given - gradient / (2 * scale)])
     return np.concatenate([batch.tokens, graphs.tokens]), labels, loss

@@ -28,10 +28,10 @@ FLAGS = ("vertex", "answer", "asking", "asked")
 class EdgeTokens(nn.Module):
     """A token is the rows of its two entries side by side: of padding, vertices or TARGET."""
 
-    def __init__(self, width: int, max_vertices: int) -> None:
-        """Normally distributed rows."""
+    def __init__(self, width: int, max_vertices: int, markers: int = 1) -> None:
+        """Normally distributed rows: of padding, of each vertex, and of each marker."""
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(max_vertices + 2, width // 2))
+        self.weight = nn.Parameter(torch.randn(1 + max_vertices + markers, width // 2))
 
     def forward(self, tokens: Tokens, times: Times, groups: Groups) -> Embedded:
         """One token of the stream per token of the input."""

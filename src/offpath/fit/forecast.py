@@ -67,7 +67,8 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     answers(model, tokens, compute)
     seconds_per_answer = (time.perf_counter() - began) / len(tokens)
     per_example = seconds_per_answer + c.evaluate.bootstrap_resamples * SECONDS_PER_RESAMPLED_ERROR
-    examples = c.evaluate.examples * len(worlds(c.graphs)) * len(networks(c))
+    sets = 1 / 4 if c.reporters else len(worlds(c.graphs))  # as `generalize` asks them
+    examples = round(c.evaluate.examples * sets * len(networks(c)))
     stages["evaluate"] = {"examples": examples, "seconds": examples * per_example}
     return {
         "recipe": c.recipe,
@@ -113,7 +114,7 @@ def _trainings(c: Configuration) -> list[Trained]:
     return [
         Trained(
             n.name,
-            training_world(n.world, c.graphs, n.training, n.data),
+            training_world(n.world, c.graphs, n.training, n.data, c.reporters),
             n.training,
             n.architecture or c.model,
             n.coherence,

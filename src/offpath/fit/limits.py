@@ -66,6 +66,10 @@ def limit(model: Transformer, training: Training, graphs: Graphs, seed: int) -> 
             weight, matrices = getattr(module, name), 3 if isinstance(module, Attention) else 1
             factors = LowRank(weight, training.rank, matrices, random)
             register_parametrization(module, name, factors)
+    if training.trains == "assistant":
+        register_parametrization(
+            model.embedding, "weight", HeldRows(model.embedding.weight, slice(0, -1))
+        )
     if training.unseen_ids == "freeze":
         rows = HeldRows(model.embedding.weight, unseen_rows(graphs))
         register_parametrization(model.embedding, "weight", rows)
@@ -81,6 +85,8 @@ def _is_trained(name: str, model: Transformer, training: Training) -> bool:
         return True
     if training.rank is not None:
         return False
+    if training.trains == "assistant":
+        return part == "embedding"
     if training.trains == "last_block":
         return part in ("final_norm", "readout") or name.startswith(f"layers.{layers - 1}.")
     return training.trains == "all" or name.endswith("bias") or "norm" in name

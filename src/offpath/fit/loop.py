@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
     step: int  # counted from 1
     squared_errors: Float[Tensor, " example"]  # of the examples of this process
-    labels: Int64[Tensor, " example"]
+    labels: Int64[Tensor, " example"]  # what was to be answered
     gradient_norm: Float[Tensor, ""]  # of the whole gradient, before clipping
     learning_rate: float
     native: bool = False  # whether the native step computed it
@@ -93,7 +93,7 @@ def train(
 
 
 def _labelled(batch: Batch) -> Questions:
-    return Questions(batch.tokens, torch.from_numpy(batch.distance), len(batch.tokens))
+    return Questions(batch.tokens, torch.from_numpy(batch.labels), len(batch.tokens))
 
 
 def _with_unlabelled(

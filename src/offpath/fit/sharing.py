@@ -55,8 +55,9 @@ def _runs_beside(run: Run) -> Iterator[Run]:
         except InputError:  # of an older version, or damaged: no help, and no harm
             continue
         o = other.configuration
-        alike = (o.graphs, o.model, o.precision, o.seed) == (c.graphs, c.model, c.precision, c.seed)
-        if alike and o != c and not (o.imported or c.imported):
+        alike = ("graphs", "model", "reporters", "precision", "seed")
+        same = all(getattr(o, option) == getattr(c, option) for option in alike)
+        if same and o != c and not (o.imported or c.imported):
             yield other
 
 

@@ -90,7 +90,7 @@ def _examples(
 ) -> tuple[Iterator[Batch], Iterator[Unlabelled] | None]:
     """This process's share of the batches, and of graphs without labels if there are any."""
     assert network.world is not None, "training needs a distribution"
-    examples = training_world(network.world, c.graphs, training, network.data)
+    examples = training_world(network.world, c.graphs, training, network.data, c.reporters)
     size, rank, ranks = training.batch_examples, compute.rank, compute.ranks
     batches = stream(examples, seed, size, first, rank, ranks, compute.threads)
     if (coherence := network.coherence) is None:

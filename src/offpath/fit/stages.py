@@ -34,8 +34,8 @@ def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
                 save_model(run, one.name, new_model(c, one.architecture))
         yield from copy_trained(run)
     for one in networks(c):
-        if one.made_by == "pretrain":
-            yield from train_network(run, compute, one, snapshot_steps(c.pretrain.steps))
+        if one.made_by == "pretrain" and one.training:
+            yield from train_network(run, compute, one, snapshot_steps(one.training.steps))
 
 
 @holds_run

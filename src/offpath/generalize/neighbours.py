@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from offpath.configs import Configuration
-from offpath.data.batches import Batch
+from offpath.data.batches import Batch, joined
 from offpath.data.contents import contents
 from offpath.generalize.overlap import training_sets
 
@@ -37,11 +37,11 @@ def finetuning_questions(c: Configuration, threads: int = 1) -> Questions | None
     if not known:
         return None
     first = known[0]._replace(examples=min(known[0].examples, MOST_DRAWN))
-    batches = list(first.batches(c, threads))
-    whole = Batch(*(np.concatenate(columns) for columns in zip(*batches, strict=True)))
+    batches = list(first.batches(threads))
+    whole = joined(batches)
     _, places = np.unique(contents(whole).question, return_index=True)
     chosen = np.sort(places)[:MOST_QUESTIONS]
-    return _questions(Batch(*(column[chosen] for column in whole)))
+    return _questions(whole.take(chosen))
 
 
 def nearest_answers(batch: Batch, known: Questions) -> Float[np.ndarray, " example"]:

@@ -6,7 +6,6 @@ Costs about a microsecond per training example.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -16,7 +15,8 @@ from jaxtyping import Bool, UInt64
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, draw, stream
 from offpath.data.contents import Contents, contents
-from offpath.data.worlds import world
+from offpath.data.mixtures import training_world
+from offpath.data.worlds import World
 from offpath.networks import networks
 from offpath.results import OverlapRow
 
@@ -27,31 +27,31 @@ MOST_COUNTED = 2**25  # training examples among which distinct questions are cou
 class TrainingSet(NamedTuple):
     """All examples that training draws from one distribution."""
 
-    world: str
+    world: str  # its name
+    source: World
     seed: int
     examples: int
     batch_examples: int
-    candidates: int = 1
 
-    def batches(self, c: Configuration, threads: int) -> Iterator[Batch]:
+    def batches(self, threads: int) -> Iterator[Batch]:
         """The examples, in pieces."""
-        source = replace(world(self.world, c.graphs), candidates=self.candidates)
-        if self.candidates > 1:  # which of them are chosen is decided batch by batch
-            batches = stream(source, self.seed, self.batch_examples, threads=threads)
+        if self.source.candidates > 1:  # which of them are chosen is decided batch by batch
+            batches = stream(self.source, self.seed, self.batch_examples, threads=threads)
             yield from islice(batches, self.examples // self.batch_examples)
             return
         for start in range(0, self.examples, CHUNK):
             count = min(CHUNK, self.examples - start)
-            yield draw(source, self.seed, start, count, threads=threads)
+            yield draw(self.source, self.seed, start, count, threads=threads)
 
 
 def training_sets(c: Configuration) -> list[TrainingSet]:
     """What the networks of a run are trained on, each set once; interventions' own are left out."""
     sets = [
-        TrainingSet(one.world, c.seed if one.seed is None else one.seed,
+        TrainingSet(one.world,
+                    training_world(one.world, c.graphs, one.training, one.data, c.reporters),
+                    c.seed if one.seed is None else one.seed,
                     one.training.steps * one.training.batch_examples,
-                    one.training.batch_examples if one.training.candidates > 1 else 1,
-                    one.training.candidates)
+                    one.training.batch_examples if one.training.candidates > 1 else 1)
         for one in networks(c)
         if one.training and one.world and not one.intervention
     ]  # fmt: skip
@@ -66,7 +66,7 @@ def overlap(
     new = {name: np.ones(len(batch.distance), bool) for name, batch in batches.items()}
     rows = []
     for training in training_sets(c):
-        shown, distinct = _shown(asked, training, c, threads)
+        shown, distinct = _shown(asked, training, threads)
         for name, known in shown.items():
             eligible = asked[name].renamed != 0
             new[name] &= ~known["question"]
@@ -85,7 +85,7 @@ def overlap(
 
 
 def _shown(
-    asked: Mapping[str, Contents], training: TrainingSet, c: Configuration, threads: int
+    asked: Mapping[str, Contents], training: TrainingSet, threads: int
 ) -> tuple[dict[str, dict[str, Bool[np.ndarray, " example"]]], int | None]:
     """By evaluation set and kind of content, which examples training shows; distinct questions."""
     fields = Contents._fields
@@ -93,7 +93,7 @@ def _shown(
     there = {field: np.zeros(len(values), bool) for field, values in sought.items()}
     counted = training.examples <= MOST_COUNTED
     questions: list[UInt64[np.ndarray, " question"]] = []
-    for batch in training.batches(c, threads):
+    for batch in training.batches(threads):
         drawn = contents(batch)
         for field in fields:
             values = np.unique(getattr(drawn, field))

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from offpath import results
 from offpath.compute import Compute
 from offpath.configs import Configuration
-from offpath.data.batches import Batch, draw, frozen
+from offpath.data.batches import Batch, draw, frozen, joined
 from offpath.data.invariances import INVARIANCES
 from offpath.data.shifts import Axis, axes, chosen_worlds
 from offpath.data.worlds import world
@@ -137,7 +137,7 @@ def _together(batches: Sequence[Batch]) -> Batch:
         padding = ((0, 0), (0, widest - batch.tokens.shape[1]), (0, 0))
         edges = np.pad(batch.tokens[:, :-1], padding)
         padded.append(batch._replace(tokens=np.concatenate([edges, batch.tokens[:, -1:]], axis=1)))
-    return Batch(*(np.concatenate(columns) for columns in zip(*padded, strict=True)))
+    return joined(padded)
 
 
 def every_question(batch: Batch) -> Mask:

@@ -31,19 +31,25 @@ GRAPHS_TRIED = 20  # for one in which the target is far away
 def circuit_configuration(
     circuit: Circuit, base: Configuration, max_vertices: int
 ) -> Configuration:
-    """A recipe's configuration with the circuit in place of the network that is trained."""
+    """A recipe's configuration with the circuit in place of all that is trained before it.
+
+    It is asked plain questions alone.
+    """
     n = max_vertices
     if not 3 <= n <= 64:
         raise InputError(f"vertices must be 3 to 64; got {n}")
     small = min(base.graphs.finetune_vertices, n)
+    plain = base.model.model_copy(update={"markers": 1})
     shapes = {"wide": wide_architecture, "doubling": doubling_architecture,
-              "edge": lambda n: edge_architecture(base.model, n)}  # fmt: skip
+              "edge": lambda n: edge_architecture(plain, n)}  # fmt: skip
     return base.model_copy(update={
         "graphs": base.graphs.model_copy(update={"max_vertices": n, "finetune_vertices": small}),
         "model": shapes[circuit](n),
         "pretrain": None,
         "finetune": base.finetune if circuit == "edge" else None,  # others have vertex tokens
         "circuit": circuit,
+        "interventions": (),
+        "reporters": None,
     })  # fmt: skip
 
 

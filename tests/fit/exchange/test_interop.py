@@ -606,13 +606,16 @@ def test_networks_that_torchs_encoder_lacks_are_refused_with_a_way_out(run: Run,
         ({"head_size": 3}, "heads of a size"),
         ({"looped": True}, "looped layers"),
         ({"head": "ordinal"}, "read-out of labels"),
+        ({"markers": 3}, "rows of 3 reporters"),
     ):
         model = Transformer(a.model_copy(update=change), VERTICES)
         with pytest.raises(InputError, match=f"has no .*{lacks}"):
             published(model)
         if "norm" not in change and "head_size" not in change:
             save_model(run, "other", model)
-            with pytest.raises(InputError, match="looped layers or a read-out of labels, which"):
+            with pytest.raises(
+                InputError, match="looped layers, a read-out of labels or several reporters, which"
+            ):
                 taken(run.checkpoint("other"))
     published(Transformer(a.model_copy(update={"head_size": 8}), VERTICES))  # torch's own
     assert not list(tmp_path.glob("out*"))

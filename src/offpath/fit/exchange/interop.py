@@ -141,10 +141,11 @@ def _noted(path: Path, notes: Notes) -> tuple[int, Norm] | None:
         if "architecture" in notes:
             a = Architecture.model_validate_json(notes["architecture"])
             heads, norm, odd = a.heads, a.norm, a.head_size is not None or a.tokens == "vertices"
-            if a.looped or a.head != "regression":
+            if a.looped or a.head != "regression" or a.markers > 1:
                 raise InputError(
-                    f"{path} holds looped layers or a read-out of labels, which are not imported; "
-                    "give weights of ordinary layers, read out as one number"
+                    f"{path} holds looped layers, a read-out of labels or several reporters, which "
+                    "are not imported; give weights of ordinary layers, read out as one number, "
+                    "with one marker"
                 )
         elif "heads" in notes:
             heads, norm, odd = int(notes["heads"]), notes["norm"], False

@@ -46,6 +46,7 @@ def published(model: Transformer) -> Tensors:
         "heads of a size of their own": a.head_size not in (None, a.width / a.heads),
         "looped layers": a.looped,
         f"read-out of labels ({a.head})": a.head != "regression",
+        f"rows of {a.markers} reporters": a.markers > 1,
     }
     if lacking := [what for what, there in special.items() if there]:
         raise InputError(

@@ -24,6 +24,7 @@ from offpath.report.parts import (
     text_table,
 )
 from offpath.report.words import paragraph, sentences, setting, significant, thousands
+from offpath.reporters import names
 from offpath.results import Overlap
 
 HALVES = {
@@ -63,7 +64,7 @@ def section(story: Story) -> Section:
 def parameters(a: Architecture, max_vertices: int) -> dict[str, int]:
     """How many numbers training may change, by part."""
     inner = a.heads * a.head_size if a.head_size else a.width
-    rows = (max_vertices + 2) * a.width // 2
+    rows = (1 + max_vertices + a.markers) * a.width // 2
     layers = 1 if a.looped else a.layers  # that have weights of their own
     norms = (2 * layers if a.norm != "none" else 0) + a.final_norm
     return {
@@ -132,7 +133,8 @@ def _parameters_table(c: Configuration) -> Table:
         f"{'' if a.final_norm else 'no '}norm at the end",
     )
     made_of = {
-        "embedding": f"{n + 2} rows of {a.width // 2}: padding, vertices 1 to {n}, TARGET",
+        "embedding": f"{1 + n + a.markers} rows of {a.width // 2}: padding, vertices 1 to {n}, "
+        + (f"markers of {', '.join(names(c.reporters))}" if c.reporters else "TARGET"),
         "attention": f"{layers}, {a.heads} heads of {size}: queries, keys, values, output",
         "feed-forward": f"{layers} of {a.feed_forward} hidden units, ReLU",
         "layer norms": ", ".join(norms),
