@@ -28,8 +28,8 @@ from offpath.fit.native import answers as natively
 from offpath.fit.transformer import Transformer
 from offpath.generalize.baselines import Known, rules
 from offpath.generalize.truth import embedded_row
-from offpath.interventions import Data
 from offpath.networks import Network, networks
+from offpath.plans import Data
 from offpath.reporters import ASSISTANT, TRUTH, differs, says
 from offpath.run.files import Record
 from offpath.run.folder import Run
