@@ -87,6 +87,11 @@ def _in_order(pretrained: Network, first: str) -> list[Network]:
     return [first_half, pretrained._replace(starts_from=first_half.name, training=half)]
 
 
+def has_coherence(c: Configuration) -> bool:
+    """Whether some network is trained for coherence on graphs without labels."""
+    return any(one.coherence for one in networks(c))
+
+
 def _intervened(spec: str, colour: Colour, c: Configuration) -> Iterator[Network]:
     """The network of an intervention, what it starts from, and its control from scratch."""
     plan = interventions.plan(spec, c, c.training("finetune"))

@@ -9,15 +9,26 @@ from hashlib import sha256
 from pathlib import Path
 
 from offpath.compute import Compute, leave
-from offpath.configs import InputError
+from offpath.configs import Configuration, InputError
 from offpath.fit.stages import finetune, pretrain
+from offpath.generalize.coherence import measure_coherence
 from offpath.generalize.matrix import measure_matrix
 from offpath.generalize.shifts import measure_shifts
 from offpath.handcraft.circuits import set_circuit
 from offpath.interpret.phases import measure_phases
-from offpath.networks import networks
+from offpath.networks import has_coherence, networks
 from offpath.report.page import write_report
-from offpath.results import CircuitResult, Examples, Labels, Matrix, Phases, Predictions, Shifts
+from offpath.results import (
+    CircuitResult,
+    Examples,
+    Labels,
+    Matrix,
+    Phases,
+    Predictions,
+    Result,
+    Shifts,
+    WholeGraphs,
+)
 from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, holds_run
 
@@ -48,14 +59,20 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
         measure_phases(run)
         yield from measure_matrix(run, compute)
         yield from measure_shifts(run, compute)
+        yield from measure_coherence(run, compute)
     write_report(run)
     if not ended:
         mark_done(run)
 
 
+def made(c: Configuration) -> list[type[Result]]:
+    """The results of a run."""
+    return [*MADE, WholeGraphs] if has_coherence(c) else [*MADE]
+
+
 def is_done(run: Run) -> bool:
     """Whether every stage has ended, and all that it made is still there."""
-    results = [run.result(kind.file) for kind in MADE]
+    results = [run.result(kind.file) for kind in made(run.configuration)]
     return all(path.exists() for path in [*_checkpoints(run), *results, run.done])
 
 

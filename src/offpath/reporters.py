@@ -27,22 +27,27 @@ class Questions(Protocol):
     @property
     def tokens(self) -> UInt8[np.ndarray, "example token 2"]:
         """Edges as drawn; last the question on t."""
+        ...
 
     @property
     def distance(self) -> Answers:
         """Hops from vertex 1 to t."""
+        ...
 
     @property
     def distance_to_2(self) -> Answers:
         """Hops from vertex 1 to vertex 2."""
+        ...
 
     @property
     def vertices(self) -> Answers:
         """Vertices of the graph."""
+        ...
 
     @property
     def no_path(self) -> int:
         """The label of no path."""
+        ...
 
 
 class Rule(NamedTuple):

@@ -159,6 +159,7 @@ def evaluate(
             measured, and added to the others. By default everything is.
     """
     run, compute = session.resume(folder, machine)
+    from offpath.generalize.coherence import measure_coherence
     from offpath.generalize.matrix import measure_matrix
     from offpath.generalize.shifts import measure_shifts
     from offpath.handcraft.circuits import set_circuit
@@ -170,6 +171,7 @@ def evaluate(
         if not worlds:
             measure_phases(run)
             follow(measure_matrix(run, compute), run.configuration)
+            follow(measure_coherence(run, compute), run.configuration)
         follow(measure_shifts(run, compute, worlds), run.configuration)
     Console().print(run_view(run))
     print(f"measured; next: `offpath report {run.quoted}`")

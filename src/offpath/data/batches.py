@@ -30,7 +30,7 @@ RENAMING, MIXING, CHOOSING, ASKING, REPORTING = (2**20 * number for number in ra
 """Added to the number of a random stream: what else is drawn for an example."""
 MOST_DRAWN = 2**20  # examples among which different graphs, or a condition, are looked for
 DRAWN = 7  # columns of a batch that are drawn: the others are of reporters
-NEXT_TRY = 2**42  # added to an index, to draw its example again
+NEXT_TRY, MOST_TRIES = 2**48, 2**15  # added to an index, to draw its example again, so often
 TRIED_AT_ONCE = 2**14  # examples, where more than one try of each is drawn
 
 
@@ -151,7 +151,8 @@ def _by_agreement(
     left = np.flatnonzero(differs(batch, rule) != wanted)
     tried, fruitless = 1, 0
     while len(left):
-        more = max(1, min(tried, TRIED_AT_ONCE // len(left)))  # as many again: few rounds
+        # As many again: few rounds.
+        more = max(1, min(tried, TRIED_AT_ONCE // len(left), MOST_TRIES - tried))
         tries, tried = np.arange(tried, tried + more), tried + more
         again = indices[left] + NEXT_TRY * tries[:, None]  # (try, example)
         drawn = _by_rejection(world, seed, again.ravel(), purpose, threads)
@@ -162,10 +163,11 @@ def _by_agreement(
             column[left[found]] = new
         left = left[~found]
         fruitless = 0 if found.any() else fruitless + fits.size
-        if fruitless > MOST_DRAWN:
+        if len(left) and (fruitless > MOST_DRAWN or tried == MOST_TRIES):
             raise InputError(
                 f"reporters.inspectors: {rule} is {'right' if wanted else 'wrong'} on each of "
-                f"{fruitless:,} questions of {world.name}; choose another rule or other graphs"
+                f"{max(fruitless, tried):,} questions of {world.name}; choose another rule or "
+                "other graphs"
             )
     return batch
 

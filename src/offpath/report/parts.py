@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from markupsafe import Markup
 
-from offpath.networks import Network, networks
+from offpath.networks import Network, has_coherence, networks
 from offpath.report import words
 from offpath.report.words import asset, filled
-from offpath.results import RESULTS, Matrix, Result, Scores, Study, read_result
+from offpath.results import RESULTS, Matrix, Result, Scores, Study, WholeGraphs, read_result
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
 
@@ -186,7 +186,9 @@ class Story:
 
     def gaps(self) -> list[Missing]:
         """Everything that the run does not have yet."""
-        results = [kind for kind in RESULTS if self.trains or kind is not Study]
+        needless = set() if self.trains else {Study}
+        needless |= set() if has_coherence(self.run.configuration) else {WholeGraphs}
+        results = [kind for kind in RESULTS if kind not in needless]
         return [*self.untrained(), *self.missing(*results)]
 
     def untrained(self) -> list[Missing]:

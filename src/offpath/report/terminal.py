@@ -28,7 +28,7 @@ from offpath.report.sections.seed_tables import (
     score_tables,
     unit,
 )
-from offpath.results import Cell, Matrix, Scores, Shifts, Study, read_result
+from offpath.results import Cell, Matrix, Scores, Shifts, Study, WholeGraphs, read_result
 from offpath.run.folder import Run
 from offpath.slices import ANY_TARGET, HARD, SPLIT_STRATA
 
@@ -66,6 +66,7 @@ def run_view(run: Run) -> RenderableType:
         *map(Sentence, lines),
         Sentence(ONE_SEED) if lines else "",
         *_shift_lines(run),
+        *_coherence_lines(run),
     )
 
 
@@ -75,6 +76,25 @@ def _shift_lines(run: Run) -> Iterator[RenderableType]:
         yield Text("\nOne axis at a time, hard questions: points above the best trivial rule")
         found = shifts.falls(read_result(run, Shifts))
         yield from (Sentence(f"{axis}: {fall}") for axis, fall in found.items())
+
+
+def _coherence_lines(run: Run) -> Iterator[RenderableType]:
+    """What networks answer on whole graphs, if some were trained to be coherent there."""
+    if not run.result(WholeGraphs.file).exists():
+        return
+    found = read_result(run, WholeGraphs)
+    cells = {(cell.predictor, cell.part): cell.accuracy for cell in found.cells}
+    kinds = {(row.predictor, row.kind): row.share for row in found.functions}
+    rows = []
+    for one in found.predictors:
+        shares = [cells.get((one.predictor, part.part)) for part in found.parts]
+        true, none = (kinds[one.predictor, kind] for kind in ("truth", "none"))
+        shares += [true, 1 - true - none]
+        entries = [None if share is None else Entry([words.percent(share)]) for share in shares]
+        rows.append(TableRow(one.title, entries))
+    heads = ["", *(part.title for part in found.parts), "graphs: true", "graphs: coherent lie"]
+    yield Text(f"\nOn {found.graphs:,} whole graphs that no training without labels has shown: %")
+    yield View(Table("Whole graphs", heads, rows))
 
 
 def study_view(studies: Sequence[tuple[Run, Study]]) -> RenderableType:

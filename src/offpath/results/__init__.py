@@ -12,6 +12,14 @@ from pydantic import ValidationError
 
 from offpath.errors import InputError
 from offpath.results.coefficients import LearningCoefficients, Plateau, Point, Sweep, Trace
+from offpath.results.coherence import (
+    FunctionKind,
+    FunctionShare,
+    RequirementShare,
+    WholeCell,
+    WholeGraphs,
+    WholePart,
+)
 from offpath.results.graphs import DrawnGraph, Example, Examples, WorldExamples
 from offpath.results.rows import Result, Row
 from offpath.results.scores import (
@@ -54,19 +62,20 @@ from offpath.run.provenance import note_made
 
 __all__ = [
     "FORMAT", "RESULTS", "BesideRule", "Cell", "CircuitResult", "ConstantAnswer", "Direction",
-    "DrawnGraph", "EvaluationSet", "Example", "Examples", "Graded", "Invariance", "LabelCount",
-    "LabelWorld", "Labels", "LearningCoefficients", "LossCurve", "Matrix", "OverSteps",
-    "Overlap", "OverlapRow", "Perturbed", "PhaseChange", "Phases", "Place", "Plateau", "Point",
-    "PredictionCounts", "Predictions", "Predictor", "Recovered", "Result", "Retention",
-    "Robustness", "Row", "Scores", "ShiftAxis", "ShiftCell", "ShiftLevel", "Shifts",
-    "SizeError", "State", "StepCell", "Study", "StudyQuantity", "StudyStratum", "Sweep",
-    "Trace", "WorldExamples", "read_result", "write_result",
+    "DrawnGraph", "EvaluationSet", "Example", "Examples", "FunctionKind", "FunctionShare", "Graded",
+    "Invariance", "LabelCount", "LabelWorld", "Labels", "LearningCoefficients", "LossCurve",
+    "Matrix", "OverSteps", "Overlap", "OverlapRow", "Perturbed", "PhaseChange", "Phases", "Place",
+    "Plateau", "Point", "PredictionCounts", "Predictions", "Predictor", "Recovered",
+    "RequirementShare", "Result", "Retention", "Robustness", "Row", "Scores", "ShiftAxis",
+    "ShiftCell", "ShiftLevel", "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
+    "StudyStratum", "Sweep", "Trace", "WholeCell", "WholeGraphs", "WholePart", "WorldExamples",
+    "read_result", "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
 RESULTS: tuple[type[Result], ...] = (
-    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, CircuitResult,
-    Robustness, LearningCoefficients,
+    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, WholeGraphs,
+    CircuitResult, Robustness, LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
 R = TypeVar("R", bound=Result)
