@@ -101,7 +101,7 @@ def best_rules(c: Configuration, graphs: Asked) -> dict[str, Record]:
     source, seed = world(ANY_TARGET, c.graphs), c.evaluate.seed
     drawn = draw(source, seed, LOOKED_THROUGH, CALIBRATION, "evaluation")
     shown = ~is_held_out(adjacency_of(drawn.tokens))
-    known = Known(Batch(*(column[shown] for column in drawn)), None)
+    known = Known(drawn.take(shown), None)
     batch, best = every_question(graphs, c.graphs.finetune_vertices), {}
     trivial = {n: rule for n, rule in rules(finetuned=False).items() if rule.trivial}
     right = {
