@@ -23,6 +23,7 @@ CEILING = Key("asked as the inspector: fitted on unaudited questions", colour("i
 CONSTANT = Key("best constant answer", colour("muted"), "dashed")
 CHARTS = {"right": "accuracy", "order": "order of two questions"}
 TRUTH = "truth"
+HINDSIGHT = "probe: audited,\nin hindsight"
 
 
 def section(story: Story, result: Elicitation) -> Section:
@@ -128,18 +129,22 @@ def _fits_table(result: Elicitation, titles: dict[str, str]) -> Table:
     """Networks down, what probes of the informative layer were fitted on across."""
     rows = []
     for one in result.asked:
-        probes = [_probe(one, *fit) for fit in FITS]
         layer = "–" if one.informative_layer is None else str(one.informative_layer)
-        said = Entry([*_scores(one.answers), f"inspector's {percent(one.answers.inspector)}"],
-                     one.answers.right)  # fmt: skip
-        entries = [
-            said,
-            Entry([layer]),
-            *(Entry(_scores(p), p.right) if p else None for p in probes),
-        ]
+        said = [*_scores(one.answers), f"inspector's {percent(one.answers.inspector)}"]
+        probes = [_probe(one, *fit) for fit in FITS]
+        read = [Entry(_scores(probe), probe.right) if probe else None for probe in probes]
+        entries = [Entry(said, one.answers.right), Entry([layer]), *read, _hindsight(one)]
         rows.append(TableRow(_title(one, titles), entries))
-    heads = ["network", "its answers", "layer", *(f"probe:\n{title}" for title in FITS.values())]
-    return Table("Unaudited questions", heads, rows, "heat")
+    heads = ["its answers", "layer", *(f"probe:\n{fit}" for fit in FITS.values()), HINDSIGHT]
+    return Table("Unaudited questions", ["network", *heads], rows, "heat")
+
+
+def _hindsight(one: AskedNetwork) -> Entry:
+    """The best accuracy and the best order of all layers, of probes of audited questions."""
+    probes = [p for p in one.probes if (p.fitted_on, p.target) == ("audited", "distance")]
+    right = max(probe.right for probe in probes)
+    order = max((probe.order for probe in probes if probe.order is not None), default=None)
+    return Entry([percent(right), f"order {share(order)}"], right)
 
 
 def _scores(read: Read) -> list[str]:
