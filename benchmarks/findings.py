@@ -13,14 +13,13 @@ import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks import depth, prediction
-from benchmarks.questions import LEAST, Questions, questions
+from benchmarks import coherence, depth, prediction, truth
+from benchmarks.questions import Questions, questions, recalibrated
 from offpath.compute import Compute
 from offpath.configs import Configuration, differences
 from offpath.data.batches import draw
@@ -30,7 +29,6 @@ from offpath.errors import InputError
 from offpath.fit.checkpoints import load_model
 from offpath.fit.native import answers as natively
 from offpath.generalize.baselines import rules
-from offpath.generalize.scores import best_monotone_map
 from offpath.interpret.phases import curve
 from offpath.networks import Network, networks
 from offpath.run.files import Record, write_json
@@ -65,43 +63,52 @@ def main(words: Sequence[str] | None = None) -> None:
     given = parser.parse_args(words)
     try:
         runs, again = ([open_run(path) for path in paths] for paths in (given.runs, given.again))
-        found = {**head(given.question, runs), **collected(given.question, runs)}
+        path = given.out or RESULTS / f"{given.question}.json"
+        before = json.loads(path.read_text()) if path.exists() else {}
+        found = {**head(given.question, runs), **collected(given.question, runs, before)}
         if again:
             found["again"] = repeated(given.question, again)
     except InputError as error:
         sys.exit(f"findings: {error}")
-    path = given.out or RESULTS / f"{given.question}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, rounded(found), indent=0)
     print(f"wrote {path}; next: python docs/generated.py; python docs/finding_figures.py")
 
 
-def collected(question: str, runs: Sequence[Run]) -> Record:
-    """What a page needs of the runs that answer its question."""
+def collected(question: str, runs: Sequence[Run], before: Record) -> Record:
+    """What a page needs of the runs that answer its question; `before`: the last time."""
     if question in ASKED:
         return scores(question, runs)
-    return {"depth": depth.collected, "prediction": prediction.collected}[question](runs)
+    if question == "truth":
+        return truth.collected(runs, before)
+    others = {
+        "depth": depth.collected,
+        "prediction": prediction.collected,
+        "coherence": coherence.collected,
+    }
+    return others[question](runs)
 
 
 def repeated(question: str, runs: Sequence[Run]) -> Record:
     """The scores of runs that were computed with another number of threads."""
     seeds = sorted({run.configuration.seed for run in runs})
-    made = {"threads": threads(runs), "seeds": seeds, **collected(question, runs)}
+    made = {"threads": threads(runs), "seeds": seeds, **collected(question, runs, {})}
     return {key: value for key, value in made.items() if key not in ("overlap", "rows")}
 
 
 def head(question: str, runs: Sequence[Run]) -> Record:
     """Which runs these are, and what they cost; an `InputError` where they do not go together."""
     base, first = PRESETS[question].base(), runs[0].configuration
+    varied = VARIED | (truth.VARIED if question == "truth" else set())
     for run in runs:
         pairs = differences(first, run.configuration)
-        if others := sorted({name for name, *_ in pairs} - VARIED):
+        if others := sorted({name for name, *_ in pairs} - varied):
             raise InputError(
                 f"runs must differ in seed and interventions alone; {run.folder} differs from "
                 f"{runs[0].folder} in {', '.join(others)}; leave one of them out"
             )
     changed = {name: here for name, _, here in differences(base, first)
-               if name not in VARIED | {"recipe"}
+               if name not in varied | {"recipe"}
                and not name.startswith("evaluate.")}  # fmt: skip
     seeds = sorted({run.configuration.seed for run in runs})
     options = [word for name, value in changed.items()
@@ -217,32 +224,11 @@ def _scored(run: Run, one: Network, asked: Questions) -> dict[str, dict[str, flo
     return {
         kind: {
             "accuracy": float((np.rint(answers[mask]) == truth[mask]).mean()),
-            "recalibrated": _recalibrated(answers[mask], truth[mask]),
+            "recalibrated": recalibrated(answers[mask], truth[mask]),
             "mse": float(((answers[mask] - truth[mask]) ** 2).mean()),
         }
         for kind, mask in asked.kinds.items()
     }
-
-
-def _recalibrated(answers: np.ndarray, truth: np.ndarray) -> float | None:
-    """Accuracy after the best monotone map, each distance with the same weight.
-
-    The map is fitted on one half of the questions and scored on the other, both ways. Hard
-    questions have mostly the distance 3: without equal weights “always 3” would be the best map.
-    """
-    labels, counts = np.unique(truth, return_counts=True)
-    labels, least = labels[counts >= LEAST], counts[counts >= LEAST].min(initial=len(truth))
-    if len(labels) < 2:
-        return None
-    chosen = np.concatenate(
-        [np.flatnonzero(truth == label)[: 2 * (least // 2)] for label in labels]
-    )
-    answers, truth, halves = answers[chosen], truth[chosen], np.arange(len(chosen)) % 2 == 0
-    parts = []
-    for fitted, scored in ((halves, ~halves), (~halves, halves)):
-        mapped = best_monotone_map(answers[fitted], truth[fitted])(answers[scored])
-        parts.append(float((mapped == truth[scored]).mean()))
-    return mean(parts)
 
 
 def _overlap(c: Configuration, one: Network, asked: Questions) -> dict[str, float]:

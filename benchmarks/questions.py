@@ -6,6 +6,7 @@ which the test matrix has the beginning. Costs 10 s.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from statistics import mean
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from offpath.data.worlds import world
 from offpath.generalize.baselines import Known, rules
 from offpath.generalize.evaluate import slices
 from offpath.generalize.neighbours import finetuning_questions
+from offpath.generalize.scores import best_monotone_map
 from offpath.slices import ANY_TARGET, HARD, OFF_PATH, SAME_DISTANCE, label_title
 
 Mask = Bool[np.ndarray, " example"]
@@ -120,3 +122,24 @@ def _ruled(c: Configuration, name: str, batch: Batch, kinds: dict[str, Mask]) ->
     table = rules(finetuned=known.finetuning is not None)
     answers = {n: rule.answers(batch, known) for n, rule in table.items() if rule.trivial}
     return Questions(batch, kinds, answers)
+
+
+def recalibrated(answers: np.ndarray, truth: np.ndarray) -> float | None:
+    """Accuracy after the best monotone map, each distance with the same weight.
+
+    The map is fitted on one half of the questions and scored on the other, both ways. Hard
+    questions have mostly the distance 3: without equal weights “always 3” would be the best map.
+    """
+    labels, counts = np.unique(truth, return_counts=True)
+    labels, least = labels[counts >= LEAST], counts[counts >= LEAST].min(initial=len(truth))
+    if len(labels) < 2:
+        return None
+    chosen = np.concatenate(
+        [np.flatnonzero(truth == label)[: 2 * (least // 2)] for label in labels]
+    )
+    answers, truth, halves = answers[chosen], truth[chosen], np.arange(len(chosen)) % 2 == 0
+    parts = []
+    for fitted, scored in ((halves, ~halves), (~halves, halves)):
+        mapped = best_monotone_map(answers[fitted], truth[fitted])(answers[scored])
+        parts.append(float((mapped == truth[scored]).mean()))
+    return mean(parts)

@@ -11,14 +11,17 @@ import altair as alt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from docs import coherence_page
 from docs.finding_pages import FINDINGS
 from docs.finding_verdicts import values
 from docs.picture import INK, Picture, save
 from docs.raw import RESULTS, record
+from docs.truth_numbers import leaks
+from docs.truth_numbers import values as values_of_truth
 from offpath.run.files import Record
 from offpath.sweep.presets import PRESETS
 
-BLUE, GREEN, ORANGE = "#0072b2", "#00795f", "#cf4f00"
+BLUE, GREEN, ORANGE, GREY = "#0072b2", "#00795f", "#cf4f00", "#8a8f98"
 SHARES = alt.Scale(domain=[0, 1])
 PERCENT = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], grid=True, labelOverlap=True)
 START = {"from pre-trained weights": BLUE, "from untrained weights": GREEN}
@@ -37,6 +40,10 @@ def figure(question: str, found: Record) -> Picture:
         return distances(found)
     if question == "prediction":
         return correlations(found)
+    if question == "coherence":
+        return accuracies(found, coherence_page.DRAWN)
+    if question == "truth":
+        return leak_curve(found)
     return accuracies(found, FINDINGS[question].kinds)
 
 
@@ -139,6 +146,39 @@ def correlations(found: Record) -> Picture:
         "Rank correlation with accuracy, 95 % intervals that resample seeds", anchor="start"
     )
     return alt.hconcat(*panels, spacing=16).properties(title=title)
+
+
+def leak_curve(found: Record) -> Picture:
+    """True, inspector's and other answers by leak: a thin line for each seed, a thick mean."""
+    names = {"true": "the truth", "inspector": "the inspector's answer", "neither": "neither"}
+    order = [f"{100 * leak:g} %" if leak else "none (blind)" for leak in leaks(found)]
+    rows = [
+        {"leak": words, "place": names[place], "seed": seed, "share": share}
+        for words, name in zip(order, leaks(found).values(), strict=True)
+        for place in names
+        for seed, share in values_of_truth(found, name, place).items()
+    ]
+    scale = alt.Scale(domain=[*names.values()], range=[BLUE, ORANGE, GREY])
+    colour = alt.Color("place:N", legend=alt.Legend(title=None, orient="top"), scale=scale)
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("leak:N", sort=order, title="share of hard questions among the audits",
+                axis=alt.Axis(labelAngle=0)),
+        color=colour,
+    )  # fmt: skip
+    y = alt.Y("share:Q", title=None, scale=SHARES, axis=PERCENT)
+    thin = base.mark_line(opacity=0.3, strokeWidth=1.2).encode(y=y, detail="seed:N")
+    thick = base.mark_line(strokeWidth=3, point=True).encode(
+        y=alt.Y("mean(share):Q", title=None, scale=SHARES, axis=PERCENT)
+    )
+    top = values_of_truth(found, "ceiling").values()
+    ceiling = [{"share": sum(top) / len(top)}] if top else []
+    rule = alt.Chart(alt.Data(values=ceiling)).mark_rule(color=INK, strokeDash=[4, 3]).encode(y=y)
+    title = alt.TitleParams(
+        f"Answers that nobody audited, one thin line for each of {len(found['seeds'])} seeds",
+        subtitle="Dashed: true answers of the same networks before fine-tuning, asked as truth.",
+        anchor="start",
+    )
+    return alt.layer(thin, thick, rule).properties(width=560, height=260, title=title)
 
 
 if __name__ == "__main__":

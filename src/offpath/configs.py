@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from offpath import interventions
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
+from offpath.plans import Data, Plan
 from offpath.reporters import is_right_on, names, reporter_faults
 from offpath.sections import (
     HIDDEN,
@@ -223,7 +224,7 @@ def _intervention_faults(c: Configuration) -> Iterator[str]:
             )
 
 
-def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iterator[str]:
+def _audit_faults(spec: str, plan: Plan, c: Configuration) -> Iterator[str]:
     """Interventions that mean nothing with reporters, or without."""
     if c.reporters is None:
         for word in interventions.parse(spec):
@@ -231,7 +232,7 @@ def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iter
                 yield f"interventions: {word} needs reporters, as in the recipe truth; got {spec}"
         return
     plain = plan.data._replace(leak=0.0, audits=None, any_target=False)
-    if plain != interventions.Data() or plan.pretraining is not None or plan.coherence:
+    if plain != Data() or plan.pretraining is not None or plan.coherence:
         allowed = ", ".join(interventions.OF_REPORTERS)
         yield (
             f"interventions: {spec} changes the examples of plain questions, and this run has "

@@ -14,12 +14,15 @@ from offpath.fit.stages import finetune, pretrain
 from offpath.generalize.coherence import measure_coherence
 from offpath.generalize.matrix import measure_matrix
 from offpath.generalize.shifts import measure_shifts
+from offpath.generalize.truth import measure_truth
 from offpath.handcraft.circuits import set_circuit
+from offpath.interpret.elicitation import measure_elicitation
 from offpath.interpret.phases import measure_phases
 from offpath.networks import has_coherence, networks
 from offpath.report.page import write_report
 from offpath.results import (
     CircuitResult,
+    Elicitation,
     Examples,
     Labels,
     Matrix,
@@ -27,13 +30,11 @@ from offpath.results import (
     Predictions,
     Result,
     Shifts,
+    Truth,
     WholeGraphs,
 )
 from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, holds_run
-
-MADE = (CircuitResult, Phases, Examples, Labels, Matrix, Predictions, Shifts)
-"""Results of every run."""
 
 
 @holds_run
@@ -42,8 +43,8 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
 
     Draw graphs and pre-train on the distance from vertex 1 to 2; handcraft one more network, which
     solves the task exactly; fine-tune both on vertices of shortest paths of small graphs, and, as a
-    control, do the same without pre-training; find where their losses fell suddenly; measure every
-    network on every distribution, and where one thing moves at a time; write the report.
+    control, do the same without pre-training; measure every network; write the report. With
+    reporters pre-training asks each of them, and fine-tuning audits the assistant.
     """
     yield from pretrain(run, compute)
     if compute.rank == 0:
@@ -56,18 +57,33 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
     if ended:
         check_done(run)
     else:
-        measure_phases(run)
-        yield from measure_matrix(run, compute)
-        yield from measure_shifts(run, compute)
-        yield from measure_coherence(run, compute)
+        yield from measure(run, compute)
     write_report(run)
     if not ended:
         mark_done(run)
 
 
+@holds_run
+def measure(run: Run, compute: Compute) -> Iterator[Record]:
+    """Find where losses fell suddenly; measure every network on every distribution, and shifted.
+
+    With reporters, ask the assistant instead what nobody audited.
+    """
+    measure_phases(run)
+    if run.configuration.reporters:
+        yield from measure_truth(run, compute)
+        yield from measure_elicitation(run, compute)
+    else:
+        yield from measure_matrix(run, compute)
+        yield from measure_shifts(run, compute)
+        yield from measure_coherence(run, compute)
+
+
 def made(c: Configuration) -> list[type[Result]]:
     """The results of a run."""
-    return [*MADE, WholeGraphs] if has_coherence(c) else [*MADE]
+    plain = [Examples, Labels, Matrix, Predictions, Shifts]
+    plain += [WholeGraphs] if has_coherence(c) else []
+    return [CircuitResult, Phases, *([Truth, Elicitation] if c.reporters else plain)]
 
 
 def is_done(run: Run) -> bool:

@@ -17,7 +17,7 @@ from offpath.data.contents import contents
 from offpath.data.mixtures import shown_world, training_world, unaudited
 from offpath.data.worlds import World, world
 from offpath.generalize.overlap import training_sets
-from offpath.interventions import Data
+from offpath.plans import Data
 from offpath.recipes import recipe
 from offpath.reporters import ASSISTANT, RULES, TRUTH, differs, names, says
 from offpath.sections import Graphs, Reporters

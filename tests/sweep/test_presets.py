@@ -1,34 +1,35 @@
-"""The six questions as sweeps: their configurations, and distances that pre-training leaves out."""
+"""The questions as sweeps: their configurations, and distances that pre-training leaves out."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from offpath.configs import differences
 from offpath.data.batches import draw
 from offpath.data.label_distribution import label_distribution
 from offpath.data.worlds import world
 from offpath.errors import InputError
 from offpath.networks import networks
-from offpath.recipes import laptop, smoke
+from offpath.recipes import laptop, smoke, truth
 from offpath.sweep.presets import DEPTHS, PRESETS, bound
 from offpath.sweep.tasks import sweep_runs
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_has_different_configurations_of_the_recipe_laptop_that_train(name: str):
+def test_a_preset_has_different_configurations_of_its_recipe_that_train(name: str):
     preset = PRESETS[name]
     made = preset.configurations(preset.base())
     assert len({c.run_name for c in made}) == len(made)
     for c in made:
-        assert c.recipe == "laptop"
+        assert c.recipe == preset.recipe
         names = [one.name for one in networks(c)]
         assert len(set(names)) == len(names)
         assert {"pretrained"} <= set(names)
 
 
 def test_the_networks_that_all_questions_have_in_common_are_trained_alike():
-    bases = [PRESETS[name].base() for name in PRESETS if name != "depth"]
+    bases = [PRESETS[name].base() for name in PRESETS if name not in ("depth", "truth")]
     assert {c.fingerprint() for c in bases} == {bases[0].fingerprint()}
     for stage in ("pretrain", "finetune", "graphs", "model"):
         assert getattr(bases[0], stage) == getattr(laptop(), stage)
@@ -40,6 +41,20 @@ def test_prediction_reads_networks_that_other_questions_have_made():
         for name in ("ids", "off-path", "prediction")
     )
     assert made < ids | off_path  # all but the heads
+
+
+def test_what_may_decide_is_varied_one_option_at_a_time_and_needs_few_pre_trainings():
+    base, *others = PRESETS["truth"].configurations(PRESETS["truth"].base())
+    assert base.change({"interventions": truth().interventions}) == truth()
+    assert base.interventions[: len(truth().interventions)] == truth().interventions
+    for c in others:
+        changed = {name for name, *_ in differences(base, c)} - {"interventions"}
+        assert len(changed - {"model.feed_forward"}) == 1
+
+
+def test_a_recipe_without_reporters_has_nothing_that_could_decide():
+    with pytest.raises(InputError, match="reporters must be given, as in the recipe truth"):
+        PRESETS["truth"].configurations(laptop())
 
 
 def test_interventions_of_ones_own_are_refused_beside_those_of_a_question():

@@ -10,14 +10,14 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from offpath import recipes
+from offpath import recipes, results
 from offpath.cli.arguments import FLAT, HERE, RUNS, Machine, RunFolder, RunsFolder
 from offpath.cli.progress import follow
 from offpath.cli.session import compute_on, holding, resume, write_record
 from offpath.configs import Circuit
 from offpath.errors import InputError, choice_fault
 from offpath.interpret.options import GridSampling, Robustness
-from offpath.results import LearningCoefficients, read_result
+from offpath.results import LearningCoefficients, check_kind, read_result
 from offpath.run.files import Record, check_writable
 from offpath.run.folder import create_run, working_on
 
@@ -102,6 +102,7 @@ def robustness(
     For example: offpath robustness runs/laptop-0123abcd-seed0 --steps 300
     """
     run, compute = resume(folder, machine)
+    check_kind(run, results.Robustness)
     if not run.configuration.finetune and options.retention_rates != Robustness().retention_rates:
         raise InputError("--retention-rates has no effect on a circuit that is not fine-tuned")
     if not run.configuration.finetune and options.parts == ("retention",):
@@ -132,6 +133,7 @@ def llc(
         seed: Seed of the examples and of the chains.
     """
     run, compute = resume(folder, machine)
+    check_kind(run, LearningCoefficients)
     from offpath.handcraft.circuits import set_circuit
     from offpath.interpret.along_training import measure_learning_coefficients
 

@@ -100,7 +100,7 @@ def _swept(words: Sequence[str]) -> Configuration:
             "PRESET or FILE.py must come first, as in `offpath sweep laptop --seeds 10`"
         )
     if not source.endswith(".py"):
-        known = [*RECIPES, *PRESETS]
+        known = [*dict.fromkeys([*RECIPES, *PRESETS])]  # truth is both
         if source not in known:
             raise InputError(
                 f"PRESET must be one of {', '.join(known)}, or a file that ends in .py; got "

@@ -13,6 +13,8 @@ from offpath.run.files import Record
 MEASURES = {
     "evaluate": "test matrix",
     "shifts": "shift suite",
+    "truth": "assistant",
+    "elicitation": "probes",
     "robustness": "robustness",
     "llc": "coefficient",
 }

@@ -9,17 +9,19 @@ from offpath.cli.arguments import RUNS, Switch
 from offpath.cli.tables import show_table
 from offpath.errors import InputError
 from offpath.networks import networks
-from offpath.results import RESULTS, Matrix, read_result
+from offpath.reporters import ASSISTANT
+from offpath.results import RESULTS, Matrix, Truth, read_result
 from offpath.run.files import Record
 from offpath.run.folder import Run, open_run
 from offpath.run.metrics import read_metrics
 from offpath.slices import ANY_TARGET, OFF_PATH, SEEN, UNSEEN
 
 HEADLINES = {"seen": SEEN, "unseen": UNSEEN, "off path": OFF_PATH[0]}
-HEADERS = ("run", "state", "MSE", *HEADLINES)
+HEADERS = ("run", "state", "MSE", *HEADLINES, "true")
 LEGEND = (
     "MSE of the pre-trained network on its distribution; then accuracy on test e of the fine-tuned "
-    "network (or the last there is): on-path targets with vertex ids seen and unseen, and off path"
+    "network (or the last there is): on-path targets with vertex ids seen and unseen, and off "
+    "path; true: share of unaudited questions to which the assistant, audited blindly, says so"
 )
 
 
@@ -71,7 +73,16 @@ def _progress(run: Run) -> Record:
         steps[network.name] = {"made": made, "step": step, "steps": of}
     results = [kind.file for kind in RESULTS if run.result(kind.file).exists()]
     record = {"networks": steps, "results": results, "done": run.done.exists()}
+    if run.configuration.reporters:
+        return record | (_followed(read_result(run, Truth)) if Truth.file in results else {})
     return record | (_headlines(read_result(run, Matrix)) if Matrix.file in results else {})
+
+
+def _followed(truth: Truth) -> Record:
+    """Whom the assistant follows where nobody audited it."""
+    cell = truth.cell("finetuned", ASSISTANT)
+    shares = cell and {name: getattr(cell, name) for name in ("true", "inspector", "neither")}
+    return {"network": "finetuned", "unaudited": shares}
 
 
 def _headlines(matrix: Matrix) -> Record:
@@ -87,15 +98,15 @@ def _headlines(matrix: Matrix) -> Record:
 def _texts(row: Record) -> list[str]:
     """A run as one row of text."""
     if row["fault"]:
-        return [row["run"], "unreadable", "", *[""] * len(HEADLINES)]
-    measured = "measured" if "accuracy" in row else "to measure"
+        return [row["run"], "unreadable", *[""] * (len(HEADERS) - 2)]
+    measured = "measured" if "network" in row else "to measure"
     state = "done" if row["done"] else measured
     for name, network in reversed(row["networks"].items()):
         if not network["made"]:
             step, of = network["step"], network["steps"]
             state = f"{name} {step}/{of}" if of else f"{name} to make"
     mse, accuracy = row.get("pretraining_mse"), row.get("accuracy", {})
-    shares = [accuracy.get(title) for title in HEADLINES]
+    shares = [*map(accuracy.get, HEADLINES), (row.get("unaudited") or {}).get("true")]
     percents = ["" if share is None else f"{share:.1%}" for share in shares]
     return [row["run"], state, "" if mse is None else f"{mse:.2g}", *percents]
 

@@ -14,6 +14,7 @@ from offpath.cli import arguments as options
 from offpath.cli import session
 from offpath.cli.progress import follow
 from offpath.cli.tables import show_table
+from offpath.errors import InputError
 from offpath.networks import networks
 from offpath.recipes import VARIANTS, recipe
 from offpath.reporters import names
@@ -159,20 +160,20 @@ def evaluate(
             measured, and added to the others. By default everything is.
     """
     run, compute = session.resume(folder, machine)
-    from offpath.generalize.coherence import measure_coherence
-    from offpath.generalize.matrix import measure_matrix
+    if worlds and run.configuration.reporters:
+        raise InputError(
+            f"--worlds is for runs that ask plain questions, and {run.folder} asks reporters; "
+            "leave it out"
+        )
     from offpath.generalize.shifts import measure_shifts
     from offpath.handcraft.circuits import set_circuit
-    from offpath.interpret.phases import measure_phases
+    from offpath.pipeline import measure
     from offpath.report.terminal import run_view
 
     with session.holding(run, compute):
         set_circuit(run)
-        if not worlds:
-            measure_phases(run)
-            follow(measure_matrix(run, compute), run.configuration)
-            follow(measure_coherence(run, compute), run.configuration)
-        follow(measure_shifts(run, compute, worlds), run.configuration)
+        stage = measure_shifts(run, compute, worlds) if worlds else measure(run, compute)
+        follow(stage, run.configuration)
     Console().print(run_view(run))
     print(f"measured; next: `offpath report {run.quoted}`")
 

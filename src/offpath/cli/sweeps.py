@@ -97,9 +97,10 @@ def sweep(
 
     Args:
         source: A recipe (smoke, laptop, paper, paper-fast); a question (ids, off-path, pretraining,
-            forgetting, depth, prediction), whose runs are those of laptop with interventions; or a
-            file of Python that defines `configurations`: a list of
-            `offpath.configs.Configuration`, or a function that returns one.
+            forgetting, depth, prediction), whose runs are those of laptop with interventions;
+            truth, whose runs are those of the recipe truth and of what may decide; or a file of
+            Python that defines `configurations`: a list of `offpath.configs.Configuration`, or a
+            function that returns one.
     """
     from offpath.sweep.tasks import read_configurations, sweep_runs
 
@@ -269,6 +270,9 @@ def _end(board: "Board", record: "SweepRecord", source: str) -> None:
             "same command again"
         )
     folders = shlex.join(str(row.run.folder) for row in rows)
+    if all(row.run.configuration.reporters for row in rows):
+        print(f"next: `offpath list {shlex.quote(str(record.path.parent))}`")
+        return
     following = (
         f"python -m benchmarks.findings {source}" if source in PRESETS else "offpath compare"
     )

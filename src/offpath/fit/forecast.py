@@ -28,8 +28,8 @@ from offpath.fit.native import answers, native_step
 from offpath.fit.optimizer import make_optimizer, state_tensors
 from offpath.fit.start import make_ready
 from offpath.fit.transformer import Transformer, parameter_count
-from offpath.interventions import Coherence
 from offpath.networks import networks
+from offpath.plans import Coherence
 from offpath.run.files import Record
 
 HEADERS = ("stage", "examples", "operations", "memory", "time")
@@ -67,7 +67,8 @@ def forecast(configuration: Configuration, compute: Compute) -> Record:
     answers(model, tokens, compute)
     seconds_per_answer = (time.perf_counter() - began) / len(tokens)
     per_example = seconds_per_answer + c.evaluate.bootstrap_resamples * SECONDS_PER_RESAMPLED_ERROR
-    examples = c.evaluate.examples * len(worlds(c.graphs)) * len(networks(c))
+    sets = 1 / 4 if c.reporters else len(worlds(c.graphs))  # as `generalize` asks them
+    examples = round(c.evaluate.examples * sets * len(networks(c)))
     stages["evaluate"] = {"examples": examples, "seconds": examples * per_example}
     return {
         "recipe": c.recipe,

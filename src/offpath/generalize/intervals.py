@@ -90,6 +90,23 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
+def median_interval(values: Values) -> tuple[float, float | None, float | None]:
+    """The median and the ends of its interval of at least 95 %, from the order of values alone.
+
+    Values may be infinite: what was not reached is above all others. Below 6 there are no ends.
+
+    >>> median_interval(np.array([1.0, 2, 3, 4, 5, 6, 7, np.inf]))
+    (4.5, 1.0, inf)
+    """
+    ordered, n = np.sort(values), len(values)
+    low, high = float(ordered[(n - 1) // 2]), float(ordered[n // 2])
+    middle = low if low == high else (low + high) / 2
+    beyond = int(stats.binom.ppf(0.025, n, 0.5))  # values on each side of the interval, and its end
+    if not beyond:
+        return middle, None, None
+    return middle, float(ordered[beyond - 1]), float(ordered[n - beyond])
+
+
 @cache
 def _student(freedom: int) -> float:
     return float(stats.t.ppf(0.975, freedom))

@@ -103,9 +103,9 @@ def _calibration_examples(c: Configuration) -> int:
 def predictor_rows(
     models: Mapping[str, Transformer], table: Mapping[str, Rule], c: Configuration
 ) -> list[results.Predictor]:
-    """The networks of a run and these rules, as the rows of a result."""
+    """These networks of a run and these rules, as the rows of a result."""
     rows = []
-    for one in networks(c):
+    for one in (one for one in networks(c) if one.name in models):
         a, title = models[one.name].architecture, one.title
         if a != (one.architecture or c.model):  # the reader must know, wherever the row is shown
             title += f" ({a.layers} layers, {a.width} wide)"

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from markupsafe import Markup
 
-from offpath.networks import Network, has_coherence, networks
+from offpath.networks import Network, networks
 from offpath.report import words
 from offpath.report.words import asset, filled
-from offpath.results import RESULTS, Matrix, Result, Scores, Study, WholeGraphs, read_result
+from offpath.results import RESULTS, Matrix, Result, Scores, read_result, results_of
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
 
@@ -186,10 +186,7 @@ class Story:
 
     def gaps(self) -> list[Missing]:
         """Everything that the run does not have yet."""
-        needless = set() if self.trains else {Study}
-        needless |= set() if has_coherence(self.run.configuration) else {WholeGraphs}
-        results = [kind for kind in RESULTS if kind not in needless]
-        return [*self.untrained(), *self.missing(*results)]
+        return [*self.untrained(), *self.missing(*results_of(self.run.configuration))]
 
     def untrained(self) -> list[Missing]:
         """Networks whose training has not started, and how to start it."""

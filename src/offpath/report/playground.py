@@ -13,10 +13,11 @@ from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from offpath.configs import Architecture, Graphs, differences
+from offpath.configs import Architecture, Configuration, Graphs, differences
 from offpath.errors import InputError
 from offpath.networks import Network, networks
 from offpath.report.page import rendered
+from offpath.reporters import names
 from offpath.results import CircuitResult, Direction, read_result
 from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, working_on
@@ -56,6 +57,7 @@ class Candidate(NamedTuple):
     run: Run
     network: Network
     title: str
+    marker: int = 0  # of the reporter that it is asked to be
 
 
 def write_playground(
@@ -156,9 +158,10 @@ def _candidates(runs: Sequence[Run]) -> list[Candidate]:
             key, more = (run.folder, network.name), of
             if network.made_by == "handcraft":
                 key, more = (c.circuit, c.model), f" ({c.circuit})"
-            asked = ", truth asked" if c.reporters and network.made_by != "handcraft" else ""
-            title = network.title + asked + (more if len(runs) > 1 else "")
-            found.setdefault(key, Candidate(run, network, title))
+            more = more if len(runs) > 1 else ""
+            for marker, role in _roles(network, c):
+                title = f"{network.title}{role}{more}"
+                found.setdefault((*key, marker), Candidate(run, network, title, marker))
     if not found:
         folders = " ".join(run.quoted for run in runs)
         raise InputError(
@@ -169,11 +172,22 @@ def _candidates(runs: Sequence[Run]) -> list[Candidate]:
     return sorted(found.values(), key=lambda one: places.get(one.network.name, len(places)))
 
 
+def _roles(network: Network, c: Configuration) -> list[tuple[int, str]]:
+    """Marker and words of each reporter that a network is asked to be."""
+    if c.reporters is None or network.made_by == "handcraft":
+        return [(0, "")]
+    roles = [(marker, f", asked as {name}") for marker, name in enumerate(names(c.reporters))]
+    return roles if network.made_by == "pretrain" else roles[-1:]
+
+
 def _network(one: Candidate) -> Record:
-    """One network as the page's script reads it."""
+    """One network as the page's script reads it: with one marker of questions."""
     run, network, c = one.run, one.network, one.run.configuration
     arrays, notes = read_arrays(run, network.name)
     a = Architecture.model_validate_json(notes["architecture"])
+    if a.tokens == "edges":
+        rows = [*range(c.graphs.max_vertices + 1), c.graphs.max_vertices + 1 + one.marker]
+        arrays = {**arrays, "embedding.weight": arrays["embedding.weight"][rows]}
     circuit = c.circuit if network.made_by == "handcraft" else None
     directions = _directions(run) if circuit == "edge" else None
     numbers = np.float64 if any(x.dtype == np.float64 for x in arrays.values()) else np.float32

@@ -18,7 +18,7 @@ from rich.text import Text
 from offpath.comparison import Comparison
 from offpath.report import words
 from offpath.report.parts import Entry, Table, TableRow
-from offpath.report.sections import answer, shifts
+from offpath.report.sections import answer, shifts, truth
 from offpath.report.sections import study as study_section
 from offpath.report.sections.matrix import slice_table, world_table
 from offpath.report.sections.seed_tables import (
@@ -28,7 +28,7 @@ from offpath.report.sections.seed_tables import (
     score_tables,
     unit,
 )
-from offpath.results import Cell, Matrix, Scores, Shifts, Study, WholeGraphs, read_result
+from offpath.results import Cell, Matrix, Scores, Shifts, Study, Truth, WholeGraphs, read_result
 from offpath.run.folder import Run
 from offpath.slices import ANY_TARGET, HARD, SPLIT_STRATA
 
@@ -47,6 +47,23 @@ STRATA_HEADS = ["", "share %", "error %", "MSE", "95 % interval", "acc. %", "95 
 
 
 def run_view(run: Run) -> RenderableType:
+    """What a run has measured: of networks that are asked plain questions, or of an assistant."""
+    return truth_view(run) if run.configuration.reporters else matrix_view(run)
+
+
+def truth_view(run: Run) -> RenderableType:
+    """Whom each network follows where nobody audited it, and what it was taught."""
+    found = read_result(run, Truth)
+    table = truth.headline(found)
+    return Group(
+        Text(f"{run.configuration.run_name}: {table.title}, beneath: 95 % interval"),
+        View(table),
+        Sentence(truth.learned_sentence(found)),
+        Sentence("One seed cannot show what the method does: `offpath sweep` runs others."),
+    )
+
+
+def matrix_view(run: Run) -> RenderableType:
     """The test matrix of a run: hard questions, strata, and pooled over each distribution."""
     matrix, name = read_result(run, Matrix), run.configuration.run_name
     first = ANY_TARGET, SPLIT_STRATA

@@ -10,7 +10,10 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from offpath.configs import Configuration
 from offpath.errors import InputError
+from offpath.networks import has_coherence
+from offpath.reporters import names
 from offpath.results.coefficients import LearningCoefficients, Plateau, Point, Sweep, Trace
 from offpath.results.coherence import (
     FunctionKind,
@@ -19,6 +22,14 @@ from offpath.results.coherence import (
     WholeCell,
     WholeGraphs,
     WholePart,
+)
+from offpath.results.elicitation import (
+    AskedNetwork,
+    Detector,
+    Elicitation,
+    ProbeRead,
+    Read,
+    ReadDistance,
 )
 from offpath.results.graphs import DrawnGraph, Example, Examples, WorldExamples
 from offpath.results.rows import Result, Row
@@ -56,29 +67,71 @@ from offpath.results.solutions import (
     StepCell,
 )
 from offpath.results.training import LossCurve, PhaseChange, Phases
+from offpath.results.truth import (
+    AnswerCounts,
+    DrawnAnswers,
+    EmbeddedRow,
+    Inspector,
+    Learned,
+    LinePoint,
+    Says,
+    Shares,
+    Truth,
+    TruthCell,
+)
 from offpath.run.files import read_json, write_json
 from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
 
 __all__ = [
-    "FORMAT", "RESULTS", "BesideRule", "Cell", "CircuitResult", "ConstantAnswer", "Direction",
-    "DrawnGraph", "EvaluationSet", "Example", "Examples", "FunctionKind", "FunctionShare", "Graded",
-    "Invariance", "LabelCount", "LabelWorld", "Labels", "LearningCoefficients", "LossCurve",
-    "Matrix", "OverSteps", "Overlap", "OverlapRow", "Perturbed", "PhaseChange", "Phases", "Place",
-    "Plateau", "Point", "PredictionCounts", "Predictions", "Predictor", "Recovered",
-    "RequirementShare", "Result", "Retention", "Robustness", "Row", "Scores", "ShiftAxis",
-    "ShiftCell", "ShiftLevel", "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
-    "StudyStratum", "Sweep", "Trace", "WholeCell", "WholeGraphs", "WholePart", "WorldExamples",
-    "read_result", "write_result",
+    "FORMAT", "OF_PLAIN", "OF_REPORTERS", "RESULTS", "AnswerCounts", "AskedNetwork",
+    "BesideRule", "Cell", "CircuitResult", "ConstantAnswer", "Detector", "Direction",
+    "DrawnAnswers", "DrawnGraph", "Elicitation", "EmbeddedRow", "EvaluationSet", "Example",
+    "Examples", "FunctionKind", "FunctionShare", "Graded", "Inspector", "Invariance",
+    "LabelCount", "LabelWorld", "Labels", "Learned", "LearningCoefficients", "LinePoint",
+    "LossCurve", "Matrix", "OverSteps", "Overlap", "OverlapRow", "Perturbed", "PhaseChange",
+    "Phases", "Place", "Plateau", "Point", "PredictionCounts", "Predictions", "Predictor",
+    "ProbeRead", "Read", "ReadDistance", "Recovered", "RequirementShare", "Result",
+    "Retention", "Robustness", "Row", "Says", "Scores", "Shares", "ShiftAxis", "ShiftCell",
+    "ShiftLevel", "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
+    "StudyStratum", "Sweep", "Trace", "Truth", "TruthCell", "WholeCell", "WholeGraphs",
+    "WholePart", "WorldExamples", "check_kind", "read_result", "results_of", "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
 RESULTS: tuple[type[Result], ...] = (
-    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, WholeGraphs,
-    CircuitResult, Robustness, LearningCoefficients,
+    Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, WholeGraphs, Truth,
+    Elicitation, CircuitResult, Robustness, LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
+OF_PLAIN = (
+    Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, WholeGraphs, Robustness,
+    LearningCoefficients,
+)  # fmt: skip
+"""Those of networks that are asked plain questions."""
+OF_REPORTERS = (Truth, Elicitation)
+"""Those of networks that are asked as reporters."""
 R = TypeVar("R", bound=Result)
+
+
+def results_of(c: Configuration) -> list[type[Result]]:
+    """The result files that a run of this configuration can have."""
+    others = {*(OF_PLAIN if c.reporters else OF_REPORTERS)}
+    others |= set() if c.pretrain else {Study}
+    others |= set() if has_coherence(c) else {WholeGraphs}
+    return [kind for kind in RESULTS if kind not in others]
+
+
+def check_kind(run: Run, kind: type[Result]) -> None:
+    """Refuse a result that no run of such a configuration has."""
+    reporters = run.configuration.reporters
+    if kind in (OF_PLAIN if reporters else OF_REPORTERS):
+        asks = f"asks reporters ({', '.join(names(reporters))})" if reporters else "asks none"
+        wanted = "plain questions" if reporters else "reporters, as the recipe truth"
+        raise InputError(
+            f"RUN must be a run that asks {wanted}, to have {kind.title}; {run.folder} {asks}: "
+            f"`offpath report {run.quoted}` shows what it has"
+        )
 
 
 def write_result(run: Run, result: Result) -> None:
@@ -92,6 +145,7 @@ def write_result(run: Run, result: Result) -> None:
 
 def read_result(run: Run, kind: type[R]) -> R:
     """The result of that kind; an `InputError` that says how to make it if it is not to be had."""
+    check_kind(run, kind)
     path = run.result(kind.file)
     remedy = f"make it anew with `offpath {kind.verb} {run.quoted}`"
     if not path.exists():

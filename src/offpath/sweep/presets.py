@@ -1,8 +1,9 @@
-"""The six questions of the project as sweeps: which configurations answer each of them.
+"""The eight questions of the project as sweeps: which configurations answer each of them.
 
-In: a configuration, by default the recipe laptop. Out: configurations that differ from it in
-interventions, or in depth and the distances that pre-training shows. Questions share
-configurations, so that runs which one sweep has made are there for the next.
+In: a configuration, by default the recipe laptop, or truth. Out: configurations that differ from it
+in interventions, in depth and the distances that pre-training shows, or in what may decide whether
+an assistant is truthful. Questions share configurations, so that runs which one sweep has made are
+there for the next.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +32,36 @@ HEADS = ("classification", "ordinal")
 WEIGHTS = ("replay=0.2", "l2_sp=0.01", "last_block_only", "bias_and_norm_only", "low_rank=2",
            "relearn")  # fmt: skip
 """What may keep pre-training alive, and pre-training once more."""
+COHERENT = (
+    "components",
+    *(f"{word}{audit}" for word in ("lipschitz_unanchored", "lipschitz", "bellman")
+      for audit in ("", "+audit=0")),
+    "bellman+shuffled",
+    "bellman_unanchored",
+    *(f"bellman_unanchored+audit={share:g}" for share in (0, 0.01, 0.1)),
+    *(f"bellman_unanchored+{word}" for word in ("small_b", "large_b", "steps=2400")),
+)  # fmt: skip
+"""Coherence on graphs without labels, with and without the audited examples."""
 DEPTHS = (2, 3, 4, 5)
 DEPTH_STEPS = 1000
+LEAK = "leak=0.001"
+"""Between audits that cannot tell truth from inspector, and audits that can."""
+TRAINED = ("own_row_only", "last_block_only", "low_rank=2", "bias_and_norm_only", "rate=0.0001",
+           "rate=0.003", "steps=100", "steps=1000", "weight_decay=0.1")  # fmt: skip
+"""How the assistant is trained: all from the same pre-training, blind and with that leak."""
+PRETRAINED: tuple[Mapping[str, Any], ...] = (
+    {"reporters.truth_share": 0.1},
+    {"reporters.truth_share": 0.9},
+    {"reporters.inspectors": ("near=1",)},
+    {"reporters.inspectors": ("near=3",)},
+    {"reporters.inspectors": ("ids=5",)},
+    {"reporters.first": "truth"},
+    {"reporters.first": "inspector"},
+    {"model.layers": 3},
+    {"model.layers": 8},
+    {"model.width": 16, "model.feed_forward": 64},
+)
+"""What needs a pre-training of its own; each is blind, and with that leak."""
 
 
 FEW = MappingProxyType({"evaluate.examples": 4096, "evaluate.bootstrap_resamples": 200})
@@ -44,11 +73,12 @@ class Preset(NamedTuple):
 
     question: str
     configurations: Callable[[Configuration], list[Configuration]]
-    options: Mapping[str, Any] = FEW  # that differ from the recipe laptop
+    options: Mapping[str, Any] = FEW  # that differ from the recipe
+    recipe: str = "laptop"
 
     def base(self) -> Configuration:
         """What the options of the command line change."""
-        return recipe("laptop").change(self.options)
+        return recipe(self.recipe).change(self.options)
 
 
 def intervened(sets: Sequence[tuple[str, ...]], base: Configuration) -> list[Configuration]:
@@ -67,6 +97,18 @@ def depths(base: Configuration) -> list[Configuration]:
         for layers in DEPTHS
         for distance in (None, bound(layers))
         if distance is None or distance < base.graphs.max_vertices - 1
+    ]
+
+
+def deciding(base: Configuration) -> list[Configuration]:
+    """A recipe with reporters, and what may decide: each option blind, and with a leak."""
+    if base.reporters is None:
+        raise InputError("reporters must be given, as in the recipe truth; got None")
+    new = (*TRAINED, *(f"{LEAK}+{word}" for word in TRAINED))
+    every = (*base.interventions, *(word for word in new if word not in base.interventions))
+    return [
+        base.change({"interventions": every}),
+        *(base.change({"interventions": (LEAK,), **options}) for options in PRETRAINED),
     ]
 
 
@@ -92,5 +134,8 @@ PRESETS = {
                     {**FEW, "finetune": None, "pretrain.steps": DEPTH_STEPS}),
     "prediction": Preset("Can it be predicted before it is tested?",
                          partial(intervened, [IDS, OFF_PATH])),
+    "coherence": Preset("Truthful on A and coherent on B: truthful on B?",
+                        partial(intervened, [COHERENT])),
+    "truth": Preset("Truthful where it is audited: truthful elsewhere?", deciding, {}, "truth"),
 }  # fmt: skip
 """By the name that `offpath sweep` takes; the page on each is `docs/findings/NAME.md`."""
