@@ -225,10 +225,10 @@ def _forgotten(found: Record) -> list[str]:
     if asked is None or before is None:
         return ["Not done: the blind network asked as truth."]
     return [
-        "Forgetting: blind audits show no distance beyond the inspector's, and wear off what the "
-        f"truth's own marker gives: {spread(asked)} of the unaudited answers of the blind network, "
-        f"asked as truth, are true ({spread(before)} before). That is forgotten beside what the "
-        f"assistant is not asked for: asked as assistant, {spread(typical(values(found, BLIND)))}."
+        "Forgetting: blind audits show no distance beyond the inspector's, and the truth's own "
+        f"marker suffers too: {spread(asked)} of the unaudited answers of the blind network, asked "
+        f"as truth, are true ({spread(before)} before). So forgetting is part of it, and not all: "
+        f"asked as assistant, {spread(typical(values(found, BLIND)))} are."
     ]
 
 
