@@ -16,6 +16,10 @@ from offpath.sweep.presets import DEPTHS, PRESETS, bound
 from offpath.sweep.tasks import sweep_runs
 
 
+APART = ("depth", "truth", "coherence")
+"""Questions whose networks are trained otherwise."""
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_has_different_configurations_of_its_recipe_that_train(name: str):
     preset = PRESETS[name]
@@ -29,7 +33,7 @@ def test_a_preset_has_different_configurations_of_its_recipe_that_train(name: st
 
 
 def test_the_networks_that_all_questions_have_in_common_are_trained_alike():
-    bases = [PRESETS[name].base() for name in PRESETS if name not in ("depth", "truth")]
+    bases = [PRESETS[name].base() for name in PRESETS if name not in APART]
     assert {c.fingerprint() for c in bases} == {bases[0].fingerprint()}
     for stage in ("pretrain", "finetune", "graphs", "model"):
         assert getattr(bases[0], stage) == getattr(laptop(), stage)
