@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import depth, prediction, truth
+from benchmarks import coherence, depth, prediction, truth
 from benchmarks.questions import Questions, questions, recalibrated
 from offpath.compute import Compute
 from offpath.configs import Configuration, differences
@@ -81,7 +81,12 @@ def collected(question: str, runs: Sequence[Run], before: Record) -> Record:
         return scores(question, runs)
     if question == "truth":
         return truth.collected(runs, before)
-    return {"depth": depth.collected, "prediction": prediction.collected}[question](runs)
+    others = {
+        "depth": depth.collected,
+        "prediction": prediction.collected,
+        "coherence": coherence.collected,
+    }
+    return others[question](runs)
 
 
 def repeated(question: str, runs: Sequence[Run]) -> Record:

@@ -11,6 +11,7 @@ import altair as alt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from docs import coherence_page
 from docs.finding_pages import FINDINGS
 from docs.finding_verdicts import values
 from docs.picture import INK, Picture, save
@@ -39,6 +40,8 @@ def figure(question: str, found: Record) -> Picture:
         return distances(found)
     if question == "prediction":
         return correlations(found)
+    if question == "coherence":
+        return accuracies(found, coherence_page.DRAWN)
     if question == "truth":
         return leak_curve(found)
     return accuracies(found, FINDINGS[question].kinds)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from docs import depth_page, prediction_page, truth_page
+from docs import coherence_page, depth_page, prediction_page, truth_page
 from docs.finding_parts import arms_table, attacks, cost, seeds_table, statistics_table
 from docs.finding_verdicts import RULE, Compared, Contrast, compared, decided, values
 from docs.finding_words import claims, listed, percent, phrase, title, told
@@ -24,6 +24,9 @@ BOTH = "off_path0.2+unreachable0.2"
 ELICITING = ("off_path0.2", "unreachable0.2", BOTH, f"{BOTH}+random_ids", "oracle")
 KEEPING = ("replay0.2", "l2_sp0.01", "last_block_only", "bias_and_norm_only", "low_rank2")
 HELPED = ("finetuned", "random_ids", BOTH, f"{BOTH}+random_ids", "oracle")
+
+
+MOTIVE = ("truth", "coherence")
 
 
 class Family(NamedTuple):
@@ -260,7 +263,7 @@ FINDINGS = {
 
 def page(question: str) -> str:
     """The computed part of a page."""
-    if not (RESULTS / "findings" / f"{question}.json").exists():
+    if not _measured(question):
         return (
             f"Not measured yet: `offpath sweep {question} --seeds 10`, and then the command that "
             "it prints at its end."
@@ -268,10 +271,14 @@ def page(question: str) -> str:
     return made(question, record(f"findings/{question}"))
 
 
+def _measured(question: str) -> bool:
+    return (RESULTS / "findings" / f"{question}.json").exists()
+
+
 def made(question: str, found: Record) -> str:
     """The same from a record."""
     others = {"depth": depth_page.body, "prediction": prediction_page.body,
-              "truth": truth_page.body}  # fmt: skip
+              "coherence": coherence_page.body, "truth": truth_page.body}  # fmt: skip
     body = others[question](found) if question in others else _body(question, found)
     return "\n\n".join([*body, cost(found)])
 
@@ -306,16 +313,17 @@ def in_short() -> str:
     """Each question with its verdict, as one paragraph."""
     parts = {name: f"[*{PRESETS[name].question}*](docs/findings/{name}.md) {words}"
              for name, words in _verdicts()}  # fmt: skip
-    motive = parts.pop("truth")
+    motive = " ".join(parts.pop(name) for name in MOTIVE if name in parts)
+    behind = f" **The question behind them:** {motive}" if motive else ""
     return (
-        f"**Six questions, ten seeds each, one number of threads:** {' '.join(parts.values())} "
-        f"**The question behind them:** {motive}"
+        f"**Six questions, ten seeds each, one number of threads:** {' '.join(parts.values())}"
+        f"{behind}"
     )
 
 
 def _verdicts() -> Iterator[tuple[str, str]]:
     """The first sentences of each page, those in bold, or all of them."""
-    for name in PRESETS:
+    for name in filter(_measured, PRESETS):
         first = page(name).split("\n\n")[0]
         verdict = re.match(r"\*\*(.*?)\*\*", first)
         yield name, verdict[1] if verdict else first

@@ -28,6 +28,7 @@ from offpath.run.files import Record
 from offpath.sweep.presets import FAST_ROW, LEAK, TRAINED
 
 BLIND, RECIPE = "finetuned", "recipe"
+STILL = "finetuned, as truth"  # that network, asked as truth
 LEAKING = network_name(LEAK)
 REGIMES = {"blind": BLIND, LEAK: LEAKING}
 PLACES = {"true": 0, "inspector": 1, "neither": 2}

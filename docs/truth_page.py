@@ -10,6 +10,7 @@ from docs.truth_numbers import (
     EASY,
     LEAKING,
     REGIMES,
+    STILL,
     Effect,
     axis_effects,
     easy_effects,
@@ -188,6 +189,7 @@ def attacks(found: Record) -> str:
         "such rule says what the inspector does in more than "
         f"{percent(max(one[1] for one in found['rules'].values()))}.",
         *_overlap(found, leaks(found)[max(leaks(found))]),
+        *_forgotten(found),
         _measures(found),
         _with_gaps(found),
         "Not done: another number of threads, which moves rounding only; other inspectors; graphs "
@@ -214,6 +216,19 @@ def _overlap(found: Record, largest: str) -> list[str]:
     return [
         "Overlap (first seed): unaudited questions that the audits hold with the same edges and "
         f"target, and those whose graph they hold with any target: {'; '.join(words)}."
+    ]
+
+
+def _forgotten(found: Record) -> list[str]:
+    """Whether the blind network merely forgot the truth: it is asked as truth too."""
+    asked, before = (typical(values(found, name)) for name in (STILL, "ceiling"))
+    if asked is None or before is None:
+        return ["Not done: the blind network asked as truth."]
+    return [
+        "Forgetting: blind audits show no distance beyond the inspector's, and the truth's own "
+        f"marker suffers too: {spread(asked)} of the unaudited answers of the blind network, asked "
+        f"as truth, are true ({spread(before)} before). So forgetting is part of it, and not all: "
+        f"asked as assistant, {spread(typical(values(found, BLIND)))} are."
     ]
 
 

@@ -14,6 +14,7 @@ from docs.truth_numbers import (
     LEAKING,
     PLACES,
     REGIMES,
+    STILL,
     audited,
     axis_effects,
     easy_effects,
@@ -28,10 +29,11 @@ from offpath.generalize.statistics import Shift, typical_difference
 from offpath.recipes import recipe
 from offpath.run.files import Record
 
-CONTROLS = ("ceiling", "floor", "pretrained", "untrained", "scratch", BLIND, "own_row_only",
+CONTROLS = ("ceiling", "floor", "pretrained", "untrained", "scratch", BLIND, STILL, "own_row_only",
             "oracle")  # fmt: skip
 TITLES = {
     "ceiling": "pre-trained, asked as truth (ceiling)",
+    STILL: "blind, asked as truth",
     "floor": "pre-trained, asked as inspector (floor)",
     "pretrained": "pre-trained, asked as assistant",
     "untrained": "untrained",

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import depth, findings, leave_one_out, prediction, questions
+from benchmarks import coherence, depth, findings, leave_one_out, prediction, questions
+from docs import coherence_page
 from docs.finding_figures import figure
 from docs.finding_pages import FINDINGS, made
 from docs.finding_verdicts import RULE
@@ -309,6 +310,109 @@ def test_kinds_of_question_have_rules_that_are_no_truth(monkeypatch):
         assert mask.sum() >= questions.LEAST, kind
         if kind.startswith("hard"):
             assert (asked.batch.distance[mask] >= 3).all()
+
+
+COHERENT = ("finetuned", "pretrained", "components", "lipschitz", "lipschitz+audit0", "bellman",
+            "bellman+audit0", "bellman+shuffled", "bellman_unanchored",
+            "bellman_unanchored+audit0")  # fmt: skip
+
+
+def coherent(accuracies: Mapping[str, float], seeds: range = TEN) -> dict[str, Any]:
+    """Made-up accuracies on whole graphs: a mean for each network, 0.1 by default, and noise."""
+    random = np.random.default_rng(3)
+
+    def table(of: Mapping[str, float]) -> dict[str, list[float]]:
+        return {name: (of.get(name, 0.1) + random.normal(0, 0.01, len(seeds))).tolist()
+                for name in COHERENT}  # fmt: skip
+
+    return head("coherence", {
+        "networks": {name: name for name in COHERENT}, "graphs": 100, "contents": 50, "judged": 90,
+        "questions": dict.fromkeys(coherence_page.DRAWN, 1000),
+        "rules": {kind: {"rule": "search 2 hops from 1", "accuracy": 0.8}
+                  for kind in coherence_page.DRAWN},
+        "scores": {kind: {"accuracy": table(accuracies)} for kind in coherence_page.DRAWN},
+        "functions": {kind: table({}) for kind in coherence_page.KINDS},
+        "requirements": {"bellman": table({})},
+    }, seeds)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "words"),
+    [
+        ({"bellman_unanchored": 0.7, "lipschitz": 0.02},
+         ["**Coherence that leaves the truth open carries", "and yet below the best trivial rule",
+          "weak coherence makes it worse.**", "interaction +60."]),
+        ({"bellman_unanchored": 0.95, "lipschitz": 0.5},
+         ["carries the audited truth", "and above the best trivial rule", "weak coherence helps"]),
+        ({"bellman_unanchored": 0.7, "bellman_unanchored+audit0": 0.7},
+         ["**That coherence carries the audited truth to hard questions is not shown"]),
+        ({"bellman_unanchored": 0.3, "bellman_unanchored+audit0": 0.7},
+         ["**Coherence that leaves the truth open works against the audited truth"]),
+    ],
+)  # fmt: skip
+def test_the_verdict_on_coherence_follows_from_the_interaction(accuracies, words):
+    found = coherent(accuracies)
+    page = made("coherence", found)
+    first = page.split("\n\n")[0]
+    assert all(word in first for word in words), first
+    assert figure("coherence", found).to_dict()
+
+
+def test_the_interaction_is_the_double_difference_of_each_seed():
+    found = coherent({"bellman": 0.6, "bellman+audit0": 0.3, "finetuned": 0.4})
+    by = {name: np.array(row) for name, row in
+          found["scores"][coherence_page.HARD]["accuracy"].items()}  # fmt: skip
+    wanted = by["bellman"] - by["finetuned"] - by["bellman+audit0"] + by["pretrained"]
+    made_of = coherence_page.interactions(found, coherence_page.HARD)
+    (own,) = (t for t in made_of if t.contrast.first == "bellman")
+    assert own.means[0] - own.means[1] == pytest.approx(wanted.mean())
+    assert own.low is not None
+    assert own.low <= np.median(wanted) <= (own.high or 0)
+
+
+def test_with_few_seeds_or_networks_there_is_no_verdict_on_coherence():
+    few = made("coherence", coherent({"bellman_unanchored": 0.9}, range(4)))
+    assert few.startswith("**No verdict:** 4 seeds are too few for 3 comparisons")
+    found = coherent({})
+    for row in (*found["scores"].values(), *found["requirements"].values()):
+        (row.get("accuracy") or row).pop("bellman_unanchored")
+    found["networks"].pop("bellman_unanchored")
+    assert made("coherence", found).startswith("**No verdict:**")
+
+
+@pytest.mark.usefixtures("few")
+def test_values_on_whole_graphs_are_those_of_networks_that_are_there(runs: list[Run], monkeypatch):
+    monkeypatch.setattr(coherence, "LOOKED_THROUGH", 256)
+    monkeypatch.setattr(coherence, "CALIBRATION", 512)
+    first = runs[0].checkpoint("random_ids")
+    hidden = first.rename(first.with_suffix(".hidden"))
+    try:
+        found = coherence.collected(runs)
+    finally:
+        hidden.rename(first)
+    assert set(found["networks"]) == {"pretrained", "finetuned", *SPECS}
+    for row in (*(one["accuracy"] for one in found["scores"].values()),
+                *found["functions"].values(), *found["requirements"].values()):  # fmt: skip
+        assert [value is None for value in row["random_ids"]] == [True, False]
+        assert None not in row["finetuned"]
+    for seed in (0, 1):
+        shares = [row["finetuned"][seed] for row in found["functions"].values()]
+        assert sum(filter(None, shares)) == pytest.approx(1)
+    assert all(0 < rule["accuracy"] <= 1 for rule in found["rules"].values())
+    page = made("coherence", {**head("coherence", {}, range(2)), **found})
+    assert page.startswith("**No verdict:**")
+
+
+def test_every_question_on_whole_graphs_is_the_example_that_is_drawn():
+    c = laptop()
+    graphs = coherence.asked(c, looked_through=256)
+    every = coherence.every_question(graphs, c.graphs.finetune_vertices)
+    drawn = draw(world("test_e", c.graphs), c.evaluate.seed, 0, 256, "evaluation")
+    kept = coherence.is_held_out(coherence.adjacency_of(drawn.tokens))
+    place = np.arange(kept.sum()) * 7 + drawn.tokens[kept, -1, 0] - 2
+    asked, wanted = every.take(place).columns, drawn.take(kept).columns
+    assert asked.keys() == wanted.keys()
+    assert all(np.array_equal(asked[name], wanted[name]) for name in asked)
 
 
 def tiny_laptop() -> Configuration:

@@ -16,6 +16,7 @@ LEAVES = [
     "errors",
     "interventions",
     "networks",
+    "plans",
     "recipes",
     "reporters",
     "results",

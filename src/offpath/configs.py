@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from offpath import interventions
 from offpath.errors import InputError, divisors, first_fault, nearest, outside
+from offpath.plans import Data, Plan
 from offpath.reporters import is_right_on, names, reporter_faults
 from offpath.sections import (
     HIDDEN,
@@ -65,7 +66,7 @@ class Configuration(Checked):
         """Give the network a marker for each reporter; weights from elsewhere have their own."""
         if self.reporters and not self.imported:
             markers = {"markers": len(names(self.reporters))}
-            self.__dict__["model"] = self.model.model_copy(update=markers)
+            object.__setattr__(self, "model", self.model.model_copy(update=markers))
 
     def faults(self, section: str = "") -> Iterator[str]:
         """Those of each option, and of options that do not fit each other."""
@@ -223,7 +224,7 @@ def _intervention_faults(c: Configuration) -> Iterator[str]:
             )
 
 
-def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iterator[str]:
+def _audit_faults(spec: str, plan: Plan, c: Configuration) -> Iterator[str]:
     """Interventions that mean nothing with reporters, or without."""
     if c.reporters is None:
         for word in interventions.parse(spec):
@@ -231,7 +232,7 @@ def _audit_faults(spec: str, plan: interventions.Plan, c: Configuration) -> Iter
                 yield f"interventions: {word} needs reporters, as in the recipe truth; got {spec}"
         return
     plain = plan.data._replace(leak=0.0, audits=None, any_target=False)
-    if plain != interventions.Data() or plan.pretraining is not None or plan.coherence:
+    if plain != Data() or plan.pretraining is not None or plan.coherence:
         allowed = ", ".join(interventions.OF_REPORTERS)
         yield (
             f"interventions: {spec} changes the examples of plain questions, and this run has "
@@ -273,7 +274,7 @@ def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) ->
         ("classification", 0.0, t.rank is not None, "rank is given"),
         ("classification", 0.0, t.trains == "bias_and_norm", f"trains is {t.trains}"),
         ("classification", 0.0, a.head != "regression", f"the head is {a.head}"),
-        ("trains", "all", t.trains == "assistant" and a.markers < 2, "there are no reporters"),
+        ("trains", "all", t.trains == "assistant" and a.markers < 2, "the model has one marker"),
         ("trains", "all", a.looped and t.trains == "last_block", "all layers are one"),
         ("unseen_ids", "train", every_id, "fine-tuning asks for all ids"),
         ("unseen_ids", "train", a.tokens == "vertices", "tokens are vertices"),

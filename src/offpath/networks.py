@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from offpath import interventions
 from offpath.configs import Architecture, Configuration, Training
-from offpath.interventions import Coherence, Data
+from offpath.plans import Coherence, Data
 
 Maker = Literal["new weights", "pretrain", "finetune", "handcraft"]
 Colour = tuple[str, str]

@@ -16,11 +16,13 @@ from offpath.generalize.matrix import measure_matrix
 from offpath.generalize.shifts import measure_shifts
 from offpath.generalize.truth import measure_truth
 from offpath.handcraft.circuits import set_circuit
+from offpath.interpret.elicitation import measure_elicitation
 from offpath.interpret.phases import measure_phases
 from offpath.networks import has_coherence, networks
 from offpath.report.page import write_report
 from offpath.results import (
     CircuitResult,
+    Elicitation,
     Examples,
     Labels,
     Matrix,
@@ -70,6 +72,7 @@ def measure(run: Run, compute: Compute) -> Iterator[Record]:
     measure_phases(run)
     if run.configuration.reporters:
         yield from measure_truth(run, compute)
+        yield from measure_elicitation(run, compute)
     else:
         yield from measure_matrix(run, compute)
         yield from measure_shifts(run, compute)
@@ -80,7 +83,7 @@ def made(c: Configuration) -> list[type[Result]]:
     """The results of a run."""
     plain = [Examples, Labels, Matrix, Predictions, Shifts]
     plain += [WholeGraphs] if has_coherence(c) else []
-    return [CircuitResult, Phases, *([Truth] if c.reporters else plain)]
+    return [CircuitResult, Phases, *([Truth, Elicitation] if c.reporters else plain)]
 
 
 def is_done(run: Run) -> bool:

@@ -8,7 +8,7 @@ from offpath.configs import InputError
 from offpath.data.batches import DRAWN, Batch, draw
 from offpath.data.contents import contents
 from offpath.data.mixtures import other_ids, training_world
-from offpath.interventions import Data
+from offpath.plans import Data
 from offpath.recipes import recipe
 from offpath.slices import STRATA
 

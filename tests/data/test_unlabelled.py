@@ -18,7 +18,7 @@ from offpath.data.unlabelled import (
     whole_of,
 )
 from offpath.data.worlds import world
-from offpath.interventions import Coherence
+from offpath.plans import Coherence
 from offpath.recipes import recipe
 
 C = recipe("laptop")

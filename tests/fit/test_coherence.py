@@ -18,7 +18,8 @@ from offpath.fit.native import native_library
 from offpath.fit.optimizer import make_optimizer
 from offpath.fit.stage import train_network
 from offpath.fit.transformer import Transformer, predict, rectangle
-from offpath.interventions import REQUIREMENTS, Coherence
+from offpath.interventions import REQUIREMENTS
+from offpath.plans import Coherence
 from offpath.recipes import laptop, smoke
 from offpath.run.metrics import read_metrics
 from tests.fit.interventions import declared, pretrained, trained
@@ -133,7 +134,7 @@ def test_parts_and_gradients_of_processes_make_up_those_of_one(requires):
     assert np.array_equal(np.concatenate([part.tokens for part in parts]), whole.tokens)
     pieces = answers.float().split([len(part.tokens) for part in parts])
     made = [incoherence(*one) for one in zip(parts, pieces, strict=True)]
-    assert sum(part for part, _ in made).item() == pytest.approx(loss.item(), rel=1e-5)
+    assert sum(part.item() for part, _ in made) == pytest.approx(loss.item(), rel=1e-5)
     assert torch.allclose(torch.cat([own for _, own in made]), gradient)
 
 

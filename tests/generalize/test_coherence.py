@@ -58,7 +58,8 @@ def slow_parts(graph: networkx.Graph, target: int) -> set[str]:
         return {"cut"}
     if any(target in path for path in networkx.all_shortest_paths(graph, 1, 2)):
         return {"seen" if target <= C.graphs.finetune_vertices else "unseen"}
-    return {"off_path_hard"} if hops[target] not in (1, hops[2]) else set()
+    far = {"off_path_far"} if hops[target] >= 3 else set()
+    return {"off_path_hard", *far} if hops[target] not in (1, hops[2]) else set()
 
 
 def test_distances_and_parts_are_those_of_networkx(graphs: Asked):

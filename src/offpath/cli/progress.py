@@ -14,6 +14,7 @@ MEASURES = {
     "evaluate": "test matrix",
     "shifts": "shift suite",
     "truth": "assistant",
+    "elicitation": "probes",
     "robustness": "robustness",
     "llc": "coefficient",
 }

@@ -12,7 +12,7 @@ from offpath.data.batches import RENAMING
 from offpath.data.changes import ids_of_seed
 from offpath.data.graphs import OF_STRATUM, UNIFORM
 from offpath.data.worlds import Renamed, World, world, worlds
-from offpath.interventions import Data
+from offpath.plans import Data
 from offpath.reporters import ASSISTANT, TRUTH
 from offpath.slices import OFF_PATH, STRATA
 

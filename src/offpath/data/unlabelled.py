@@ -18,14 +18,16 @@ from offpath.data.changes import shares
 from offpath.data.graphs import held_out
 from offpath.data.mixtures import FIRST_NUMBER
 from offpath.data.worlds import World, worlds
-from offpath.interventions import Coherence
+from offpath.plans import Coherence
 from offpath.slices import ANY_TARGET
 
 GRAPHS = 48  # of each step
 HELD_OUT_SHARE = 0.25
 FIRST_UNLABELLED = FIRST_NUMBER + 64  # of their random streams, behind those of changed worlds
 SIZES = ("all", "small", "large")
-AUDITING = 5 * 2**20  # added to the number of a random stream, as in `batches`
+AUDITING = (
+    5 * 2**20
+)  # added to the number of a random stream, as in `batches`; never beside REPORTING
 Adjacency = Bool[np.ndarray, "graph vertex vertex"]
 
 

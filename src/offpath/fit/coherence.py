@@ -26,7 +26,7 @@ from torch import Tensor
 from offpath.configs import Graphs
 from offpath.data.batches import Batch, share_of_rank
 from offpath.data.unlabelled import GRAPHS, whole_graphs
-from offpath.interventions import Coherence, Requirement
+from offpath.plans import Coherence, Requirement
 
 Function = Float[Tensor, "graph vertex"]
 """The answers for vertices 1, 2, ... of each graph."""

@@ -28,8 +28,8 @@ from offpath.fit.native import answers, native_step
 from offpath.fit.optimizer import make_optimizer, state_tensors
 from offpath.fit.start import make_ready
 from offpath.fit.transformer import Transformer, parameter_count
-from offpath.interventions import Coherence
 from offpath.networks import networks
+from offpath.plans import Coherence
 from offpath.run.files import Record
 
 HEADERS = ("stage", "examples", "operations", "memory", "time")

@@ -72,9 +72,7 @@ class Transformer(nn.Module):
         x = embedded
         for layer in others:
             x = self.injected(layer(x, masks, ALL), embedded)
-        numbers = torch.arange(x.shape[0], device=x.device)  # len would be a constant in ONNX
-        questions = [numbers[:, -1] for numbers in _grouped(numbers, _shapes(masks))]
-        x = last(x, masks, torch.cat(questions))
+        x = last(x, masks, question_rows(x, _shapes(masks)))
         device, context = x.device.type, nullcontext()
         if torch.is_autocast_enabled(device):  # bfloat16 would round a distance to 1/16
             x, context = x.float(), torch.autocast(device, enabled=False)
@@ -196,6 +194,12 @@ def _grouped(x: Shaped[Tensor, "token ..."], groups: Groups) -> list[Tensor]:
     return [piece.unflatten(0, shape) for piece, shape in zip(pieces, groups, strict=True)]
 
 
+def question_rows(x: Stream, groups: Groups) -> Int64[Tensor, " example"]:
+    """Which tokens of a stream the questions are: the last of each example, in packed order."""
+    numbers = torch.arange(x.shape[0], device=x.device)  # len would be a constant in ONNX
+    return torch.cat([own[:, -1] for own in _grouped(numbers, groups)])
+
+
 def most_groups(device: torch.device) -> int:
     """Into how many groups examples are packed at most."""
     return MOST_GROUPS_ON_GPU if device.type == "cuda" else MOST_GROUPS
@@ -248,18 +252,26 @@ def predict(
     They are float32, also of weights in lower precision, and float64 of weights in float64. With
     `read` as `heads.expected` they are means instead of labels.
     """
-    weight, a = model.readout.weight, model.architecture
+    weight = model.readout.weight
+    answers = torch.empty(len(tokens), dtype=torch.promote_types(weight.dtype, torch.float32))
+    for places, arguments in in_chunks(model, tokens):
+        chunk = read(model.outputs(*arguments), model.architecture.head)
+        answers[places] = chunk.to("cpu", answers.dtype)
+    return answers.numpy()
+
+
+def in_chunks(
+    model: Transformer, tokens: Batch
+) -> Iterator[tuple[Int64[Tensor, " example"], tuple[Tensor, Tensor, Groups]]]:
+    """A batch of any size in parts: where their examples stand, and the arguments of `forward`."""
+    a, device = model.architecture, model.readout.weight.device
     inner = a.heads * a.head_size if a.head_size else a.width
     length = model.max_vertices + 1 if a.tokens == "vertices" else tokens.shape[1]
     # So few at once that activations stay within some 100 MB.
     chunk = max(1, min(MOST_EXAMPLES, MOST_NUMBERS // (length * (a.width + 3 * inner))))
-    answers = torch.empty(len(tokens), dtype=torch.promote_types(weight.dtype, torch.float32))
     for start in range(0, len(tokens), chunk):
-        packed = pack(tokens[start : start + chunk], most_groups(weight.device))
-        outputs = model.outputs(*to_device(packed, weight.device))
-        chunk_answers = read(outputs, a.head)
-        answers[start + torch.from_numpy(packed.order)] = chunk_answers.to("cpu", answers.dtype)
-    return answers.numpy()
+        packed = pack(tokens[start : start + chunk], most_groups(device))
+        yield start + torch.from_numpy(packed.order), to_device(packed, device)
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -26,8 +26,9 @@ from offpath.fit.native import answers as natively
 from offpath.fit.transformer import Transformer
 from offpath.generalize.intervals import accuracy_interval
 from offpath.generalize.matrix import predictor_rows
-from offpath.interventions import REQUIREMENTS, Requirement
+from offpath.interventions import REQUIREMENTS
 from offpath.networks import has_coherence, networks
+from offpath.plans import Requirement
 from offpath.results import write_result
 from offpath.results.coherence import FunctionKind
 from offpath.run.files import Record
@@ -39,6 +40,7 @@ PARTS = {
     "seen": "on path, seen ids",
     "unseen": "on path, unseen ids",
     "off_path_hard": "off path, d(1,t) neither 1 nor d(1,2)",
+    "off_path_far": "off path, d(1,t) at least 3 and not d(1,2)",
     "cut": "off path, cut",
     "unreachable": "unreachable, with edges",
 }
@@ -61,6 +63,7 @@ class Asked(NamedTuple):
     """Graphs with every question on them; vertices count from 1, which nobody asks for."""
 
     whole: Whole
+    vertices: Int64[np.ndarray, " graph"]  # of each graph, with an edge or not
     content: Int64[np.ndarray, " graph"]  # the same number for the same edges
     distance: Function  # d(1,t)
     joined: Vertices  # t has an edge, and is not 1
@@ -103,12 +106,13 @@ def measure_coherence(run: Run, compute: Compute) -> Iterator[Record]:
     yield {"stage": "coherence", "step": 1, "of": 1, "world": "held-out graphs of test e"}
 
 
-def asked(c: Configuration, threads: int = 1) -> Asked:
-    """The held-out graphs at the beginning of the evaluation stream of test e."""
-    e = c.evaluate
-    count = max(LEAST_EXAMPLES, e.examples // PART)
-    batch = draw(world(ANY_TARGET, c.graphs), e.seed, 0, count, "evaluation", threads)
-    tokens = batch.tokens[is_held_out(adjacency_of(batch.tokens))]
+def asked(c: Configuration, threads: int = 1, looked_through: int | None = None) -> Asked:
+    """The held-out graphs among so many at the beginning of the evaluation stream of test e."""
+    count = looked_through or max(LEAST_EXAMPLES, c.evaluate.examples // PART)
+    source, seed = world(ANY_TARGET, c.graphs), c.evaluate.seed
+    batch = draw(source, seed, 0, count, "evaluation", threads)
+    kept = is_held_out(adjacency_of(batch.tokens))
+    tokens, vertices = batch.tokens[kept], batch.vertices[kept].astype(np.int64)
     content = np.unique(contents_of(tokens).graph, return_inverse=True)[1].astype(np.int64)
     whole = whole_of(tokens)
     distance = hops(whole.adjacency, 0)
@@ -117,7 +121,7 @@ def asked(c: Configuration, threads: int = 1) -> Asked:
         for one in ("bellman", "bellman_unanchored")
     )
     parts = _parts(whole, distance, joined, c.graphs.finetune_vertices)
-    return Asked(whole, content, distance, joined, parts, np.any(inner, axis=1))
+    return Asked(whole, vertices, content, distance, joined, parts, np.any(inner, axis=1))
 
 
 def _parts(whole: Whole, distance: Function, joined: Vertices, small: int) -> dict[str, Vertices]:
@@ -132,6 +136,7 @@ def _parts(whole: Whole, distance: Function, joined: Vertices, small: int) -> di
         "seen": on_path & (np.arange(1, no_path + 1) <= small),
         "unseen": on_path & (np.arange(1, no_path + 1) > small),
         "off_path_hard": off_path & (distance != 1) & (distance != to_2),
+        "off_path_far": off_path & (distance >= 3) & (distance != to_2),
         "cut": reached & ~linked,
         "unreachable": ~reached & target & joined,
     }

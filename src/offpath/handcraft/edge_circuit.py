@@ -192,10 +192,15 @@ def _least(n: int) -> dict[str, int]:
 
 
 def _embed(table: Tensor, block: Blocks, constant: float) -> None:
-    """Rows for padding (never looked at), the vertices, and TARGET; both halves begin alike."""
-    table[1:-1, block["first", "id"]].fill_diagonal_(1)
+    """Rows for padding (never looked at), the vertices, and TARGET; both halves begin alike.
+
+    The markers of other reporters are TARGET again: whoever is asked tells the truth.
+    """
+    ids = block["first", "id"]
+    markers = 1 + ids.stop - ids.start
+    table[1:markers, ids].fill_diagonal_(1)
     table[1, block["first", "r"]] = 1
-    table[-1, block["first", "marker"]] = 1
+    table[markers:, block["first", "marker"]] = 1
     table[:, block["first", "plus"]] = constant
     table[:, block["first", "minus"]] = -constant
     # A zero sum in each half, here and after every write, lets the norm subtract no mean.

@@ -23,6 +23,14 @@ from offpath.results.coherence import (
     WholeGraphs,
     WholePart,
 )
+from offpath.results.elicitation import (
+    AskedNetwork,
+    Detector,
+    Elicitation,
+    ProbeRead,
+    Read,
+    ReadDistance,
+)
 from offpath.results.graphs import DrawnGraph, Example, Examples, WorldExamples
 from offpath.results.rows import Result, Row
 from offpath.results.scores import (
@@ -76,13 +84,14 @@ from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
 
 __all__ = [
-    "FORMAT", "OF_PLAIN", "OF_REPORTERS", "RESULTS", "AnswerCounts", "BesideRule", "Cell",
-    "CircuitResult", "ConstantAnswer", "Direction", "DrawnAnswers", "DrawnGraph", "EmbeddedRow",
-    "EvaluationSet", "Example", "Examples", "FunctionKind", "FunctionShare", "Graded",
-    "Inspector", "Invariance", "LabelCount", "LabelWorld", "Labels", "Learned",
-    "LearningCoefficients", "LinePoint", "LossCurve", "Matrix", "OverSteps", "Overlap",
-    "OverlapRow", "Perturbed", "PhaseChange", "Phases", "Place", "Plateau", "Point",
-    "PredictionCounts", "Predictions", "Predictor", "Recovered", "RequirementShare", "Result",
+    "FORMAT", "OF_PLAIN", "OF_REPORTERS", "RESULTS", "AnswerCounts", "AskedNetwork",
+    "BesideRule", "Cell", "CircuitResult", "ConstantAnswer", "Detector", "Direction",
+    "DrawnAnswers", "DrawnGraph", "Elicitation", "EmbeddedRow", "EvaluationSet", "Example",
+    "Examples", "FunctionKind", "FunctionShare", "Graded", "Inspector", "Invariance",
+    "LabelCount", "LabelWorld", "Labels", "Learned", "LearningCoefficients", "LinePoint",
+    "LossCurve", "Matrix", "OverSteps", "Overlap", "OverlapRow", "Perturbed", "PhaseChange",
+    "Phases", "Place", "Plateau", "Point", "PredictionCounts", "Predictions", "Predictor",
+    "ProbeRead", "Read", "ReadDistance", "Recovered", "RequirementShare", "Result",
     "Retention", "Robustness", "Row", "Says", "Scores", "Shares", "ShiftAxis", "ShiftCell",
     "ShiftLevel", "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
     "StudyStratum", "Sweep", "Trace", "Truth", "TruthCell", "WholeCell", "WholeGraphs",
@@ -92,7 +101,7 @@ __all__ = [
 FORMAT = 3  # of the result files; the first had no number
 RESULTS: tuple[type[Result], ...] = (
     Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, WholeGraphs, Truth,
-    CircuitResult, Robustness, LearningCoefficients,
+    Elicitation, CircuitResult, Robustness, LearningCoefficients,
 )  # fmt: skip
 """Every result file, in the order of the work."""
 OF_PLAIN = (
@@ -100,7 +109,7 @@ OF_PLAIN = (
     LearningCoefficients,
 )  # fmt: skip
 """Those of networks that are asked plain questions."""
-OF_REPORTERS = (Truth,)
+OF_REPORTERS = (Truth, Elicitation)
 """Those of networks that are asked as reporters."""
 R = TypeVar("R", bound=Result)
 

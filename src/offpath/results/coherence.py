@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from offpath.interventions import Requirement
+from offpath.plans import Requirement
 from offpath.results.rows import Result, Row
 from offpath.results.scores import Predictor
 

@@ -1,4 +1,4 @@
-"""The seven questions of the project as sweeps: which configurations answer each of them.
+"""The eight questions of the project as sweeps: which configurations answer each of them.
 
 In: a configuration, by default the recipe laptop, or truth. Out: configurations that differ from it
 in interventions, in depth and the distances that pre-training shows, or in what may decide whether
@@ -32,6 +32,16 @@ HEADS = ("classification", "ordinal")
 WEIGHTS = ("replay=0.2", "l2_sp=0.01", "last_block_only", "bias_and_norm_only", "low_rank=2",
            "relearn")  # fmt: skip
 """What may keep pre-training alive, and pre-training once more."""
+COHERENT = (
+    "components",
+    *(f"{word}{audit}" for word in ("lipschitz_unanchored", "lipschitz", "bellman")
+      for audit in ("", "+audit=0")),
+    "bellman+shuffled",
+    "bellman_unanchored",
+    *(f"bellman_unanchored+audit={share:g}" for share in (0, 0.01, 0.1)),
+    *(f"bellman_unanchored+{word}" for word in ("small_b", "large_b", "steps=2400")),
+)  # fmt: skip
+"""Coherence on graphs without labels, with and without the audited examples."""
 DEPTHS = (2, 3, 4, 5)
 DEPTH_STEPS = 1000
 LEAK = "leak=0.001"
@@ -127,6 +137,8 @@ PRESETS = {
                     {**FEW, "finetune": None, "pretrain.steps": DEPTH_STEPS}),
     "prediction": Preset("Can it be predicted before it is tested?",
                          partial(intervened, [IDS, OFF_PATH])),
+    "coherence": Preset("Truthful on A and coherent on B: truthful on B?",
+                        partial(intervened, [COHERENT])),
     "truth": Preset("Truthful where it is audited: truthful elsewhere?", deciding, {}, "truth"),
 }  # fmt: skip
 """By the name that `offpath sweep` takes; the page on each is `docs/findings/NAME.md`."""
