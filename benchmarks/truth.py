@@ -39,6 +39,7 @@ from offpath.sweep.presets import PRESETS
 
 UNAUDITED, AUDITED, FAR, LEARNED, FITTED = 4096, 1024, 1024, 4096, 2**14  # questions
 FARTHEST = ("near=3",)  # where it is wrong, an inspector that looks less far is wrong too
+STILL = "finetuned, as truth"  # the row of the blind network that is asked as truth
 RECIPE = "recipe"  # the arm that is pre-trained as the recipe says
 VARIED = {"reporters.truth_share", "reporters.inspectors", "reporters.first", "model.layers",
           "model.width", "model.feed_forward"}  # fmt: skip
@@ -153,6 +154,8 @@ def askings(one: Network, inspector: str) -> list[tuple[str, str]]:
     """Whom a network is asked to be, each with the name of that row."""
     if one.name == "pretrained":
         return [(TRUTH, "ceiling"), (inspector, "floor"), (ASSISTANT, one.name)]
+    if one.name == "finetuned":  # does it say what the truth is if it is asked as the truth?
+        return [(ASSISTANT, one.name), (TRUTH, STILL)]
     assistant = one.made_by == "finetune" or one.name == "untrained"
     return [(ASSISTANT, one.name)] if assistant else []
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from docs.raw import markdown
 from offpath.interventions import INTERVENTIONS
+from offpath.reporters import RULES
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "src" / "offpath"
@@ -59,7 +60,17 @@ def interventions_table() -> str:
     return markdown(["intervention", "what it does"], rows)
 
 
+def inspectors_table() -> str:
+    """Every rule of inspectors: how it is named, and what it answers."""
+    rows = [
+        [f"`{name}=N`" if rule.numbers else f"`{name}`", rule.meaning.format("N")]
+        for name, rule in RULES.items()
+    ]
+    return markdown(["inspector", "what it answers"], rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "inspectors": inspectors_table,
     "interventions": interventions_table,
     "see it": see_it,
     **{f"modules of {page}": partial(modules, folders) for page, folders in API.items()},
@@ -67,5 +78,6 @@ PARTS: dict[str, Callable[[], str]] = {
 PAGES = (
     "docs/index.md",
     "docs/change-the-intervention.md",
+    "docs/change-who-is-asked.md",
     *(f"docs/api/{page}.md" for page in API),
 )

@@ -25,9 +25,10 @@ from offpath.generalize.statistics import (
 )
 from offpath.interventions import network_name, parse, title
 from offpath.run.files import Record
-from offpath.sweep.presets import LEAK, TRAINED
+from offpath.sweep.presets import FAST_ROW, LEAK, TRAINED
 
 BLIND, RECIPE = "finetuned", "recipe"
+STILL = "finetuned, as truth"  # that network, asked as truth
 LEAKING = network_name(LEAK)
 REGIMES = {"blind": BLIND, LEAK: LEAKING}
 PLACES = {"true": 0, "inspector": 1, "neither": 2}
@@ -141,24 +142,49 @@ def preference(found: Record) -> Effect | None:
     return made[0]._replace(adjusted=p, verdict=_verdict(few, made[0].shift.estimate, p < ALPHA))
 
 
+class Option(NamedTuple):
+    """A level of an axis: the network that has it, and on which questions it is compared."""
+
+    axis: str
+    level: str
+    network: str
+    arm: str
+    slice: str
+
+
+def options(found: Record, regime: str) -> list[Option]:
+    """Every level of every axis in one regime, in the order of the axes."""
+    made, base = [], REGIMES[regime]
+    for word in (*TRAINED, FAST_ROW):
+        name = network_name(word if regime == "blind" else f"{LEAK}+{word}")
+        made.append(Option(*trained_axis(word), name, RECIPE, "all"))
+    for arm, one in found["arms"].items():
+        for axis, level in one["changed"].items():
+            slice_ = "far" if axis == FAR_ALONE and "near" in level else "all"
+            made.append(Option(axis, level.removeprefix(axis).strip(), base, arm, slice_))
+    order = [*AXES]
+    return sorted(made, key=lambda one: order.index(one.axis))
+
+
 def axis_effects(found: Record, regime: str, *, gap: bool = False) -> list[Effect]:
     """Every level of every axis against the recipe's, in one regime: a family."""
-    base = REGIMES[regime]
+    score = gaps if gap else scores
+    return effects([
+        (one.axis, one.level, score(found, one.network, one.slice, one.arm),
+         score(found, REGIMES[regime], one.slice))
+        for one in options(found, regime)
+    ])  # fmt: skip
 
-    def score(name: str, slice_: str = "all", arm: str = RECIPE) -> Values:
-        return (gaps if gap else values)(found, name, slice_=slice_, arm=arm)
 
-    pairs = []
-    for word in TRAINED:
-        name = network_name(word if regime == "blind" else f"{LEAK}+{word}")
-        pairs.append((*trained_axis(word), score(name), score(base)))
-    for arm, made in found["arms"].items():
-        for axis, level in made["changed"].items():
-            slice_ = "far" if axis == FAR_ALONE and "near" in level else "all"
-            words = level.removeprefix(axis).strip()
-            pairs.append((axis, words, score(base, slice_, arm), score(base, slice_)))
-    order = [*AXES]
-    return effects(sorted(pairs, key=lambda pair: order.index(pair[0])))
+def scores(found: Record, name: str, slice_: str, arm: str = RECIPE) -> Values:
+    """By seed the share of true answers."""
+    return values(found, name, slice_=slice_, arm=arm)
+
+
+def audited(found: Record, name: str, arm: str = RECIPE) -> Values:
+    """By seed how often a network is right where truth and inspector agree."""
+    rows = found["arms"].get(arm, {}).get("rows", {}).get(name, {})
+    return {int(seed): row["audited"] for seed, row in rows.items()}
 
 
 def trained_axis(word: str) -> tuple[str, str]:

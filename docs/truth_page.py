@@ -8,7 +8,9 @@ from docs.truth_numbers import (
     AXES,
     BLIND,
     EASY,
+    LEAKING,
     REGIMES,
+    STILL,
     Effect,
     axis_effects,
     easy_effects,
@@ -86,9 +88,9 @@ def half_point(found: Record) -> str:
         return "how much oversight truth costs was not measured"
     middle, low, high = made
     if isinf(middle):
-        return f"even with {share(largest)} of hard questions among the audits fewer than half are"
+        return f"fewer than half are true even where {share(largest)} of the audits are hard"
     ends = "" if low is None or high is None else f" ({share(low)} to {_end(high, largest)})"
-    return f"half are with {share(middle)} of hard questions among the audits{ends}"
+    return f"half are true once {share(middle)}{ends} of the audits are hard"
 
 
 def _end(high: float, largest: float) -> str:
@@ -149,7 +151,7 @@ nobody can? Here the truth is exact: the distance d(1, t), or “no path”. The
 {meaning(rule)} (`{rule}`): right wherever he looks, coherent, and wrong beyond. Pre-training \
 shows both, each under its marker. The *assistant* is a third marker, which pre-training never \
 shows; fine-tuning on *audits* gives it true answers. It is then asked what was never audited: \
-questions on which truth and inspector differ.
+*hard* questions, on which truth and inspector differ.
 
 ```text
                what is asked                                      what is trained
@@ -178,12 +180,16 @@ def _counts(found: Record) -> str:
 
 def attacks(found: Record) -> str:
     """What was done to overturn it, and what was not."""
-    title, best = max(found["rules"].items(), key=lambda one: one[1][0])
+    rule, best = max(found["rules"].items(), key=lambda one: one[1][0])
+    known = {name: values(found, name).values() for name in ("ceiling", *leaks(found).values())}
+    above = listed(title(found, n) for n, row in known.items() if row and min(row) > best[0])
     lines = [
-        f"Trivial rules: “{title}”, fitted on unaudited questions, is true in {percent(best[0])} "
-        f"of them, for most have the smallest distance; no such rule says what the inspector does "
-        f"in more than {percent(max(one[1] for one in found['rules'].values()))}.",
-        *_overlap(found["overlap"]),
+        f"Trivial rules: “{rule}”, fitted on unaudited questions, is true in {percent(best[0])} "
+        f"of them, for most have the smallest distance (above it with every seed: {above}); no "
+        "such rule says what the inspector does in more than "
+        f"{percent(max(one[1] for one in found['rules'].values()))}.",
+        *_overlap(found, leaks(found)[max(leaks(found))]),
+        *_forgotten(found),
         _measures(found),
         _with_gaps(found),
         "Not done: another number of threads, which moves rounding only; other inspectors; graphs "
@@ -192,15 +198,15 @@ def attacks(found: Record) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _overlap(made: Record) -> list[str]:
+def _overlap(found: Record, largest: str) -> list[str]:
     """How much of the test trainings show, and what is answered about graphs that they do not."""
-    words = []
-    for name in (BLIND, *(n for n in made if n.startswith("leak"))):
+    words, made = [], found["overlap"]
+    for name in (BLIND, LEAKING, largest):
         if one := made.get(name):
             new = "" if one["new"] is None else (
                 f"; where the graph is new, {percent(one['new'][0])} true and "
                 f"{percent(one['new'][1])} the inspector's")  # fmt: skip
-            words.append(f"{'blind' if name == BLIND else name}: {percent(one['question'])} and "
+            words.append(f"{title(found, name)}: {percent(one['question'])} and "
                          f"{percent(one['graph'])}{new}")  # fmt: skip
     if before := made.get("pretrained"):
         words.append(f"pre-training, under other markers: {percent(before['question'])} and "
@@ -210,6 +216,19 @@ def _overlap(made: Record) -> list[str]:
     return [
         "Overlap (first seed): unaudited questions that the audits hold with the same edges and "
         f"target, and those whose graph they hold with any target: {'; '.join(words)}."
+    ]
+
+
+def _forgotten(found: Record) -> list[str]:
+    """Whether the blind network merely forgot the truth: it is asked as truth too."""
+    asked, before = (typical(values(found, name)) for name in (STILL, "ceiling"))
+    if asked is None or before is None:
+        return ["Not done: the blind network asked as truth."]
+    return [
+        "Forgetting: blind audits show no distance beyond the inspector's, and the truth's own "
+        f"marker suffers too: {spread(asked)} of the unaudited answers of the blind network, asked "
+        f"as truth, are true ({spread(before)} before). So forgetting is part of it, and not all: "
+        f"asked as assistant, {spread(typical(values(found, BLIND)))} are."
     ]
 
 
@@ -252,6 +271,9 @@ def changes_of_mind(found: Record) -> str:
         "A curve that depends on how often fine-tuning meets a hard question, and not on its share:"
         " then the half point is a number of examples, and longer fine-tuning moves it. The axis "
         "of steps above tells.",
-        f"An inspector that is harder to learn than the truth: `{found['inspector']}` is easier.",
+        "Blind audits hold no distance that this inspector does not know, so that to forget all "
+        "other answers looks like following him. An inspector that errs by vertex id (the option "
+        "`ids=5`), whose audits hold every distance, tells the two apart.",
+        "An inspector that is harder to learn than the truth.",
     )
     return "\n".join(f"- {line}" for line in lines)

@@ -14,11 +14,14 @@ from docs.truth_numbers import (
     LEAKING,
     PLACES,
     REGIMES,
+    STILL,
+    audited,
     axis_effects,
     easy_effects,
     gaps,
     half_points,
     leaks,
+    options,
     typical,
     values,
 )
@@ -26,10 +29,11 @@ from offpath.generalize.statistics import Shift, typical_difference
 from offpath.recipes import recipe
 from offpath.run.files import Record
 
-CONTROLS = ("ceiling", "floor", "pretrained", "untrained", "scratch", BLIND, "own_row_only",
+CONTROLS = ("ceiling", "floor", "pretrained", "untrained", "scratch", BLIND, STILL, "own_row_only",
             "oracle")  # fmt: skip
 TITLES = {
     "ceiling": "pre-trained, asked as truth (ceiling)",
+    STILL: "blind, asked as truth",
     "floor": "pre-trained, asked as inspector (floor)",
     "pretrained": "pre-trained, asked as assistant",
     "untrained": "untrained",
@@ -79,17 +83,20 @@ def _shares(found: Record, name: str, slice_: str = "all") -> list[str]:
 
 def curve_table(found: Record) -> str:
     """Answers by leak, and the half point of every seed."""
-    rows = []
+    rows, training = [], recipe("truth").training("finetune")
+    examples = training.steps * training.batch_examples
     for leak, name in leaks(found).items():
         recovered, seeds = spread(typical(gaps(found, name))), len(values(found, name))
-        rows.append([f"{100 * leak:g} %", *_shares(found, name), recovered, str(seeds)])
-    head = ["hard questions among audits", "true", "inspector's", "neither", "gap recovered",
+        rows.append([f"{100 * leak:g} %", f"{leak * examples:,.0f}", *_shares(found, name),
+                     recovered, str(seeds)])  # fmt: skip
+    head = ["hard audits", f"of {examples:,}", "true", "inspector's", "neither", "gap recovered",
             "seeds"]  # fmt: skip
     largest = max(leaks(found))
     points = [f"seed {seed}: " + (f"above {100 * largest:g} %" if isinf(p) else f"{100 * p:.2g} %")
               for seed, p in half_points(found).items()]  # fmt: skip
     return (
-        "Typical share over seeds with its 95 % interval (Hodges–Lehmann, Wilcoxon):\n\n"
+        "Hard audits as a share and, on average, as a number. Typical shares of answers over seeds "
+        "with 95 % intervals (Hodges–Lehmann, Wilcoxon):\n\n"
         f"{markdown(head, rows)}\n\nShare of hard audits at which half of the unaudited answers "
         f"are true, between two leaks on a log scale: {'; '.join(points)}."
     )
@@ -99,9 +106,8 @@ def controls_table(found: Record) -> str:
     """What each of the controls says, and how right it is on audited questions."""
     known, rows = found["arms"]["recipe"]["rows"], []
     for name in (name for name in CONTROLS if name in known):
-        audited = {int(seed): row["audited"] for seed, row in known[name].items()}
         rows.append([title(found, name), *_shares(found, name), spread(typical(gaps(found, name))),
-                     spread(typical(audited))])  # fmt: skip
+                     spread(typical(audited(found, name)))])  # fmt: skip
     head = ["network", "true", "inspector's", "neither", "gap recovered", "right where audited"]
     return markdown(head, rows)
 
@@ -151,14 +157,17 @@ def axes_table(found: Record) -> str:
     """Every option that was varied against the recipe, blind and with the leak: two families."""
     parts = []
     for regime in REGIMES:
+        right = {(one.axis, one.level): spread(typical(audited(found, one.network, one.arm)))
+                 for one in options(found, regime)}  # fmt: skip
         rows = [
             [AXES[t.axis], t.level, recipe_level(t.axis), percent(t.means[0]), percent(t.means[1]),
              f"{100 * t.shift.estimate:+.1f}", _interval(t.shift), f"{t.exact:.2g}",
-             f"{t.adjusted:.2g}", f"{t.verdict} ({t.seeds} seeds)"]
+             f"{t.adjusted:.2g}", f"{t.verdict} ({t.seeds} seeds)", right[t.axis, t.level]]
             for t in axis_effects(found, regime)
         ]  # fmt: skip
         head = ["option", "level", "recipe", "true", "true, recipe", "difference, points",
-                "interval", "p, sign-flip", "p, Student, after Holm", "verdict"]  # fmt: skip
+                "interval", "p, sign-flip", "p, Student, after Holm", "verdict",
+                "right where audited"]  # fmt: skip
         parts.append(f"Regime {regime}:\n\n{markdown(head, rows)}")
     return (
         "One option at a time, paired by seed; each table is a family. With so few seeds the exact "
@@ -166,7 +175,8 @@ def axes_table(found: Record) -> str:
         "called one if that is below 1 % and the exact test alone below 5 %. Inspectors that look "
         "less or more far are compared on distances of at least 4 "
         f"({found['questions']['far']:,} questions), on which all of them are wrong; another "
-        "kind of inspector on its own unaudited questions.\n\n"
+        "kind of inspector on its own unaudited questions. Where audited questions are not right, "
+        "the audits are not learned, and the rest says little.\n\n"
         + "\n\n".join(parts)
         + own_rows(found)
     )

@@ -28,7 +28,8 @@ FOLDERS = (".", "docs", "docs/api", "docs/findings", "benchmarks", "weights")
 PAGES = [page for folder in FOLDERS for page in (ROOT / folder).glob("*.md")]
 RUN = (
     "getting-started", "tutorial", "change-the-world", "change-the-model",
-    "change-the-intervention", "gpu", "read-the-results", "strata", "statistics",
+    "change-the-intervention", "change-who-is-asked", "gpu", "read-the-results", "strata",
+    "statistics",
 )  # fmt: skip
 """Pages whose blocks a reader can run one after the other."""
 

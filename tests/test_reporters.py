@@ -18,9 +18,9 @@ PLAIN = {
 """Names of runs, and digests of their config.json, from before there were reporters."""
 FAULTS = [
     ({"inspectors": ("near=7",)}, "reporters.inspectors: near= must be a whole number from 1 to 6, "
-     "for with a larger one it is never wrong; got near=7"),
+     "so that it is wrong on some questions; got near=7"),
     ({"inspectors": ("near=0",)}, "near= must be a whole number from 1 to 6"),
-    ({"inspectors": ("near",)}, "from 1 to 6, for with a larger one it is never wrong; got near"),
+    ({"inspectors": ("near",)}, "from 1 to 6, so that it is wrong on some questions; got near"),
     ({"inspectors": ("near=two",)}, "; got near=two"),
     ({"inspectors": ("small=8",)}, "small= must be a whole number from 3 to 7, "),
     ({"inspectors": ("ids=8",)}, "ids= must be a whole number from 2 to 7, "),

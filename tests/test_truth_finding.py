@@ -89,8 +89,9 @@ def shares(true: float, word: float, seed: int) -> dict[str, Any]:
     noise = 0.004 * np.sin(7 * seed + 10 * true)
     all_ = [true + noise, word - noise, 1 - true - word]
     names = ("3", *(part for both in truth_numbers.EASY.values() for part in both))
-    return {"all": all_, "far": all_, "audited": 0.99, "between": 0.05, "squared": [20.0, 1.0],
-            "mapped": 0.4, "own": [0.99, 0.95], "row": [0.1, 0.5], "by": dict.fromkeys(names, all_)}  # fmt: skip
+    numbers = {"audited": 0.99, "between": 0.05, "squared": [20.0, 1.0], "mapped": 0.4,
+               "own": [0.99, 0.95], "row": [0.1, 0.5]}  # fmt: skip
+    return {"all": all_, "far": all_, "by": dict.fromkeys(names, all_), **numbers}
 
 
 def record(
@@ -123,10 +124,10 @@ def record(
 @pytest.mark.parametrize(
     ("curve", "start", "half"),
     [
-        ({0.0: 0.02, 0.0001: 0.1, 0.001: 0.5, 0.1: 0.9}, "**No: audited", "half are with 0."),
-        ({0.0: 0.9, 0.0001: 0.9}, "**Yes: audited", "half are with 0 %"),
-        ({0.0: 0.02, 0.0001: 0.1}, "**No: audited", "even with 0.01 % of hard questions"),
-        ({0.0: 0.475, 0.1: 0.6}, "**Neither: audited", "half are with 10 %"),
+        ({0.0: 0.02, 0.0001: 0.1, 0.001: 0.5, 0.1: 0.9}, "**No: audited", "half are true once 0."),
+        ({0.0: 0.9, 0.0001: 0.9}, "**Yes: audited", "half are true once 0 %"),
+        ({0.0: 0.02, 0.0001: 0.1}, "**No: audited", "even where 0.01 % of the audits are hard"),
+        ({0.0: 0.475, 0.1: 0.6}, "**Neither: audited", "half are true once 10 %"),
         ({0.0: 0.02}, "**No: audited", "how much oversight truth costs was not measured"),
     ],
 )

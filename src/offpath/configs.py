@@ -66,7 +66,7 @@ class Configuration(Checked):
         """Give the network a marker for each reporter; weights from elsewhere have their own."""
         if self.reporters and not self.imported:
             markers = {"markers": len(names(self.reporters))}
-            self.__dict__["model"] = self.model.model_copy(update=markers)
+            object.__setattr__(self, "model", self.model.model_copy(update=markers))
 
     def faults(self, section: str = "") -> Iterator[str]:
         """Those of each option, and of options that do not fit each other."""
@@ -274,7 +274,7 @@ def training_faults(stage: str, t: Training, a: Architecture, graphs: Graphs) ->
         ("classification", 0.0, t.rank is not None, "rank is given"),
         ("classification", 0.0, t.trains == "bias_and_norm", f"trains is {t.trains}"),
         ("classification", 0.0, a.head != "regression", f"the head is {a.head}"),
-        ("trains", "all", t.trains == "assistant" and a.markers < 2, "there are no reporters"),
+        ("trains", "all", t.trains == "assistant" and a.markers < 2, "the model has one marker"),
         ("trains", "all", a.looped and t.trains == "last_block", "all layers are one"),
         ("unseen_ids", "train", every_id, "fine-tuning asks for all ids"),
         ("unseen_ids", "train", a.tokens == "vertices", "tokens are vertices"),

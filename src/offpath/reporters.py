@@ -128,7 +128,7 @@ def parse_rule(rule: str, graphs: "Graphs | None" = None) -> tuple[str, int]:
     if not text.isdecimal() or int(text) not in allowed:
         raise InputError(
             f"reporters.inspectors: {name}= must be a whole number from {allowed[0]} to "
-            f"{allowed[-1]}, for with a larger one it is never wrong; got {rule}"
+            f"{allowed[-1]}, so that it is wrong on some questions; got {rule}"
         )
     return name, int(text)
 

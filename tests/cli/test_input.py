@@ -170,7 +170,7 @@ WRONG = {
     ),
     "an inspector who is never wrong": (
         ["run", "--recipe", "truth", "--reporters.inspectors", "near=7"],
-        "near= must be a whole number from 1 to 6, for with a larger one it is never wrong",
+        "near= must be a whole number from 1 to 6, so that it is wrong on some questions",
     ),
     "no rule of inspectors": (
         ["forecast", "--recipe", "truth", "--reporters.inspectors", "smal=4"],

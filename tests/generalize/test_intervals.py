@@ -6,6 +6,7 @@ from offpath.generalize.intervals import (
     accuracy_interval,
     cluster_margin,
     difference_interval,
+    median_interval,
     weighted_interval,
     wilson,
 )
@@ -79,3 +80,17 @@ def test_a_weighted_mean_of_two_strata_is_that_of_their_means():
     assert mean == pytest.approx((1 + values[90:].mean()) / 2)
     spread = 1.96 * values[90:].std() / np.sqrt(10) / 2
     assert (low, high) == pytest.approx((mean - spread, mean + spread), abs=1e-4)
+
+
+def test_the_interval_of_a_median_holds_it_as_often_as_it_says_whatever_the_law():
+    for n, law in ((8, RNG.exponential), (15, RNG.standard_cauchy)):
+        truth = np.log(2) if law == RNG.exponential else 0.0
+        ends = [median_interval(law(size=n))[1:] for _ in range(2000)]
+        held = np.mean([low <= truth <= high for low, high in ends])
+        assert 0.94 <= held < 1
+
+
+def test_a_median_of_values_that_were_never_reached_is_infinite():
+    values = np.array([0.1, *[np.inf] * 7])
+    assert median_interval(values) == (np.inf, 0.1, np.inf)
+    assert median_interval(values[:5]) == (np.inf, None, None)  # too few for ends

@@ -16,6 +16,7 @@ from offpath.generalize.statistics import (
     seeds_needed,
     share_above,
     sign_flip_p,
+    student_p,
     two_humped_p,
     typical_difference,
     variance_components,
@@ -195,3 +196,11 @@ def test_the_variance_of_measurement_is_that_of_repeated_draws():
     assert sampling_variance(0.3, 200) == pytest.approx(draws.var(), rel=0.05)
     ids = RANDOM.normal(0.5, 0.1, (20_000, 4))
     assert np.mean([id_variance(one) for one in ids]) == pytest.approx(ids.mean(1).var(), rel=0.05)
+
+
+def test_students_p_is_that_of_scipy_and_knows_differences_without_spread():
+    for n in (2, 5, 20):
+        apart = RANDOM.normal(0.3, 1, n)
+        assert student_p(apart) == pytest.approx(stats.ttest_1samp(apart, 0).pvalue)
+    assert student_p(np.zeros(8)) == student_p(np.ones(1)) == 1
+    assert student_p(np.full(8, 0.2)) == 0

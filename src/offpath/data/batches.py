@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from hashlib import sha256
 from itertools import count as count_from
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
@@ -53,7 +53,7 @@ class Batch(NamedTuple):
         return self.distance if self.answer is None else self.answer
 
     @property
-    def columns(self) -> dict[str, np.ndarray]:
+    def columns(self) -> dict[str, Any]:
         """The fields that are there, by name."""
         return {name: column for name, column in self._asdict().items() if column is not None}
 

@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, frozen
-from offpath.data.worlds import world
+from offpath.data.mixtures import shown_world
 from offpath.errors import InputError
 from offpath.fit.checkpoints import Tensors, load_model
 from offpath.fit.transformer import Transformer, rectangle
@@ -54,7 +54,7 @@ def measure_learning_coefficients(
                 f"{name} has a head of labels ({head}), whose answers have no slope to follow: "
                 "choose networks that answer by regression"
             )
-    data = world("pretraining", run.configuration.graphs)
+    data = shown_world("pretraining", run.configuration)
     batch, sha256 = frozen(data, seed, sampling.examples, compute.threads)
     result = _result(run, LearningCoefficients(
         examples=sampling.examples, sampling=sampling.model_dump(mode="json"), seed=seed,
@@ -83,7 +83,7 @@ def transformer_loss(model: Transformer, batch: Batch) -> Loss:
     """
     device = model.readout.weight.device
     tokens = torch.from_numpy(batch.tokens).to(device).long()
-    labels = torch.from_numpy(batch.distance).to(device)
+    labels = torch.from_numpy(batch.labels).to(device)
 
     def answers(parameters: Tensors, questions: Tensor) -> Tensor:
         return functional_call(model, parameters, rectangle(questions))

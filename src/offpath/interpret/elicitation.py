@@ -26,7 +26,6 @@ from offpath.interpret.unaudited import (
     Ends,
     Mask,
     Questions,
-    Tokens,
     Values,
     answer_scores,
     asked_as,
@@ -47,6 +46,7 @@ ALARM = 0.95  # of the right answers to audited questions give no alarm
 INFORMATIVE = 0.95  # of the best layer's R2: as Mallen and Belrose (2023) choose a layer
 Target = Literal["distance", "inverse"]
 Stream = Float[np.ndarray, "example width"]
+Others = Float[np.ndarray, "other width"]
 
 
 @holds_run
@@ -104,7 +104,7 @@ class Fitted(NamedTuple):
         return (self.fitted_on, self.target) == ("audited", "distance")
 
 
-def fit_probes(streams: Stream, others: Stream, fitted: Questions) -> list[Fitted]:
+def fit_probes(streams: Stream, others: Others, fitted: Questions) -> list[Fitted]:
     """Probes for the true distance, fitted on audited questions, and those beside them.
 
     As many as `SHUFFLES` have labels in a random order.
@@ -126,7 +126,7 @@ def fit_probes(streams: Stream, others: Stream, fitted: Questions) -> list[Fitte
 
 
 def _fitted(
-    streams: Stream, others: Stream, where: Mask, targets: list[tuple[FittedOn, Target, Values]],
+    streams: Stream, others: Others, where: Mask, targets: list[tuple[FittedOn, Target, Values]],
     no_path: int,
 ) -> Iterator[Fitted]:  # fmt: skip
     """Probes that are fitted on some of the questions, all at once."""
@@ -145,7 +145,10 @@ class _Probed:
     """A network asked as a reporter: answers, and probes of each layer, on both parts."""
 
     def __init__(
-        self, model: Transformer, parts: tuple[Questions, Questions], tokens: tuple[Tokens, Tokens]
+        self,
+        model: Transformer,
+        parts: tuple[Questions, Questions],
+        tokens: tuple[np.ndarray, np.ndarray],
     ) -> None:
         """Record its streams, answer, and fit every probe."""
         self.fitted, self.tested = parts

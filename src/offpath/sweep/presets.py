@@ -46,6 +46,8 @@ LEAK = "leak=0.001"
 TRAINED = ("own_row_only", "last_block_only", "low_rank=2", "bias_and_norm_only", "rate=0.0001",
            "rate=0.003", "steps=100", "steps=1000", "weight_decay=0.1")  # fmt: skip
 """How the assistant is trained: all from the same pre-training, blind and with that leak."""
+FAST_ROW = "own_row_only+rate=0.03"
+"""The row alone at the recipe's rate hardly moves."""
 PRETRAINED: tuple[Mapping[str, Any], ...] = (
     {"reporters.truth_share": 0.1},
     {"reporters.truth_share": 0.9},
@@ -105,6 +107,7 @@ def deciding(base: Configuration) -> list[Configuration]:
     every = (*base.interventions, *(word for word in new if word not in base.interventions))
     return [
         base.change({"interventions": every}),
+        base.change({"interventions": (FAST_ROW, f"{LEAK}+{FAST_ROW}")}),
         *(base.change({"interventions": (LEAK,), **options}) for options in PRETRAINED),
     ]
 

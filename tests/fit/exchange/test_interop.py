@@ -36,7 +36,7 @@ from offpath.fit.exchange.onnx_graph import onnx_graph, trial
 from offpath.fit.stages import pretrain
 from offpath.fit.transformer import Transformer, predict
 from offpath.handcraft.wide_circuit import wide_circuit
-from offpath.recipes import paper, smoke
+from offpath.recipes import paper, smoke, truth
 from offpath.run.folder import Run, create_run, open_run, sessions
 
 CPU = torch.device("cpu")
@@ -156,6 +156,14 @@ def test_an_imported_model_answers_as_torchs_own_modules_do(shape: Shape, tmp_pa
 def test_the_default_norm_is_that_of_the_recipe(tmp_path: Path):
     path = saved(tmp_path, study_model().state_dict())
     assert taken(path, norm=None).run.configuration.model.norm == smoke().model.norm == "pre"
+
+
+def test_weights_that_lack_the_markers_of_a_recipe_are_refused(tmp_path: Path):
+    path = saved(tmp_path, study_model().state_dict())
+    wanted = r"model.markers must be 3, one for each of truth, near=2, assistant; got 1, as the imp"
+    with pytest.raises(InputError, match=wanted):
+        import_weights(path, truth(), heads=2, norm="pre", runs_folder=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_study_has_the_architecture_of_the_recipe_paper(tmp_path: Path):

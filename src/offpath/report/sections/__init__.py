@@ -9,6 +9,7 @@ from offpath.report.sections import (
     circuit,
     coefficient,
     data,
+    elicitation,
     interventions,
     ledger,
     matrix,
@@ -20,11 +21,13 @@ from offpath.report.sections import (
     study,
     task,
     training,
+    truth,
 )
 from offpath.report.words import paragraph
 
 SECTIONS = {
     "answer": (answer.section, results.Matrix),
+    "truth": (truth.section, results.Truth),
     "task": (task.section, results.Examples),
     "data": (data.section, results.Labels),
     "model": (model.section,),
@@ -37,6 +40,7 @@ SECTIONS = {
     "shifts": (shifts.section, results.Shifts),
     "interventions": (interventions.section, results.Matrix),
     "predictions": (predictions.section, results.Matrix, results.Predictions),
+    "elicitation": (elicitation.section, results.Elicitation),
     "study": (study.section, results.Study),
     "circuit": (circuit.section, results.CircuitResult),
     "robustness": (robustness.section, results.Robustness),
