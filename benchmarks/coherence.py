@@ -33,8 +33,8 @@ from offpath.run.files import Record
 from offpath.run.folder import Run
 from offpath.slices import ANY_TARGET
 
-LOOKED_THROUGH = 2**14  # graphs of test e; a quarter of them is held out
-CALIBRATION = 2**15  # examples from which rules learn what to guess
+LOOKED_THROUGH = 2**13  # graphs of test e; a quarter of them is held out
+CALIBRATION = 2**14  # examples from which rules learn what to guess
 HERE = Compute(torch.device("cpu"), threads=1)
 
 
@@ -56,6 +56,7 @@ def collected(runs: Sequence[Run]) -> Record:
     asked_here = {title: part for part, title in PARTS.items() if graphs.parts[part].any()}
     return {
         "networks": titles,
+        "finetune": c.training("finetune").model_dump(include={"steps", "batch_examples"}),
         "graphs": len(graphs.content),
         "contents": len(np.unique(graphs.content)),
         "judged": int(graphs.judged.sum()),

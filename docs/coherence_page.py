@@ -5,7 +5,7 @@ from statistics import mean
 
 from docs.finding_parts import meanings, seeds_table, statistics_table
 from docs.finding_verdicts import RULE, Compared, Contrast, Values, compared, decided, values
-from docs.finding_words import percent, title, told
+from docs.finding_words import listed, percent, title, told
 from docs.raw import markdown
 from offpath.run.files import Record
 
@@ -21,7 +21,7 @@ BASE = {
 }
 FAMILIES: dict[str, Sequence[Contrast]] = {
     "Beside A alone": [
-        Contrast(name, A, HARD) for name in (OPEN, "components", "lipschitz", "bellman")],
+        Contrast(name, A, HARD) for name in LADDER],
     "Does coherence need the audit, and its own edges": [
         Contrast("bellman", "bellman+audit0", HARD), Contrast("bellman", "bellman+shuffled", HARD)],
     "How many audited examples": [
@@ -29,7 +29,7 @@ FAMILIES: dict[str, Sequence[Contrast]] = {
         Contrast(f"{OPEN}+audit0.1", f"{OPEN}+audit0.01", HARD),
         Contrast(f"{OPEN}+audit0.01", f"{OPEN}+audit0", HARD)],
     "Which graphs, and how long": [
-        Contrast(f"{OPEN}+{word}", OPEN, HARD) for word in ("small_b", "large_b", "steps2400")],
+        Contrast(f"{OPEN}+{word}", OPEN, HARD) for word in ("small_b", "large_b", "steps1600")],
     "What it costs elsewhere": [
         Contrast(OPEN, A, kind) for kind in (UNSEEN, CUT, UNREACHABLE)],
     "Against the best trivial rule": [
@@ -98,9 +98,12 @@ def verdict(found: Record, both: list[Compared], families: dict[str, list[Compar
         "no difference shown": "That coherence carries the audited truth to hard questions is not "
                                "shown",
     }[t.verdict]  # fmt: skip
-    weak = beside.get("lipschitz")
-    second = {"lower": "weak coherence makes it worse", "higher": "weak coherence helps too"}.get(
-        weak.verdict if weak else "", "of weak coherence no effect is shown")  # fmt: skip
+    weak = [beside[name] for name in LADDER[: LADDER.index(OPEN)] if name in beside]
+    second = "; ".join(
+        f"{words}: {listed(title(found, w.contrast.first) for w in weak if w.verdict == which)}"
+        for which, words in (("lower", "weaker coherence that makes it worse"),
+                             ("higher", "weaker coherence that helps too"))
+    )  # fmt: skip
     rule = [x for x in families["Against the best trivial rule"]
             if x.contrast[:1] + x.contrast[2:] == (OPEN, HARD)]  # fmt: skip
     third = {"higher": "and above the best trivial rule", "lower": "and yet below the best trivial "
@@ -147,6 +150,7 @@ def design(found: Record) -> str:
     arms = markdown(["network", "what it is trained on"], rows)
     return (
         f"{len(found['seeds'])} seeds, recipe `{found['recipe']}`. A: the examples of fine-tuning, "
+        f"{found['finetune']['batch_examples']} in each of {found['finetune']['steps']} steps, "
         "with true labels. B: whole graphs as in test e, 48 in each step, without labels: the "
         "answers f(2), f(3), ... to one graph are to fit together. All start from the pre-trained "
         f"weights. Asked: every target in {found['graphs']:,} graphs ({found['contents']:,} "

@@ -326,7 +326,9 @@ def coherent(accuracies: Mapping[str, float], seeds: range = TEN) -> dict[str, A
                 for name in COHERENT}  # fmt: skip
 
     return head("coherence", {
-        "networks": {name: name for name in COHERENT}, "graphs": 100, "contents": 50, "judged": 90,
+        "networks": {name: name for name in COHERENT},
+        "finetune": {"steps": 400, "batch_examples": 256},
+        "graphs": 100, "contents": 50, "judged": 90,
         "questions": dict.fromkeys(coherence_page.DRAWN, 1000),
         "rules": {kind: {"rule": "search 2 hops from 1", "accuracy": 0.8}
                   for kind in coherence_page.DRAWN},
@@ -341,9 +343,12 @@ def coherent(accuracies: Mapping[str, float], seeds: range = TEN) -> dict[str, A
     [
         ({"bellman_unanchored": 0.7, "lipschitz": 0.02},
          ["**Coherence that leaves the truth open carries", "and yet below the best trivial rule",
-          "weak coherence makes it worse.**", "interaction +60."]),
+          "weaker coherence that makes it worse: lipschitz; weaker coherence that helps too: "
+          "none.**",
+          "interaction +60."]),
         ({"bellman_unanchored": 0.95, "lipschitz": 0.5},
-         ["carries the audited truth", "and above the best trivial rule", "weak coherence helps"]),
+         ["carries the audited truth", "and above the best trivial rule",
+          "helps too: lipschitz.**"]),
         ({"bellman_unanchored": 0.7, "bellman_unanchored+audit0": 0.7},
          ["**That coherence carries the audited truth to hard questions is not shown"]),
         ({"bellman_unanchored": 0.3, "bellman_unanchored+audit0": 0.7},

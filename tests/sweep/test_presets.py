@@ -16,6 +16,10 @@ from offpath.sweep.presets import DEPTHS, PRESETS, bound
 from offpath.sweep.tasks import sweep_runs
 
 
+APART = ("depth", "truth", "coherence")
+"""Questions whose networks are trained otherwise."""
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_has_different_configurations_of_its_recipe_that_train(name: str):
     preset = PRESETS[name]
@@ -29,7 +33,7 @@ def test_a_preset_has_different_configurations_of_its_recipe_that_train(name: st
 
 
 def test_the_networks_that_all_questions_have_in_common_are_trained_alike():
-    bases = [PRESETS[name].base() for name in PRESETS if name not in ("depth", "truth")]
+    bases = [PRESETS[name].base() for name in PRESETS if name not in APART]
     assert {c.fingerprint() for c in bases} == {bases[0].fingerprint()}
     for stage in ("pretrain", "finetune", "graphs", "model"):
         assert getattr(bases[0], stage) == getattr(laptop(), stage)
@@ -44,7 +48,8 @@ def test_prediction_reads_networks_that_other_questions_have_made():
 
 
 def test_what_may_decide_is_varied_one_option_at_a_time_and_needs_few_pre_trainings():
-    base, *others = PRESETS["truth"].configurations(PRESETS["truth"].base())
+    base, row, *others = PRESETS["truth"].configurations(PRESETS["truth"].base())
+    assert row.change({"interventions": base.interventions}) == base  # its pre-training is shared
     assert base.change({"interventions": truth().interventions}) == truth()
     assert base.interventions[: len(truth().interventions)] == truth().interventions
     for c in others:

@@ -33,13 +33,10 @@ WEIGHTS = ("replay=0.2", "l2_sp=0.01", "last_block_only", "bias_and_norm_only", 
            "relearn")  # fmt: skip
 """What may keep pre-training alive, and pre-training once more."""
 COHERENT = (
-    "components",
-    *(f"{word}{audit}" for word in ("lipschitz_unanchored", "lipschitz", "bellman")
-      for audit in ("", "+audit=0")),
-    "bellman+shuffled",
-    "bellman_unanchored",
-    *(f"bellman_unanchored+audit={share:g}" for share in (0, 0.01, 0.1)),
-    *(f"bellman_unanchored+{word}" for word in ("small_b", "large_b", "steps=2400")),
+    "lipschitz", "lipschitz_unanchored", "lipschitz_unanchored+audit=0", "components", "bellman",
+    "bellman+audit=0", "bellman+shuffled", "bellman_unanchored",
+    *(f"bellman_unanchored+{word}" for word in
+      ("audit=0", "audit=0.01", "audit=0.1", "small_b", "large_b", "steps=1600")),
 )  # fmt: skip
 """Coherence on graphs without labels, with and without the audited examples."""
 DEPTHS = (2, 3, 4, 5)
@@ -138,7 +135,8 @@ PRESETS = {
     "prediction": Preset("Can it be predicted before it is tested?",
                          partial(intervened, [IDS, OFF_PATH])),
     "coherence": Preset("Truthful on A and coherent on B: truthful on B?",
-                        partial(intervened, [COHERENT])),
+                        partial(intervened, [COHERENT]),
+                        {**FEW, "finetune.steps": 400, "finetune.batch_examples": 256}),
     "truth": Preset("Truthful where it is audited: truthful elsewhere?", deciding, {}, "truth"),
 }  # fmt: skip
 """By the name that `offpath sweep` takes; the page on each is `docs/findings/NAME.md`."""
