@@ -44,7 +44,8 @@ def test_prediction_reads_networks_that_other_questions_have_made():
 
 
 def test_what_may_decide_is_varied_one_option_at_a_time_and_needs_few_pre_trainings():
-    base, *others = PRESETS["truth"].configurations(PRESETS["truth"].base())
+    base, row, *others = PRESETS["truth"].configurations(PRESETS["truth"].base())
+    assert row.change({"interventions": base.interventions}) == base  # its pre-training is shared
     assert base.change({"interventions": truth().interventions}) == truth()
     assert base.interventions[: len(truth().interventions)] == truth().interventions
     for c in others:

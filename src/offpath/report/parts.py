@@ -13,7 +13,7 @@ from markupsafe import Markup
 from offpath.networks import Network, networks
 from offpath.report import words
 from offpath.report.words import asset, filled
-from offpath.results import RESULTS, Matrix, Result, Scores, read_result, results_of
+from offpath.results import Matrix, Result, Scores, read_result, results_of
 from offpath.run.folder import Run, sessions
 from offpath.run.metrics import read_metrics
 
@@ -221,7 +221,8 @@ class Story:
 
 def story(run: Run) -> Story:
     """Everything that a run folder has to show."""
-    there = {kind: read_result(run, kind) for kind in RESULTS if run.result(kind.file).exists()}
+    kinds = results_of(run.configuration)
+    there = {kind: read_result(run, kind) for kind in kinds if run.result(kind.file).exists()}
     lines = [Logged(*(line[name] for name in Logged._fields)) for line in read_metrics(run)]
     return Story(run, lines, there, [session["command"] for session in sessions(run)])
 
@@ -231,6 +232,7 @@ def caption(place: str, known: Mapping[str, object]) -> tuple[str, str, dict[str
     section, figure = place.split(".")
     whole = asset("captions")
     texts = whole["default"] | whole[section] | whole[section][figure]
+    known = {**known, "shown": {n: filled(text, known) for n, text in whole["shown"].items()}}
     facts = {n: filled(text, known) for n, text in texts.items() if isinstance(text, str)}
     return facts.pop("title"), facts.pop("text"), facts, facts.pop("layout")
 

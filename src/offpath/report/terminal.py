@@ -18,7 +18,7 @@ from rich.text import Text
 from offpath.comparison import Comparison
 from offpath.report import words
 from offpath.report.parts import Entry, Table, TableRow
-from offpath.report.sections import answer, shifts, truth
+from offpath.report.sections import answer, shifts
 from offpath.report.sections import study as study_section
 from offpath.report.sections.matrix import slice_table, world_table
 from offpath.report.sections.seed_tables import (
@@ -28,6 +28,8 @@ from offpath.report.sections.seed_tables import (
     score_tables,
     unit,
 )
+from offpath.report.sections.truth_tables import answer as truth_answer
+from offpath.report.sections.truth_tables import headline
 from offpath.results import Cell, Matrix, Scores, Shifts, Study, Truth, WholeGraphs, read_result
 from offpath.run.folder import Run
 from offpath.slices import ANY_TARGET, HARD, SPLIT_STRATA
@@ -54,11 +56,11 @@ def run_view(run: Run) -> RenderableType:
 def truth_view(run: Run) -> RenderableType:
     """Whom each network follows where nobody audited it, and what it was taught."""
     found = read_result(run, Truth)
-    table = truth.headline(found)
+    table = headline(found)
     return Group(
         Text(f"{run.configuration.run_name}: {table.title}, beneath: 95 % interval"),
         View(table),
-        Sentence(truth.learned_sentence(found)),
+        Sentence(truth_answer(found)),
         Sentence("One seed cannot show what the method does: `offpath sweep` runs others."),
     )
 

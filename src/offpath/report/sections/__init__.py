@@ -21,11 +21,13 @@ from offpath.report.sections import (
     study,
     task,
     training,
+    truth,
 )
 from offpath.report.words import paragraph
 
 SECTIONS = {
     "answer": (answer.section, results.Matrix),
+    "truth": (truth.section, results.Truth),
     "task": (task.section, results.Examples),
     "data": (data.section, results.Labels),
     "model": (model.section,),
