@@ -204,12 +204,10 @@ def test_a_question_that_fits_at_once_is_the_very_one_of_the_world_without_condi
 
 def test_a_rare_question_is_found_and_one_that_does_not_exist_is_refused(monkeypatch):
     every = world("test_e", GRAPHS)
-    rare = draw(replace(every, differ=("near=6", True)), 0, 0, 2)  # one in about ten thousand
-    assert set(rare.distance) == {7}
+    rare = draw(replace(every, differ=("near=5", True)), 0, 0, 5)  # one in 2000
+    assert set(rare.distance) <= {6, 7}
     monkeypatch.setattr(batches, "MOST_DRAWN", 2**12)
-    with pytest.raises(
-        InputError, match=r"near=7 is right on each of \d,\d\d\d questions of test_e"
-    ):
+    with pytest.raises(InputError, match=r"near=7 is right on all questions of test_e, or on nea"):
         draw(replace(every, differ=("near=7", True)), 0, 0, 5)
 
 
