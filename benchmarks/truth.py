@@ -242,7 +242,7 @@ def probes(runs: Sequence[Run]) -> Record:
             layer = one.informative_layer
             found = {row.fitted_on: row for row in one.probes
                      if row.layer == layer and row.target == "distance"}  # fmt: skip
-            if layer is None or one.reporter == TRUTH and one.network != "pretrained":
+            if layer is None or (one.reporter == TRUTH and one.network != "pretrained"):
                 continue
             read, known = found["audited"], found["unaudited"]
             name = f"{one.network}, asked as {one.reporter}"

@@ -146,8 +146,8 @@ INTERVENTIONS: dict[str, Intervention] = {
         "say where distances start.",
         lambda plan, _, c: plan.cohere(requires="bellman_unanchored")),
     "bellman": Intervention(
-        "Bellman", "`bellman_unanchored` for every vertex with an edge, and the answer for vertex 1 "
-        "is 0: only the distances do.",
+        "Bellman", "`bellman_unanchored` for every vertex with an edge, and the answer for vertex "
+        "1 is 0: only the distances do.",
         lambda plan, _, c: plan.cohere(requires="bellman")),
     "shuffled": Intervention(
         "on other edges", "Coherence on the edges of another graph than the one asked about.",
