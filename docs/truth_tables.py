@@ -127,10 +127,12 @@ def probes_table(found: Record) -> str:
         "Ridge probes of the question token's residual stream for the true distance. The audited "
         "probe is fitted where truth and inspector agree; the other, a ceiling, where they differ. "
         "The layer is the first whose R² on the fitted questions, each left out, is 95 % of the "
-        "best (as Mallen and Belrose 2023 choose). Order: of two unaudited questions of different "
+        "best. Order: of two unaudited questions of different "
         "distance, which is farther; chance is 50 %. Lies: how far the audited probe and the "
         "answer lie apart, of wrong answers beside the right ones of the pre-trained network asked "
-        f"as truth.\n\n{markdown(head, rows)}"
+        "as truth. Published for language models: probes recover 89 % of the gap, 75 % on harder "
+        "questions, and anomaly detection has an AUROC of 0.95 (Mallen, Brumley, Kharchenko, "
+        f"Belrose 2023).\n\n{markdown(head, rows)}"
     )
 
 
