@@ -1,6 +1,7 @@
 """The finding on truthfulness: counted on tiny runs, verdicts of pages made of made-up values."""
 
 import json
+import re
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_what_networks_answer_is_counted_for_each_arm_and_not_counted_twice(
     assert set(found["arms"]) == {"width 16, layers 2", "width 16, layers 2, truth_share 0.9"}
     rows = found["arms"]["width 16, layers 2"]["rows"]
     assert set(rows) == {"untrained", "ceiling", "floor", "pretrained", "finetuned", "scratch",
-                         "leak0.001", "easy_ids"}  # fmt: skip
+                         truth.STILL, "leak0.001", "easy_ids"}  # fmt: skip
     for by_seed in rows.values():
         assert sum(by_seed["0"]["all"]) == pytest.approx(1, abs=1e-3)
     assert found["overlap"]["finetuned"]["hard"] == found["overlap"]["finetuned"]["question"] == 0
@@ -149,6 +150,23 @@ def test_a_page_on_truth_has_every_part_and_a_figure():
         assert f"\n## {part}" in page
     assert page.count("\n\n**") == 0  # one verdict
     assert figure("truth", found).to_dict()
+
+
+def test_the_blind_network_asked_as_truth_is_beside_its_other_answers():
+    page = made("truth", record(**{truth_numbers.STILL: (0.4, 0.3)}))
+    assert "| blind, asked as truth | 40." in page
+    assert re.search(r"40\.\d % .* of the unaudited answers of the blind network, asked", page)
+
+
+def test_what_probes_read_is_a_row_for_each_network_with_its_seeds():
+    row = {"said": 0.02, "read": 0.01, "order": 0.7, "known": 0.8, "known_order": 0.9}
+    seeds = {str(s): row | {"lies": None if s else 0.5} for s in EIGHT}
+    table = truth_tables.probes_table({"probes": {"finetuned, asked as assistant": seeds}})
+    assert table.splitlines()[-1] == (
+        "| finetuned, asked as assistant | 2.0 % (2.0–2.0) | 1.0 % (1.0–1.0) | 70.0 % (70.0–70.0) "
+        "| 80.0 % (80.0–80.0) | 90.0 % (90.0–90.0) | 50.0 % | 8 |"
+    )
+    assert truth_tables.probes_table({}).startswith("Not measured")
 
 
 def test_few_seeds_give_no_verdict_on_truth():
