@@ -15,7 +15,6 @@ from offpath.recipes import laptop, smoke, truth
 from offpath.sweep.presets import DEPTHS, PRESETS, bound
 from offpath.sweep.tasks import sweep_runs
 
-
 APART = ("depth", "truth", "coherence")
 """Questions whose networks are trained otherwise."""
 
