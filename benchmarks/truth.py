@@ -31,6 +31,7 @@ from offpath.generalize.truth import embedded_row
 from offpath.networks import Network, networks
 from offpath.plans import Data
 from offpath.reporters import ASSISTANT, TRUTH, differs, says
+from offpath.results import Elicitation, read_result
 from offpath.run.files import Record
 from offpath.run.folder import Run
 from offpath.sections import Reporters
@@ -118,6 +119,7 @@ def collected(runs: Sequence[Run], before: Record) -> Record:
         "parts": {name: int(mask.sum()) for name, mask in here.parts.items()},
         "rules": rule_shares(here),
         "overlap": dict(overlaps(run, here)),
+        "probes": probes(runs),
         "arms": arms,
     }
 
@@ -223,6 +225,33 @@ def rule_shares(known: Asked) -> dict[str, list[float] | None]:
         for rule in table.values()
         if rule.trivial
     }
+
+
+def probes(runs: Sequence[Run]) -> Record:
+    """What probes of evaluated runs of the recipe read, by network, reporter and seed.
+
+    At the layer that is chosen without unaudited questions: the answers that are true; of the
+    probe that knows audited questions the share true, and of pairs in order; that of one fitted on
+    unaudited questions; and the AUROC of probe and answer apart, beside the truth's network.
+    """
+    made: Record = {}
+    for run in runs:
+        if not run.result(Elicitation.file).exists():
+            continue
+        for one in read_result(run, Elicitation).asked:
+            layer = one.informative_layer
+            found = {row.fitted_on: row for row in one.probes
+                     if row.layer == layer and row.target == "distance"}  # fmt: skip
+            if layer is None or (one.reporter == TRUTH and one.network != "pretrained"):
+                continue
+            read, known = found["audited"], found["unaudited"]
+            name = f"{one.network}, asked as {one.reporter}"
+            made.setdefault(name, {})[str(run.configuration.seed)] = {
+                "said": one.answers.right, "read": read.right, "order": read.order,
+                "known": known.right, "known_order": known.order,
+                "lies": one.detectors[layer].auroc_honest,
+            }  # fmt: skip
+    return made
 
 
 def overlaps(run: Run, known: Asked) -> Iterator[tuple[str, Record]]:

@@ -112,6 +112,34 @@ def controls_table(found: Record) -> str:
     return markdown(head, rows)
 
 
+def probes_table(found: Record) -> str:
+    """What linear probes read of the truth beside what is said, of unaudited questions."""
+    columns = ("said", "read", "order", "known", "known_order", "lies")
+    rows = [
+        [name, *(spread(typical(_column(seeds, column))) for column in columns), str(len(seeds))]
+        for name, seeds in found.get("probes", {}).items()
+    ]
+    if not rows:
+        return "Not measured: these runs have no `results/elicitation.json`."
+    head = ["network", "says the truth", "audited probe: true", "pairs in order",
+            "unaudited probe: true", "its pairs in order", "AUROC of lies, %", "seeds"]  # fmt: skip
+    return (
+        "Ridge probes of the question token's residual stream for the true distance. The audited "
+        "probe is fitted where truth and inspector agree; the other, a ceiling, where they differ. "
+        "The layer is the first whose R² on the fitted questions, each left out, is 95 % of the "
+        "best. Order: of two unaudited questions of different "
+        "distance, which is farther; chance is 50 %. Lies: how far the audited probe and the "
+        "answer lie apart, of wrong answers beside the right ones of the pre-trained network asked "
+        "as truth. Published for language models: probes recover 89 % of the gap, 75 % on harder "
+        "questions, and anomaly detection has an AUROC of 0.95 (Mallen, Brumley, Kharchenko, "
+        f"Belrose 2023).\n\n{markdown(head, rows)}"
+    )
+
+
+def _column(seeds: Record, column: str) -> dict[str, float]:
+    return {seed: row[column] for seed, row in seeds.items() if row[column] is not None}
+
+
 def distances_table(found: Record) -> str:
     """True answers and the inspector's by true distance, for the curve and its ends."""
     labels = [d for d, count in found["distances"].items() if count >= LEAST]

@@ -9,6 +9,7 @@ import torch
 from offpath.configs import Configuration
 from offpath.recipes import smoke
 from offpath.run.folder import Run, create_run
+from tests.reporting import asking
 
 warnings.filterwarnings("error")
 
@@ -36,6 +37,19 @@ def tiny() -> Configuration:
 def run(tiny: Configuration, tmp_path: Path) -> Run:
     """A fresh run folder."""
     return create_run(tiny, tmp_path / "runs")
+
+
+@pytest.fixture(scope="session")
+def asked_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with reporters, every stage done, that has learned nothing; no test changes it."""
+    from offpath.compute import Compute
+    from offpath.pipeline import experiment
+
+    torch.set_num_threads(1)
+    made = create_run(asking(), tmp_path_factory.mktemp("asked") / "runs")
+    for _ in experiment(made, Compute(torch.device("cpu"), 1)):
+        pass
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from offpath.configs import Configuration, InputError
+from offpath.recipes import recipe
 from offpath.results import (
     FORMAT,
+    OF_REPORTERS,
     RESULTS,
     LabelCount,
     Labels,
@@ -58,6 +60,7 @@ def values(kind: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: kind.file)
 def test_every_result_is_read_as_it_was_written(run: Run, kind: type[Result]):
+    run = fitting(run, kind)
     for result in values(kind):
         write_result(run, result)
         assert read_result(run, kind) == result
@@ -84,6 +87,11 @@ def fault(run: Run, kind: type[Result] = Labels) -> str:
     return line
 
 
+def fitting(run: Run, kind: type[Result]) -> Run:
+    """A run that can have such a result: one with reporters for theirs."""
+    return create_run(recipe("truth"), run.folder.parent) if kind in OF_REPORTERS else run
+
+
 def labels() -> Labels:
     """Made-up evaluation sets."""
     return next(values(Labels))
@@ -91,7 +99,7 @@ def labels() -> Labels:
 
 @pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: kind.file)
 def test_a_missing_result_names_the_command_that_makes_it(run: Run, kind: type[Result]):
-    assert f"{kind.file}.json is missing; make it anew" in fault(run, kind)
+    assert f"{kind.file}.json is missing; make it anew" in fault(fitting(run, kind), kind)
 
 
 DAMAGED = ["", "{", "{}", "[1]", "5", '"run"', "[" * 10**5, "\udcff", "9" * 5000, '{"run": "a"}']

@@ -138,7 +138,7 @@ INTERVENTIONS: dict[str, Intervention] = {
         "by at most 1. d(1,2) for every vertex would do.",
         lambda plan, _, c: plan.cohere(requires="lipschitz_unanchored")),
     "lipschitz": Intervention(
-        "Lipschitz", "The same, and the answer for vertex 1 is 0.",
+        "Lipschitz", "`lipschitz_unanchored`, and the answer for vertex 1 is 0.",
         lambda plan, _, c: plan.cohere(requires="lipschitz")),
     "bellman_unanchored": Intervention(
         "Bellman, unanchored", "On such graphs: the answer for a vertex is 1 more than the least "
@@ -146,8 +146,8 @@ INTERVENTIONS: dict[str, Intervention] = {
         "say where distances start.",
         lambda plan, _, c: plan.cohere(requires="bellman_unanchored")),
     "bellman": Intervention(
-        "Bellman", "The same for every vertex with an edge, and the answer for vertex 1 is 0: only "
-        "the distances do.",
+        "Bellman", "`bellman_unanchored` for every vertex with an edge, and the answer for vertex "
+        "1 is 0: only the distances do.",
         lambda plan, _, c: plan.cohere(requires="bellman")),
     "shuffled": Intervention(
         "on other edges", "Coherence on the edges of another graph than the one asked about.",

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from offpath.configs import Configuration
+from offpath.configs import Configuration, InputError
+from offpath.data import batches
 from offpath.data.batches import Batch, draw
 from offpath.data.mixtures import training_world
 from offpath.fit.checkpoints import load_model, new_model
 from offpath.fit.loop import train
 from offpath.fit.native import native_library
 from offpath.fit.sharing import copy_trained
+from offpath.fit.stages import pretrain
 from offpath.fit.start import make_ready
 from offpath.fit.transformer import predict
 from offpath.networks import network
+from offpath.recipes import recipe
 from offpath.run.folder import create_run
 from tests.fit.interventions import CPU, changed, pretrained, trained
 
@@ -105,6 +108,17 @@ def test_a_run_beside_with_other_reporters_is_not_copied_from(c: Configuration, 
         other = create_run(c.change(change), tmp_path)
         assert len(list(copy_trained(other))) == copies, change
     assert run.checkpoint("pretrained").exists()
+
+
+def test_too_few_questions_to_measure_are_told_before_anything_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "MOST_TRIES", 2**6)
+    rare = recipe("truth").change({"reporters.inspectors": ("near=6",), "interventions": ()})
+    run = create_run(rare, tmp_path)
+    with pytest.raises(
+        InputError, match="near=6 is right on all questions of test_e, or on nearly"
+    ):
+        list(pretrain(run, CPU))
+    assert not list(run.folder.glob("checkpoints/*"))
 
 
 def test_pre_training_in_order_trains_the_second_half_from_the_first(c: Configuration, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from offpath.generalize.scores import balancing_weights, best_monotone_map, rank_scores
+from offpath.generalize.scores import balancing_weights, best_monotone_map, concordance, rank_scores
 
 RNG = np.random.default_rng(0)
 
@@ -58,3 +58,19 @@ def test_balancing_gives_each_frequent_distance_the_same_weight():
     assert weights is not None
     assert [weights[labels == d].sum() for d in (1, 2, 3)] == pytest.approx([0.5, 0.5, 0])
     assert balancing_weights(labels[:1010]) is None
+
+
+@pytest.mark.parametrize("trial", range(10))
+def test_the_concordance_is_the_share_of_pairs_in_the_right_order(trial: int):
+    rng = np.random.default_rng(trial)
+    values, labels = rng.integers(0, 9, 40).astype(float), rng.integers(3, 7, 40)
+    pairs = [(a, b) for a, b in product(range(40), repeat=2) if labels[a] < labels[b]]
+    right = [(values[a] < values[b]) + (values[a] == values[b]) / 2 for a, b in pairs]
+    assert concordance(values, labels) == pytest.approx(np.mean(right))
+    two = (labels > 4).astype(int)
+    assert concordance(values, two) == pytest.approx(rank_scores(values, two, no_path=1)[1])
+
+
+def test_equal_values_have_a_concordance_of_one_half_and_equal_labels_none():
+    assert concordance(np.zeros(4), np.array([1, 1, 2, 3])) == 0.5
+    assert concordance(np.arange(4.0), np.ones(4, int)) is None

@@ -84,6 +84,14 @@ def test_the_order_of_edges_and_repeated_edges_change_nothing(trained_shape: Tra
     assert second == pytest.approx(4, abs=1e-3)
 
 
+def test_the_circuit_tells_the_truth_whichever_reporter_is_asked():
+    shape = laptop().model.model_copy(update={"markers": 3})
+    model, tokens = edge_circuit(shape, 8), encode([(1, 3), (3, 4), (4, 5), (5, 7)], 7, 8)
+    for marker in range(9, 12):
+        tokens[0, -1, 1] = marker
+        assert predict(model, tokens)[0] == pytest.approx(4, abs=1e-2)
+
+
 def test_the_bits_are_those_of_the_search(trained_shape: Transformer):
     """The property that the proof is about, read from the residual stream."""
     edges, target = [(1, 3), (3, 5), (5, 7), (2, 7), (2, 9), (7, 9)], 9

@@ -17,12 +17,13 @@ from offpath.run.metrics import read_metrics
 from offpath.slices import ANY_TARGET, OFF_PATH, SEEN, UNSEEN
 
 HEADLINES = {"seen": SEEN, "unseen": UNSEEN, "off path": OFF_PATH[0]}
-HEADERS = ("run", "state", "MSE", *HEADLINES, "true")
+HEADERS = ("run", "state", "MSE", *HEADLINES)
 LEGEND = (
     "MSE of the pre-trained network on its distribution; then accuracy on test e of the fine-tuned "
     "network (or the last there is): on-path targets with vertex ids seen and unseen, and off "
-    "path; true: share of unaudited questions to which the assistant, audited blindly, says so"
+    "path"
 )
+TRUE = "; true: share of unaudited questions to which the assistant, audited blindly, says so"
 
 
 def list_runs(folder: tyro.conf.Positional[Path] = RUNS, json: Switch = False) -> None:
@@ -44,7 +45,11 @@ def list_runs(folder: tyro.conf.Positional[Path] = RUNS, json: Switch = False) -
     if not rows:
         print(f"no runs in {folder}; make one with `offpath run`")
         return
-    show_table(HEADERS, [_texts(row) for row in rows], f"Runs in {folder}", LEGEND, folds="state")
+    texts, head, legend = [_texts(row) for row in rows], [*HEADERS], LEGEND
+    if any("unaudited" in row for row in rows):  # a column that other runs have no use for
+        head, legend = [*HEADERS, "true"], LEGEND + TRUE
+    texts = [text[: len(head)] for text in texts]
+    show_table(head, texts, f"Runs in {folder}", legend, folds="state")
     for row in rows:
         if row["fault"]:
             print(row["fault"])
@@ -98,7 +103,7 @@ def _headlines(matrix: Matrix) -> Record:
 def _texts(row: Record) -> list[str]:
     """A run as one row of text."""
     if row["fault"]:
-        return [row["run"], "unreadable", *[""] * (len(HEADERS) - 2)]
+        return [row["run"], "unreadable", *[""] * (len(HEADERS) - 1)]
     measured = "measured" if "network" in row else "to measure"
     state = "done" if row["done"] else measured
     for name, network in reversed(row["networks"].items()):

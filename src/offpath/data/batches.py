@@ -165,9 +165,8 @@ def _by_agreement(
         fruitless = 0 if found.any() else fruitless + fits.size
         if len(left) and (fruitless > MOST_DRAWN or tried == MOST_TRIES):
             raise InputError(
-                f"reporters.inspectors: {rule} is {'right' if wanted else 'wrong'} on each of "
-                f"{max(fruitless, tried):,} questions of {world.name}; choose another rule or "
-                "other graphs"
+                f"reporters.inspectors: {rule} is {'right' if wanted else 'wrong'} on all "
+                f"questions of {world.name}, or on nearly all; choose another rule or other graphs"
             )
     return batch
 

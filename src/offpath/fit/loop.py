@@ -1,7 +1,7 @@
 """The one training loop: a generator that yields after every step.
 
 In: a model, an optimizer, batches. Out: the model, a little better each time, and what the step
-saw. The loss is the mean squared error between answer and true distance; a cross-entropy may be
+saw. The loss is the mean squared error between answer and label; a cross-entropy may be
 added to it (`classes`), and coherence on graphs without labels (`coherence`).
 """
 
@@ -158,10 +158,10 @@ def _set_natively(
 
 
 class LossByLabel:
-    """Squared errors by true distance since the last `read`, summed without waiting."""
+    """Squared errors by label since the last `read`, summed without waiting."""
 
     def __init__(self, labels: int, compute: Compute) -> None:
-        """No errors yet, of `labels` distances."""
+        """No errors yet, of so many labels."""
         self._sums = torch.zeros(2, labels, dtype=torch.float64, device=compute.device)
         self._coherence: list[Tensor] = []
         self._compute = compute

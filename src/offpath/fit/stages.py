@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from offpath.compute import Compute
 from offpath.configs import InputError, Training
+from offpath.data.batches import draw
+from offpath.data.mixtures import unaudited
 from offpath.fit.checkpoints import maker, new_model, save_model
 from offpath.fit.sharing import copy_network, copy_trained
 from offpath.fit.stage import train_network
@@ -12,6 +14,7 @@ from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
 
 FIRST_SNAPSHOT, SNAPSHOTS = 10, 15
+LEAST_UNAUDITED = 1024  # questions on which the inspector is wrong
 
 
 @holds_run
@@ -29,6 +32,8 @@ def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
                 f"the pre-trained weights of {run.folder} were imported and are not there: nothing "
                 f"is trained in their place; give {maker(run, 'pretrained')} again"
             )
+        if c.reporters:  # whether there is enough to measure is known before anything is trained
+            draw(unaudited(c.graphs, c.reporters), 0, 0, LEAST_UNAUDITED)
         for one in networks(c):
             if one.made_by == "new weights" and not run.checkpoint(one.name).exists():
                 save_model(run, one.name, new_model(c, one.architecture))

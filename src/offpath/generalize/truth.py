@@ -67,7 +67,9 @@ class _Asked(NamedTuple):
         plain = reporter in (TRUTH, ASSISTANT)
         return self.batch.distance if plain else says(self.batch, reporter)
 
-    def right(self, answers: Values, reporter: str, chosen: Mask | slice = slice(None)) -> Mask:
+    def right(
+        self, answers: Values, reporter: str, chosen: Mask | slice = slice(None)
+    ) -> Bool[np.ndarray, " chosen"]:
         """Where answers are those of a reporter, among the chosen questions."""
         return np.rint(answers[chosen]) == self.own(reporter)[chosen]
 

@@ -43,7 +43,7 @@ from offpath.run.folder import Run, holds_run
 
 SHUFFLES = 8  # draws of shuffled labels
 ALARM = 0.95  # of the right answers to audited questions give no alarm
-INFORMATIVE = 0.95  # of the best layer's R2: as Mallen and Belrose (2023) choose a layer
+INFORMATIVE = 0.95  # of the best layer's R2: the first such layer is read
 Target = Literal["distance", "inverse"]
 Stream = Float[np.ndarray, "example width"]
 Others = Float[np.ndarray, "other width"]

@@ -123,14 +123,12 @@ def results_of(c: Configuration) -> list[type[Result]]:
 
 
 def check_kind(run: Run, kind: type[Result]) -> None:
-    """Refuse a result that no run of such a configuration has."""
-    reporters = run.configuration.reporters
-    if kind in (OF_PLAIN if reporters else OF_REPORTERS):
-        asks = f"asks reporters ({', '.join(names(reporters))})" if reporters else "asks none"
-        wanted = "plain questions" if reporters else "reporters, as the recipe truth"
+    """Refuse a result of plain questions for a run that asks reporters."""
+    if (reporters := run.configuration.reporters) and kind in OF_PLAIN:
         raise InputError(
-            f"RUN must be a run that asks {wanted}, to have {kind.title}; {run.folder} {asks}: "
-            f"`offpath report {run.quoted}` shows what it has"
+            f"RUN must be a run that asks plain questions, to have {kind.title}; {run.folder} asks "
+            f"reporters ({', '.join(names(reporters))}): `offpath report {run.quoted}` shows what "
+            "it has"
         )
 
 
@@ -145,10 +143,10 @@ def write_result(run: Run, result: Result) -> None:
 
 def read_result(run: Run, kind: type[R]) -> R:
     """The result of that kind; an `InputError` that says how to make it if it is not to be had."""
-    check_kind(run, kind)
     path = run.result(kind.file)
     remedy = f"make it anew with `offpath {kind.verb} {run.quoted}`"
     if not path.exists():
+        check_kind(run, kind)
         raise InputError(f"{path} is missing; {remedy}")
     remedy = f"delete it, and {remedy}"
     record = read_json(path, "run", remedy)

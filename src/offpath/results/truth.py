@@ -106,7 +106,7 @@ class Truth(Result):
     answers: list[AnswerCounts]  # for each network, reporter and distance
     rows: list[EmbeddedRow]  # of networks that were pre-trained
     line: list[LinePoint]  # in order
-    example: DrawnAnswers
+    example: DrawnAnswers  # one graph, and what everybody says about each vertex
 
     def cell(self, predictor: str, asked: str, where: str = ALL) -> TruthCell | None:
         """One cell, or None if its slice has no questions or nobody was asked so."""

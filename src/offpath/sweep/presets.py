@@ -51,14 +51,7 @@ FAST_ROW = "own_row_only+rate=0.03"
 PRETRAINED: tuple[Mapping[str, Any], ...] = (
     {"reporters.truth_share": 0.1},
     {"reporters.truth_share": 0.9},
-    {"reporters.inspectors": ("near=1",)},
-    {"reporters.inspectors": ("near=3",)},
     {"reporters.inspectors": ("ids=5",)},
-    {"reporters.first": "truth"},
-    {"reporters.first": "inspector"},
-    {"model.layers": 3},
-    {"model.layers": 8},
-    {"model.width": 16, "model.feed_forward": 64},
 )
 """What needs a pre-training of its own; each is blind, and with that leak."""
 
