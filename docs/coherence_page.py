@@ -12,8 +12,9 @@ from offpath.run.files import Record
 A, OPEN, NEITHER = "finetuned", "bellman_unanchored", "pretrained"
 HARD = "off path, d(1,t) neither 1 nor d(1,2)"
 FAR = "off path, d(1,t) at least 3 and not d(1,2)"
+NEAR = "off path, d(1,t) = 1 and not d(1,2)"
 UNSEEN, CUT, UNREACHABLE = "on path, unseen ids", "off path, cut", "unreachable, with edges"
-DRAWN = (HARD, FAR, UNSEEN, CUT, UNREACHABLE)
+DRAWN = (HARD, FAR, NEAR, UNSEEN, CUT, UNREACHABLE)
 LADDER = ("components", "lipschitz_unanchored", "lipschitz", OPEN, "bellman")
 BASE = {
     NEITHER: "Neither: pre-training alone.",
@@ -31,7 +32,7 @@ FAMILIES: dict[str, Sequence[Contrast]] = {
     "Which graphs, and how long": [
         Contrast(f"{OPEN}+{word}", OPEN, HARD) for word in ("small_b", "large_b", "steps1600")],
     "What it costs elsewhere": [
-        Contrast(OPEN, A, kind) for kind in (UNSEEN, CUT, UNREACHABLE)],
+        Contrast(OPEN, A, kind) for kind in (NEAR, UNSEEN, CUT, UNREACHABLE)],
     "Against the best trivial rule": [
         Contrast(name, RULE, kind) for kind in (HARD, FAR) for name in (OPEN, "bellman")],
 }  # fmt: skip
@@ -113,8 +114,14 @@ def verdict(found: Record, both: list[Compared], families: dict[str, list[Compar
         f"**{first}, {third}; {second}.** Right answers to hard questions off the path: "
         f"{percent(t.means[0])}; A alone {_mean(found, A)}, coherence alone "
         f"{_mean(found, f'{OPEN}+audit0')}, neither {_mean(found, NEITHER)}: interaction "
-        f"{_points(t)}. Coherent lies: {_lies(found)}."
+        f"{_points(t)}. Elsewhere, and A alone: {_elsewhere(found)}. Coherent lies: {_lies(found)}."
     )
+
+
+def _elsewhere(found: Record) -> str:
+    """Accuracy of open coherence with A on other questions, beside A alone."""
+    return "; ".join(f"{kind} {_mean(found, OPEN, kind)}, {_mean(found, A, kind)}"
+                     for kind in (FAR, NEAR, UNSEEN, CUT, UNREACHABLE))  # fmt: skip
 
 
 def _mean(found: Record, name: str, kind: str = HARD) -> str:
@@ -172,7 +179,7 @@ def functions_table(found: Record) -> str:
     head = ["network", *KINDS.values(), *(f"meets `{one}`" for one in found["requirements"])]
     return (
         "Rounded answers on all vertices with an edge, as a function; per cent of "
-        f"{found['judged']:,} graphs that have an edge away from vertex 1, mean over seeds. The "
+        f"{found['judged']:,} graphs with a vertex two hops from 1 or more, mean over seeds. The "
         "first kind that fits; “another solution” solves the Bellman equation away from vertex 1 "
         f"and is false.\n\n{markdown(head, rows)}"
     )
@@ -188,7 +195,9 @@ def attacks(found: Record) -> str:
     return "\n".join([
         f"- Best trivial rule on the same questions: {rules}.",
         "- Most hard questions off the path have the distance 2; those of at least 3 are a part of "
-        "their own, with the same interaction.",
+        "their own, with an interaction of their own.",
+        "- Hard questions leave distance 1 out, and so what unanchored coherence requires nothing "
+        "of: the neighbours of 1. They are a part of their own.",
         "- Overlap: by their edges the graphs asked are of a quarter that B never shows. A may "
         "show small ones of them, asked about targets on the path.",
         f"- {control}",

@@ -165,11 +165,13 @@ def test_both_steps_have_the_gradient_of_autograd(requires, step, micro_batch, k
     c = smoke()
     torch.manual_seed(0)
     model = Transformer(c.model, c.graphs.max_vertices)
+    torch.nn.init.constant_(model.readout.bias, 4.3)  # some answers on each side of no path
     training = c.training("finetune").model_copy(update={"clip_norm": None})
     batch = draw(world("finetuning", c.graphs), 0, 0, kept)
     part, true = exact_gradients(
         model, batch, next(unlabelled(Coherence(requires), c.graphs, 0)), training.batch_examples
     )
+    assert part > 1e-4
     before = predict(model, batch.tokens) if kept else np.zeros(0)
     compute = replace(CPU, step=step, micro_batch=micro_batch)
     graphs = unlabelled(Coherence(requires), c.graphs, 0)

@@ -41,6 +41,7 @@ PARTS = {
     "unseen": "on path, unseen ids",
     "off_path_hard": "off path, d(1,t) neither 1 nor d(1,2)",
     "off_path_far": "off path, d(1,t) at least 3 and not d(1,2)",
+    "off_path_near": "off path, d(1,t) = 1 and not d(1,2)",
     "cut": "off path, cut",
     "unreachable": "unreachable, with edges",
 }
@@ -68,7 +69,7 @@ class Asked(NamedTuple):
     distance: Function  # d(1,t)
     joined: Vertices  # t has an edge, and is not 1
     parts: dict[str, Vertices]
-    judged: Graphs  # of which the unanchored Bellman equation says something
+    judged: Graphs  # with a vertex two hops from 1 or more, where coherence leaves room for lies
 
 
 @holds_run
@@ -116,12 +117,10 @@ def asked(c: Configuration, threads: int = 1, looked_through: int | None = None)
     content = np.unique(contents_of(tokens).graph, return_inverse=True)[1].astype(np.int64)
     whole = whole_of(tokens)
     distance = hops(whole.adjacency, 0)
-    joined, inner = (
-        required(one, torch.from_numpy(whole.adjacency)).numpy()
-        for one in ("bellman", "bellman_unanchored")
-    )
+    joined = required("bellman", torch.from_numpy(whole.adjacency)).numpy()
+    beyond = (distance > 1) & (distance < c.graphs.max_vertices)
     parts = _parts(whole, distance, joined, c.graphs.finetune_vertices)
-    return Asked(whole, vertices, content, distance, joined, parts, np.any(inner, axis=1))
+    return Asked(whole, vertices, content, distance, joined, parts, np.any(beyond, axis=1))
 
 
 def _parts(whole: Whole, distance: Function, joined: Vertices, small: int) -> dict[str, Vertices]:
@@ -137,6 +136,7 @@ def _parts(whole: Whole, distance: Function, joined: Vertices, small: int) -> di
         "unseen": on_path & (np.arange(1, no_path + 1) > small),
         "off_path_hard": off_path & (distance != 1) & (distance != to_2),
         "off_path_far": off_path & (distance >= 3) & (distance != to_2),
+        "off_path_near": off_path & (distance == 1) & (distance != to_2),
         "cut": reached & ~linked,
         "unreachable": ~reached & target & joined,
     }

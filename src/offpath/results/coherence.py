@@ -51,7 +51,7 @@ class WholeGraphs(Result):
     file, title, verb = "coherence", "the coherence of answers", "evaluate"
     graphs: int  # of test e, held out
     contents: int  # different ones among them
-    judged: int  # graphs with an edge that does not touch vertex 1: on others little is required
+    judged: int  # graphs with a vertex two hops from 1 or more; functions are counted on these
     predictors: list[Predictor]  # networks
     parts: list[WholePart]  # in order
     cells: list[WholeCell]  # one for each network and part

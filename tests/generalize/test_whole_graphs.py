@@ -58,6 +58,8 @@ def slow_parts(graph: networkx.Graph, target: int) -> set[str]:
         return {"cut"}
     if any(target in path for path in networkx.all_shortest_paths(graph, 1, 2)):
         return {"seen" if target <= C.graphs.finetune_vertices else "unseen"}
+    if hops[target] == 1 != hops[2]:
+        return {"off_path_near"}
     far = {"off_path_far"} if hops[target] >= 3 else set()
     return {"off_path_hard", *far} if hops[target] not in (1, hops[2]) else set()
 
@@ -71,6 +73,8 @@ def test_distances_and_parts_are_those_of_networkx(graphs: Asked):
             assert graphs.distance[number, t - 1] == hops.get(t, N)
             here = {part for part, mask in graphs.parts.items() if mask[number, t - 1]}
             assert here == (slow_parts(graph, t) if t > 1 else set())
+            beyond = any(hop > 1 for hop in hops.values())
+            assert graphs.judged[number] == beyond
             assert graphs.joined[number, t - 1] == (t > 1 and graph.degree(t) > 0)
     assert all(mask.any() for mask in graphs.parts.values())
 
