@@ -42,7 +42,7 @@ def test_the_answer_names_the_leak_from_which_on_half_are_true():
 def test_the_answer_says_where_no_leak_is_enough_or_none_is_needed(
     blind: float, leaked: float, words: str
 ):
-    assert words in section(told(finetuned=blind, **{"leak0.1": leaked}), "truth").statement
+    assert words in section(told(shares={"finetuned": blind, "leak0.1": leaked}), "truth").statement
 
 
 def test_what_was_not_learned_is_said_first():

@@ -1,5 +1,7 @@
 """Made-up answers of an assistant, between those of truth and of an inspector."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from offpath.configs import Configuration
@@ -40,7 +42,7 @@ def shares(true: float, neither: float = 0.05) -> dict[str, float]:
     return made | ends
 
 
-def truth(c: Configuration, accuracy: float = 0.99, **true: float) -> Truth:
+def truth(c: Configuration, accuracy: float, true: Mapping[str, float]) -> Truth:
     """What was measured, with other shares of true answers of some assistants."""
     known = {place: true.get(place[0], share) if place[1] == "assistant" else share
              for place, share in TRUE.items()}  # fmt: skip
@@ -94,7 +96,11 @@ def truth(c: Configuration, accuracy: float = 0.99, **true: float) -> Truth:
     )  # fmt: skip
 
 
-def told(accuracy: float = 0.99, c: Configuration | None = None, **true: float) -> Story:
+def told(
+    accuracy: float = 0.99,
+    c: Configuration | None = None,
+    shares: Mapping[str, float] = MappingProxyType({}),
+) -> Story:
     """A run with reporters that has nothing but this."""
     c = c or asking()
-    return story_of(truth(c, accuracy, **true), configuration=c)
+    return story_of(truth(c, accuracy, shares), configuration=c)
