@@ -126,7 +126,9 @@ def test_answers_come_in_the_order_of_the_questions_whatever_the_chunks(
 def test_the_initial_weights_are_those_of_torchs_own_layers(configuration: Configuration):
     a, n = configuration.model, configuration.graphs.max_vertices
     torch.manual_seed(configuration.seed)
-    expected = dict(nn.Embedding(n + 2, a.width // 2).named_parameters(prefix="embedding"))
+    expected = dict(
+        nn.Embedding(n + 1 + a.markers, a.width // 2).named_parameters(prefix="embedding")
+    )
     for number in range(a.layers):
         layer = nn.TransformerEncoderLayer(a.width, a.heads, a.feed_forward)
         expected |= layer.named_parameters(prefix=f"layers.{number}")
@@ -142,7 +144,7 @@ def test_the_initial_weights_are_those_of_torchs_own_layers(configuration: Confi
 def test_hooks_on_layers_and_their_attention_fire_in_every_pass(
     configuration: Configuration, update: dict
 ):
-    untrained = {"pretrain": None, "finetune": None}
+    untrained = {"pretrain": None, "finetune": None, "reporters": None, "interventions": ()}
     model = configuration.model.model_copy(update=update)
     c = configuration.model_copy(update={"model": model, **untrained})
     model, tokens, fired = new_model(c), examples(configuration), []

@@ -15,7 +15,7 @@ from offpath.data.mixtures import unaudited
 from offpath.fit.checkpoints import load_model, new_model
 from offpath.fit.transformer import Transformer
 from offpath.generalize import truth as measure
-from offpath.generalize.truth import LEAST_QUESTIONS, _Asked, _line, _row, _with_gaps
+from offpath.generalize.truth import LEAST_QUESTIONS, _Asked, _line, _with_gaps, embedded_row
 from offpath.pipeline import is_done
 from offpath.reporters import ASSISTANT, TRUTH, says
 from offpath.results import Truth, TruthCell, read_result
@@ -143,7 +143,7 @@ def placed(along: float, off: float) -> Transformer:
 
 @pytest.mark.parametrize(("along", "off"), [(0.0, 0.0), (1.0, 0.0), (0.25, 2.0), (-0.5, 0.1)])
 def test_a_row_lies_where_it_was_put(along: float, off: float):
-    found = _row(placed(along, off), "finetuned", asking())
+    found = embedded_row(placed(along, off), "finetuned", asking())
     assert (found.along, found.off) == pytest.approx((along, off), abs=1e-5)
 
 
