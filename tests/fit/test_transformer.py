@@ -145,7 +145,7 @@ def test_hooks_on_layers_and_their_attention_fire_in_every_pass(
     configuration: Configuration, update: dict
 ):
     untrained = {"pretrain": None, "finetune": None, "reporters": None, "interventions": ()}
-    model = configuration.model.model_copy(update=update)
+    model = configuration.model.model_copy(update=update | {"markers": 1})
     c = configuration.model_copy(update={"model": model, **untrained})
     model, tokens, fired = new_model(c), examples(configuration), []
     for layer in model.layers:

@@ -43,7 +43,7 @@ def questions(count: int = 300) -> _Asked:
 def test_a_run_with_reporters_is_done_without_a_test_matrix(asked_run: Run):
     assert is_done(asked_run)
     there = {path.stem for path in asked_run.folder.glob("results/*.json")}
-    assert there == {"circuit", "phases", "truth"}
+    assert there == {"circuit", "elicitation", "phases", "truth"}
     assert asked_run.report.exists()
 
 
