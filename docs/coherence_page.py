@@ -121,7 +121,8 @@ def verdict(found: Record, both: list[Compared], families: dict[str, list[Compar
 def _elsewhere(found: Record) -> str:
     """Accuracy of open coherence with A on other questions, beside A alone."""
     return "; ".join(f"{kind} {_mean(found, OPEN, kind)}, {_mean(found, A, kind)}"
-                     for kind in (FAR, NEAR, UNSEEN, CUT, UNREACHABLE))  # fmt: skip
+                     for kind in (FAR, NEAR, UNSEEN, CUT, UNREACHABLE)
+                     if kind in found["scores"])  # fmt: skip
 
 
 def _mean(found: Record, name: str, kind: str = HARD) -> str:
