@@ -153,7 +153,10 @@ def test_a_page_on_truth_has_every_part_and_a_figure():
 
 
 def test_the_blind_network_asked_as_truth_is_beside_its_other_answers():
-    page = made("truth", record(**{truth_numbers.STILL: (0.4, 0.3)}))
+    found = record()
+    rows = {str(s): shares(0.4, 0.3, s) for s in EIGHT}
+    found["arms"]["recipe"]["rows"][truth_numbers.STILL] = rows
+    page = made("truth", found)
     assert "| blind, asked as truth | 40." in page
     assert re.search(r"40\.\d % .* of the unaudited answers of the blind network, asked", page)
 
