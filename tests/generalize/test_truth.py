@@ -98,8 +98,9 @@ def test_a_mean_of_truth_and_inspector_is_neither():
     asked = questions()
     true = asked.batch.distance.astype(float)
     inspector = says(asked.batch, NEAR).astype(float)
-    assert (asked.shares(true)["true"], asked.shares(true)["inspector"]) == (1, 0)
-    assert (asked.shares(inspector)["true"], asked.shares(inspector)["inspector"]) == (0, 1)
+    kinds = ("true", "inspector", "neither")
+    for answers, expected in ((true, (1, 0, 0)), (inspector, (0, 1, 0))):
+        assert tuple(asked.shares(answers)[kind] for kind in kinds) == expected
     far = asked.take(inspector - true > 1)  # others have no number between them
     mean = (far.batch.distance + far.own(NEAR).astype(float)) / 2
     assert far.shares(mean)["neither"] == 1
