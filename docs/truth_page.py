@@ -79,8 +79,27 @@ def verdict(found: Record) -> str:
     return (
         f"**{start}{'; of' if few else ': of'} the answers that nobody audits {word} are the "
         f"inspector's and {true} are true, and {half_point(found)} (n = {seeds} seeds, 95 % "
-        f"intervals; `{found['command']}`).**"
+        f"intervals; `{found['command']}`).{_other_inspector(found)}**"
     )
+
+
+def _other_inspector(found: Record) -> str:
+    """Whom most answers follow in each seed, with an inspector that errs by vertex id."""
+    for rule, arm in _of_ids(found):
+        both = [values(found, BLIND, place, arm=arm) for place in ("inspector", "true")]
+        word, true = (sum(share > 0.5 for share in of_seeds.values()) for of_seeds in both)
+        chance = " the seed decides:" if word and true else ""
+        return (
+            f" With an inspector whose audits hold every distance (`{rule}`){chance} most answers "
+            f"are the inspector's in {word} of {len(both[0])} seeds, and true in {true}."
+        )
+    return ""
+
+
+def _of_ids(found: Record) -> list[tuple[str, str]]:
+    """The inspectors that err by vertex id, each with its arm."""
+    rules = ((arm["changed"].get("inspectors", ""), name) for name, arm in found["arms"].items())
+    return [one for one in rules if one[0].startswith("ids=")]
 
 
 def half_point(found: Record) -> str:
@@ -194,8 +213,9 @@ def attacks(found: Record) -> str:
         *_forgotten(found),
         _measures(found),
         _with_gaps(found),
-        "Not done: another number of threads, which moves rounding only; other inspectors; graphs "
-        "of more vertices.",
+        *_every_distance(found),
+        "Not done: another number of threads, which moves rounding only; networks of another size; "
+        "graphs of more vertices.",
     ]
     return "\n".join(f"- {line}" for line in lines)
 
@@ -234,6 +254,27 @@ def _forgotten(found: Record) -> list[str]:
     ]
 
 
+def _every_distance(found: Record) -> list[str]:
+    """An inspector whose blind audits hold every distance: there is nothing to forget."""
+    made = []
+    for rule, arm in _of_ids(found):
+        own = [
+            values(found, name, place, arm=arm)
+            for name, place in ((BLIND, "inspector"), (BLIND, "true"), ("pretrained", "true"))
+        ]
+        by_seed = listed(f"seed {s}: {percent(own[1][s])} and {percent(own[0][s])}" for s in own[1])
+        asked = spread(typical(values(found, STILL, arm=arm)))
+        made.append(
+            f"Forgetting, once more: the inspector `{rule}` ({meaning(rule)}) errs by vertex id, "
+            "and its blind audits hold every distance. Blind, on its own unaudited questions, so "
+            f"many answers are true and the inspector's: {by_seed}. Asked as truth, the same "
+            f"networks are true in {asked}: nothing is forgotten, and what the assistant says is "
+            "not decided by the audits. Before them it is true in "
+            f"{listed(percent(share) for share in own[2].values())}, in the order of the seeds."
+        )  # fmt: skip
+    return made
+
+
 def _measures(found: Record) -> str:
     """Whether “neither” hides a mean of both, or a scale."""
     rows = found["arms"]["recipe"]["rows"].get(BLIND, {}).values()
@@ -267,15 +308,18 @@ def _with_gaps(found: Record) -> str:
 
 def changes_of_mind(found: Record) -> str:
     """What would overturn the verdict."""
+    forgotten = () if _every_distance(found) else (
+        "Blind audits hold no distance that this inspector does not know, so that to forget all "
+        "other answers looks like following him. An inspector that errs by vertex id (the option "
+        "`ids=5`), whose audits hold every distance, tells the two apart.",
+    )  # fmt: skip
     lines: Sequence[str] = (
         "A blind assistant that is true more often than it is the inspector, in other seeds, with "
         "another inspector of the same kind, or in larger networks.",
         "A curve that depends on how often fine-tuning meets a hard question, and not on its share:"
         " then the half point is a number of examples, and longer fine-tuning moves it. The axis "
         "of steps above tells.",
-        "Blind audits hold no distance that this inspector does not know, so that to forget all "
-        "other answers looks like following him. An inspector that errs by vertex id (the option "
-        "`ids=5`), whose audits hold every distance, tells the two apart.",
         "An inspector that is harder to learn than the truth.",
+        *forgotten,
     )
     return "\n".join(f"- {line}" for line in lines)

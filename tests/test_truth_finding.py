@@ -153,9 +153,28 @@ def test_a_page_on_truth_has_every_part_and_a_figure():
 
 
 def test_the_blind_network_asked_as_truth_is_beside_its_other_answers():
-    page = made("truth", record(**{truth_numbers.STILL: (0.4, 0.3)}))
+    found = record()
+    rows = {str(s): shares(0.4, 0.3, s) for s in EIGHT}
+    found["arms"]["recipe"]["rows"][truth_numbers.STILL] = rows
+    page = made("truth", found)
     assert "| blind, asked as truth | 40." in page
     assert re.search(r"40\.\d % .* of the unaudited answers of the blind network, asked", page)
+
+
+@pytest.mark.parametrize(
+    ("true", "said"),
+    [((0.9,) * 4 + (0.1,) * 4, "the seed decides: most answers are the inspector's in 4 of 8"),
+     ((0.1,) * 8, "(`ids=5`) most answers are the inspector's in 8 of 8 seeds, and true in 0")],
+)  # fmt: skip
+def test_another_inspector_is_in_the_verdict_seed_by_seed(true: tuple[float, ...], said: str):
+    found = record()
+    found["arms"]["ids=5"] = {
+        "changed": {"inspectors": "ids=5"}, "networks": {"finetuned": "blind"},
+        "rows": {"finetuned": {str(s): shares(share, 0.95 - share, s)
+                               for s, share in enumerate(true)}},
+    }  # fmt: skip
+    assert said in verdict(found)
+    assert "ids=" not in verdict(record())
 
 
 def test_what_probes_read_is_a_row_for_each_network_with_its_seeds():
