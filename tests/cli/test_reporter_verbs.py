@@ -87,3 +87,7 @@ def test_the_playground_asks_each_network_by_the_marker_of_its_reporter(asked: P
 def test_the_playground_of_such_a_run_is_a_page(asked: Path, capsys):
     assert offpath("playground", str(asked)) == 0
     assert "playground.html" in capsys.readouterr().out
+    text = (asked / "playground.html").read_text()
+    assert "It answers as the reporter named beside it would" in text
+    assert "Pre-training asked for vertex 2 only" not in text
+    assert '<div id="finetuning">' not in text  # they say what plain training shows

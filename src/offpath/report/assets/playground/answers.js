@@ -94,6 +94,7 @@ const Answers = (() => {
 
   function drawAxes(world, axes) {
     const box = byId(world), outside = axes.length > 0;
+    if (!box) return; // reporters are taught other questions
     put(box, "class", outside ? "beyond" : "within");
     box.querySelector(".where").replaceChildren(icon(outside ? "leaves" : "good"), outside ? "outside" : "inside");
     box.querySelector("ul").replaceChildren(...axes.map(({ axis, text }) =>
