@@ -10,7 +10,7 @@ from offpath.sections import Reporters
 class Asked(NamedTuple):
     """A reporter that a share of the examples of a distribution is asked of."""
 
-    share: float
+    share: float  # of the examples of the distribution
     number: int  # of its marker, counted from that of plain questions
     rule: str | None  # how it answers; None: the truth
 
