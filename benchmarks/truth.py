@@ -17,8 +17,7 @@ from jaxtyping import Bool, Float, UInt8
 from benchmarks.questions import recalibrated
 from offpath.compute import Compute
 from offpath.configs import Configuration, differences
-from offpath.data.asking import asked
-from offpath.data.batches import Batch, ask, draw
+from offpath.data.batches import Batch, ask_all, draw
 from offpath.data.contents import contents
 from offpath.data.mixtures import reporter_world, training_world, unaudited
 from offpath.data.worlds import world
@@ -74,9 +73,7 @@ class Asked:
 
     def answers(self, model: Transformer, batch: Batch, who: str) -> Answers:
         """What a network says to plain questions if it is asked to be a reporter."""
-        nobody = np.zeros(len(batch.distance), np.int64)
-        tokens = ask(batch, asked(self.reporters, [(who, 1.0)]), nobody).tokens
-        return natively(model, tokens, HERE).astype(float)
+        return natively(model, ask_all(batch, self.reporters, who).tokens, HERE).astype(float)
 
     def word(self, batch: Batch) -> Labels:
         """What the first inspector says."""

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
-from offpath.data.asking import Asked
+from offpath.data.asking import Asked, asked
 from offpath.data.changes import ask_anew, rename, shares
 from offpath.data.emphasis import chosen, emphasis
 from offpath.data.graphs import draw_examples
@@ -24,6 +24,7 @@ from offpath.data.shifted import draw_shifted
 from offpath.data.worlds import World
 from offpath.errors import InputError
 from offpath.reporters import differs, says
+from offpath.sections import Reporters
 
 Purpose = Literal["training", "evaluation"]
 RENAMING, MIXING, CHOOSING, ASKING, REPORTING = (2**20 * number for number in range(1, 6))
@@ -83,6 +84,11 @@ def ask(batch: Batch, who: Sequence[Asked], number: Int64[np.ndarray, " example"
         if one.rule is not None:
             answer = np.where(number == place, says(batch, one.rule), answer)
     return batch._replace(tokens=tokens, answer=answer, reporter=markers)
+
+
+def ask_all(batch: Batch, reporters: Reporters, who: str) -> Batch:
+    """The same questions, each asked of one reporter."""
+    return ask(batch, asked(reporters, [(who, 1.0)]), np.zeros(len(batch.distance), np.int64))
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

@@ -32,7 +32,8 @@ def pretrain(run: Run, compute: Compute) -> Iterator[Record]:
                 f"the pre-trained weights of {run.folder} were imported and are not there: nothing "
                 f"is trained in their place; give {maker(run, 'pretrained')} again"
             )
-        if c.reporters:  # whether there is enough to measure is known before anything is trained
+        # Whether there is enough to measure is known before anything is trained.
+        if c.reporters and not run.checkpoint("pretrained").exists():
             draw(unaudited(c.graphs, c.reporters), 0, 0, LEAST_UNAUDITED)
         for one in networks(c):
             if one.made_by == "new weights" and not run.checkpoint(one.name).exists():

@@ -17,8 +17,7 @@ from jaxtyping import Bool, Float
 from offpath import results
 from offpath.compute import Compute
 from offpath.configs import Configuration
-from offpath.data.asking import asked
-from offpath.data.batches import Batch, ask, frozen
+from offpath.data.batches import Batch, ask_all, frozen
 from offpath.data.drawing import places
 from offpath.data.mixtures import unaudited
 from offpath.data.worlds import world
@@ -58,9 +57,8 @@ class _Asked(NamedTuple):
 
     def answers(self, model: Transformer, reporter: str) -> Values:
         """Those of a network that is asked to be this reporter."""
-        who = asked(self.reporters, [(reporter, 1.0)])
-        every = np.zeros(len(self.batch.distance), np.int64)
-        return natively(model, ask(self.batch, who, every).tokens, self.compute)
+        tokens = ask_all(self.batch, self.reporters, reporter).tokens
+        return natively(model, tokens, self.compute)
 
     def own(self, reporter: str) -> np.ndarray:
         """What the reporter itself answers."""
@@ -133,11 +131,8 @@ def measure_truth(run: Run, compute: Compute) -> Iterator[Record]:
 
 def _networks(c: Configuration) -> list[Network]:
     """The networks that are asked: not a circuit, which knows one question, nor a first half."""
-    return [one for one in networks(c) if one.made_by != "handcraft" and _is_asked(one)]
-
-
-def _is_asked(one: Network) -> bool:
-    return one.name == LEARNER or one.made_by != "pretrain"
+    left_out = ("handcraft", "pretrain")
+    return [one for one in networks(c) if one.name == LEARNER or one.made_by not in left_out]
 
 
 def _roles(one: Network, reporters: Reporters) -> list[str]:

@@ -12,8 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from offpath import results
 from offpath.configs import Configuration
-from offpath.data.asking import asked
-from offpath.data.batches import Batch, ask, draw, joined
+from offpath.data.batches import Batch, ask_all, draw, joined
 from offpath.data.contents import contents
 from offpath.data.mixtures import unaudited
 from offpath.generalize.intervals import accuracy_interval
@@ -87,8 +86,7 @@ def draw_questions(c: Configuration, threads: int = 1) -> tuple[Questions, Quest
 def asked_as(questions: Questions, c: Configuration, who: str) -> Tokens:
     """The tokens that ask a reporter."""
     assert c.reporters, "a run with reporters"
-    everyone = np.zeros(len(questions.says), np.int64)
-    return ask(questions.batch, asked(c.reporters, [(who, 1.0)]), everyone).tokens
+    return ask_all(questions.batch, c.reporters, who).tokens
 
 
 def right_answers(answers: Values, questions: Questions) -> Mask:
