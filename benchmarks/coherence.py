@@ -14,7 +14,8 @@ import torch
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, draw
-from offpath.data.unlabelled import adjacency_of, is_held_out
+from offpath.data.distances import adjacency_of
+from offpath.data.unlabelled import is_held_out
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model
 from offpath.generalize.baselines import Known, distance_to_2, rules

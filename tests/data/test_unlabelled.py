@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from offpath.data.batches import draw, stream
+from offpath.data.distances import adjacency_of
 from offpath.data.unlabelled import (
     GRAPHS,
     HELD_OUT_SHARE,
-    adjacency_of,
     audited,
     is_held_out,
     unlabelled_world,

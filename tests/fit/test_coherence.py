@@ -10,7 +10,8 @@ import torch
 from offpath.compute import Compute
 from offpath.configs import InputError
 from offpath.data.batches import draw
-from offpath.data.unlabelled import GRAPHS, adjacency_of
+from offpath.data.distances import adjacency_of
+from offpath.data.unlabelled import GRAPHS
 from offpath.data.worlds import world
 from offpath.fit.coherence import incoherence, required, shortfalls, unlabelled
 from offpath.fit.loop import train

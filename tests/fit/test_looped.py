@@ -14,7 +14,7 @@ from offpath.fit.transformer import (
     rectangle,
     residual_streams,
 )
-from offpath.interpret.streams import record_streams
+from offpath.interpret.activations import record
 from offpath.recipes import smoke
 from offpath.report.sections.model import parameters
 from offpath.run.folder import working_on
@@ -61,7 +61,7 @@ def test_shared_weights_are_counted_and_saved_once(looped):
 
 
 def test_streams_and_attention_have_an_entry_for_each_time(looped):
-    streams = record_streams(looped, TOKENS)
+    streams = record(looped, TOKENS)
     assert (len(looped.layers), len(streams.residual), len(streams.attention)) == (3, 4, 3)
     assert all(
         torch.equal(*pair)

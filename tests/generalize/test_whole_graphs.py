@@ -7,7 +7,8 @@ import torch
 
 from offpath.compute import Compute
 from offpath.configs import Configuration
-from offpath.data.unlabelled import adjacency_of, is_held_out
+from offpath.data.distances import adjacency_of
+from offpath.data.unlabelled import is_held_out
 from offpath.fit.checkpoints import new_model, save_model
 from offpath.fit.transformer import predict
 from offpath.generalize.coherence import (

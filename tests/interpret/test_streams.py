@@ -9,7 +9,7 @@ from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.transformer import Layer, Transformer, predict
 from offpath.handcraft.wide_circuit import wide_circuit
-from offpath.interpret.streams import record_streams
+from offpath.interpret.activations import record
 from offpath.recipes import laptop, paper
 
 EXAMPLES = 20
@@ -44,7 +44,7 @@ def oracle(layer: Layer, x: torch.Tensor, padding: torch.Tensor) -> torch.Tensor
 def test_attention_weights_are_those_of_torchs_attention(recipe):
     model = new_model(recipe())
     tokens = examples(model)
-    streams = record_streams(model, tokens)
+    streams = record(model, tokens)
     padding = torch.from_numpy(tokens[:, :, 1] == 0)
     assert padding.any()
     for layer, x, weights in zip(model.layers, streams.residual, streams.attention, strict=False):
@@ -54,7 +54,7 @@ def test_attention_weights_are_those_of_torchs_attention(recipe):
 
 def test_each_token_takes_a_whole_and_nothing_from_padding(model: Transformer):
     tokens = examples(model)
-    streams = record_streams(model, tokens)
+    streams = record(model, tokens)
     assert len(streams.attention) == model.architecture.layers
     for weights in streams.attention:
         torch.testing.assert_close(weights.sum(3), torch.ones(weights.shape[:3]))
@@ -65,14 +65,14 @@ def test_each_token_takes_a_whole_and_nothing_from_padding(model: Transformer):
 
 def test_the_last_residual_stream_read_out_is_the_answer(model: Transformer):
     tokens = examples(model)
-    last = record_streams(model, tokens).residual[-1][:, -1]
+    last = record(model, tokens).residual[-1][:, -1]
     answers = model.readout(model.final_norm(last)).squeeze(1).detach()
     np.testing.assert_allclose(answers, predict(model, tokens), atol=1e-5, rtol=0)
 
 
 def test_nothing_is_recorded_afterwards(model: Transformer):
     tokens = examples(model)
-    streams = record_streams(model, tokens)
+    streams = record(model, tokens)
     predict(model, tokens)
     assert len(streams.attention) == model.architecture.layers
     assert not any(layer.self_attn._forward_pre_hooks for layer in model.layers)

@@ -19,7 +19,7 @@ from offpath.fit.checkpoints import load_model, save_model
 from offpath.fit.stages import pretrain
 from offpath.fit.transformer import Transformer, predict, residual_streams
 from offpath.handcraft.circuits import make
-from offpath.interpret.streams import record_streams
+from offpath.interpret.activations import record
 from offpath.report.playground import payload, playground_page
 from offpath.run.folder import create_run
 from tests.cases import CASES
@@ -144,7 +144,7 @@ def test_a_trace_has_the_streams_and_attention_of_torch(
         for found, expected in zip(made["streams"], streams, strict=True):
             found = np.array(found).reshape(count, a.width)
             assert difference(found, expected) < TOLERANCE_IN_FLOAT64
-        attention = record_streams(precise, shown).attention
+        attention = record(precise, shown).attention
         for found, expected in zip(made["attention"], attention, strict=True):
             found = np.array(found).reshape(a.heads, count, count)
             assert difference(found, expected[0].numpy()) < TOLERANCE_IN_FLOAT64

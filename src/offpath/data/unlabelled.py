@@ -15,6 +15,7 @@ from jaxtyping import Bool, UInt8
 from offpath.configs import Graphs
 from offpath.data.batches import Batch, draw
 from offpath.data.changes import shares
+from offpath.data.distances import Adjacency, adjacency_of
 from offpath.data.graphs import held_out
 from offpath.data.mixtures import FIRST_NUMBER
 from offpath.data.worlds import World, worlds
@@ -28,7 +29,6 @@ SIZES = ("all", "small", "large")
 AUDITING = (
     5 * 2**20
 )  # added to the number of a random stream, as in `batches`; never beside REPORTING
-Adjacency = Bool[np.ndarray, "graph vertex vertex"]
 
 
 class Whole(NamedTuple):
@@ -69,21 +69,6 @@ def whole_of(tokens: UInt8[np.ndarray, "graph token 2"]) -> Whole:
     asked = np.repeat(tokens[:, None], largest - 1, axis=1)
     asked[:, :, -1, 0] = np.arange(2, largest + 1)
     return Whole(asked.reshape(-1, *tokens.shape[1:]), adjacency_of(tokens))
-
-
-def adjacency_of(tokens: UInt8[np.ndarray, "graph token 2"]) -> Adjacency:
-    """Which vertices an edge joins.
-
-    >>> from offpath.data.tokens import encode
-    >>> adjacency_of(encode([(1, 3)], target=2, max_vertices=3))[0].astype(int).tolist()
-    [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
-    """
-    largest = tokens.shape[1] - 1
-    joined = np.zeros((len(tokens), largest + 1, largest + 1), bool)
-    example = np.arange(len(tokens))[:, None]
-    first, second = tokens[:, :-1, 0], tokens[:, :-1, 1]
-    joined[example, first, second] = joined[example, second, first] = True
-    return joined[:, 1:, 1:]  # 0 is padding
 
 
 def is_held_out(adjacency: Adjacency) -> Bool[np.ndarray, " graph"]:

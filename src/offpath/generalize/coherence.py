@@ -18,7 +18,8 @@ from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import draw
 from offpath.data.contents import contents_of
-from offpath.data.unlabelled import Whole, adjacency_of, is_held_out, whole_of
+from offpath.data.distances import adjacency_of, hops
+from offpath.data.unlabelled import Whole, is_held_out, whole_of
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model
 from offpath.fit.coherence import required, shortfalls
@@ -116,7 +117,7 @@ def asked(c: Configuration, threads: int = 1, looked_through: int | None = None)
     tokens, vertices = batch.tokens[kept], batch.vertices[kept].astype(np.int64)
     content = np.unique(contents_of(tokens).graph, return_inverse=True)[1].astype(np.int64)
     whole = whole_of(tokens)
-    distance = hops(whole.adjacency, 0)
+    distance = hops(whole.adjacency, 1)
     joined = required("bellman", torch.from_numpy(whole.adjacency)).numpy()
     beyond = (distance > 1) & (distance < c.graphs.max_vertices)
     parts = _parts(whole, distance, joined, c.graphs.finetune_vertices)
@@ -126,7 +127,7 @@ def asked(c: Configuration, threads: int = 1, looked_through: int | None = None)
 def _parts(whole: Whole, distance: Function, joined: Vertices, small: int) -> dict[str, Vertices]:
     """Which vertices each part asks for."""
     no_path = distance.shape[1]
-    to_2, from_2 = distance[:, 1:2], hops(whole.adjacency, 1)
+    to_2, from_2 = distance[:, 1:2], hops(whole.adjacency, 2)
     target, linked = np.arange(1, no_path + 1) > 2, to_2 < no_path
     reached = (distance < no_path) & target
     on_path = reached & linked & (distance + from_2 == to_2)
@@ -140,17 +141,6 @@ def _parts(whole: Whole, distance: Function, joined: Vertices, small: int) -> di
         "cut": reached & ~linked,
         "unreachable": ~reached & target & joined,
     }
-
-
-def hops(adjacency: Bool[np.ndarray, "graph vertex vertex"], source: int) -> Function:
-    """Distances from a vertex, counted from 0; as many as there are vertices: no path."""
-    no_path = adjacency.shape[1]
-    found = np.full(adjacency.shape[:2], no_path)
-    visited = np.arange(no_path)[None] == np.full((len(adjacency), 1), source)
-    for hop in range(no_path):
-        found[visited & (found == no_path)] = hop
-        visited = visited | (adjacency & visited[:, None, :]).any(2)
-    return found
 
 
 def answered(model: Transformer, graphs: Asked, compute: Compute) -> Function:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import NamedTuple
 
-import networkx as nx
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -18,6 +17,7 @@ from offpath import results
 from offpath.compute import Compute
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, ask_all, frozen
+from offpath.data.distances import adjacency_of, hops
 from offpath.data.drawing import places
 from offpath.data.mixtures import unaudited
 from offpath.data.worlds import world
@@ -274,8 +274,5 @@ def _every_vertex(batch: Batch, index: int) -> Batch:
     largest = batch.no_path
     made = batch.take(np.full(largest - 1, index))
     made.tokens[:, -1, 0] = np.arange(2, largest + 1)
-    graph = nx.Graph([(a, b) for a, b in batch.tokens[index, :-1].tolist() if b])
-    graph.add_node(1)
-    hops = nx.single_source_shortest_path_length(graph, 1)
-    distance = [hops.get(vertex, largest) for vertex in range(2, largest + 1)]
-    return made._replace(distance=np.array(distance, np.uint8))
+    distance = hops(adjacency_of(made.tokens[:1]), 1)[0, 1:]
+    return made._replace(distance=distance.astype(np.uint8))

@@ -32,6 +32,20 @@ from offpath.results.elicitation import (
     ReadDistance,
 )
 from offpath.results.graphs import DrawnGraph, Example, Examples, WorldExamples
+from offpath.results.inside import (
+    Ablation,
+    AlongStep,
+    AttentionShare,
+    Head,
+    Inside,
+    InsideNetwork,
+    Notice,
+    Onset,
+    Patch,
+    ProbedTarget,
+    Reach,
+    RuleAgreement,
+)
 from offpath.results.rows import Result, Row
 from offpath.results.scores import (
     Cell,
@@ -84,29 +98,31 @@ from offpath.run.folder import Run, working_on
 from offpath.run.provenance import note_made
 
 __all__ = [
-    "FORMAT", "OF_PLAIN", "OF_REPORTERS", "RESULTS", "AnswerCounts", "AskedNetwork",
-    "BesideRule", "Cell", "CircuitResult", "ConstantAnswer", "Detector", "Direction",
-    "DrawnAnswers", "DrawnGraph", "Elicitation", "EmbeddedRow", "EvaluationSet", "Example",
-    "Examples", "FunctionKind", "FunctionShare", "Graded", "Inspector", "Invariance",
-    "LabelCount", "LabelWorld", "Labels", "Learned", "LearningCoefficients", "LinePoint",
-    "LossCurve", "Matrix", "OverSteps", "Overlap", "OverlapRow", "Perturbed", "PhaseChange",
-    "Phases", "Place", "Plateau", "Point", "PredictionCounts", "Predictions", "Predictor",
-    "ProbeRead", "Read", "ReadDistance", "Recovered", "RequirementShare", "Result",
-    "Retention", "Robustness", "Row", "Says", "Scores", "Shares", "ShiftAxis", "ShiftCell",
-    "ShiftLevel", "Shifts", "SizeError", "State", "StepCell", "Study", "StudyQuantity",
-    "StudyStratum", "Sweep", "Trace", "Truth", "TruthCell", "WholeCell", "WholeGraphs",
-    "WholePart", "WorldExamples", "check_kind", "read_result", "results_of", "write_result",
+    "FORMAT", "OF_PLAIN", "OF_REPORTERS", "RESULTS", "Ablation", "AlongStep",
+    "AnswerCounts", "AskedNetwork", "AttentionShare", "BesideRule", "Cell", "CircuitResult",
+    "ConstantAnswer", "Detector", "Direction", "DrawnAnswers", "DrawnGraph", "Elicitation",
+    "EmbeddedRow", "EvaluationSet", "Example", "Examples", "FunctionKind", "FunctionShare",
+    "Graded", "Head", "Inside", "InsideNetwork", "Inspector", "Invariance", "LabelCount",
+    "LabelWorld", "Labels", "Learned", "LearningCoefficients", "LinePoint", "LossCurve",
+    "Matrix", "Notice", "Onset", "OverSteps", "Overlap", "OverlapRow", "Patch", "Perturbed",
+    "PhaseChange", "Phases", "Place", "Plateau", "Point", "PredictionCounts", "Predictions",
+    "Predictor", "ProbeRead", "ProbedTarget", "Reach", "Read", "ReadDistance", "Recovered",
+    "RequirementShare", "Result", "Retention", "Robustness", "Row", "RuleAgreement", "Says",
+    "Scores", "Shares", "ShiftAxis", "ShiftCell", "ShiftLevel", "Shifts", "SizeError",
+    "State", "StepCell", "Study", "StudyQuantity", "StudyStratum", "Sweep", "Trace",
+    "Truth", "TruthCell", "WholeCell", "WholeGraphs", "WholePart", "WorldExamples",
+    "check_kind", "read_result", "results_of", "write_result",
 ]  # fmt: skip
 
 FORMAT = 3  # of the result files; the first had no number
 RESULTS: tuple[type[Result], ...] = (
     Phases, Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, WholeGraphs, Truth,
-    Elicitation, CircuitResult, Robustness, LearningCoefficients,
+    Elicitation, CircuitResult, Robustness, LearningCoefficients, Inside,
 )  # fmt: skip
 """Every result file, in the order of the work."""
 OF_PLAIN = (
     Examples, Labels, Overlap, Matrix, Predictions, Study, Shifts, WholeGraphs, Robustness,
-    LearningCoefficients,
+    LearningCoefficients, Inside,
 )  # fmt: skip
 """Those of networks that are asked plain questions."""
 OF_REPORTERS = (Truth, Elicitation)

@@ -11,7 +11,7 @@ import torch
 from offpath.data.tokens import encode
 from offpath.fit.checkpoints import load_model
 from offpath.handcraft.trace import trace
-from offpath.interpret.streams import record_streams
+from offpath.interpret.activations import record
 from offpath.results import CircuitResult, read_result
 from offpath.run.folder import Run
 from tests.report import playgrounds
@@ -44,7 +44,7 @@ def test_rows_of_attention_sum_to_1_and_pointing_at_a_token_shows_what_it_looks_
     page.locator(".maps .choice").nth(5).click()  # layer 3, head 2
     sync_api.expect(page.locator(".pane h3")).to_have_text("Layer 3, head 2")
     tokens = encode(EDGES, TARGET, N)[:, [0, 1, 2, 3, 4, -1]]
-    weights = record_streams(load_model(run, "finetuned", "cpu"), tokens).attention[2][0, 1]
+    weights = record(load_model(run, "finetuned", "cpu"), tokens).attention[2][0, 1]
     traced = f"Forward.trace(Page.page.models[0].model, {list(map(list, EDGES))}, {TARGET})"
     drawn = page.evaluate(f"{traced}.attention.map((maps) => maps.map((map) => [...map]))")
     every = np.array(drawn).reshape(5, 2, 6, 6)
@@ -71,7 +71,7 @@ def test_the_residual_stream_shows_values_norms_and_the_read_out_of_each_layer(p
     look(page, "stream")
     model = load_model(run, "finetuned", "cpu")
     tokens = encode(EDGES, TARGET, N)[:, [0, 1, 2, 3, 4, -1]]
-    residual = record_streams(model, tokens).residual
+    residual = record(model, tokens).residual
     with torch.no_grad():
         readouts = [float(model.readout(model.final_norm(stream[0, -1]))) for stream in residual]
     texts = page.locator(".reading span").all_inner_texts()
