@@ -32,6 +32,7 @@ class AttentionShare(Row):
     key: str  # which tokens it goes to: one of `interpret.attention.KEYS`
     share: float  # of the attention
     even: float  # the share that even attention to all tokens would give
+    most: float = 1.0  # the most that it can be: below 1 where some queries have no such tokens
 
 
 class Head(Row):
