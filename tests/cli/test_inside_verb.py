@@ -56,20 +56,20 @@ def test_a_circuit_of_a_run_of_its_own_is_looked_into(there: Path, capsys):
 
 def network(**known) -> InsideNetwork:
     """A network of which nothing else is known."""
-    empty = dict.fromkeys(("probes", "heads", "patches", "ablations", "notices", "rules"), [])
-    rest = {"checkpoint": "pretrained", "mse": 1, "right": 0.5, "reach": None, "left_out": []}
-    return InsideNetwork(**{**empty, **rest, **known})
+    lists = ("probes", "heads", "patches", "ablations", "notices", "rules", "left_out")
+    rest = {"checkpoint": "pretrained", "mse": 1, "right": 0.5, "reach": None}
+    return InsideNetwork(**{**{name: [] for name in lists}, **rest, **known})
 
 
 def test_a_verdict_says_law_hops_and_the_heads_that_have_names():
     reach = Reach(layers=[1, 2], hops_per_layer=2.04, hops_low=1.9, hops_high=2.2, law="both ends")
     heads = [
         Head(layer=n, head=1, shares=[], edge_entropy=1, question_entropy=1, names=names)
-        for n, names in enumerate([["shares an endpoint"], []], start=1)
+        for n, names in enumerate([["first, second", "reads 1"], []], start=1)
     ]
     assert verdict(network(reach=reach, heads=heads)) == (
         "accuracy 50.0%; search: both ends, 2 hops per layer (1.9 to 2.2); "
-        "heads 1.1 shares an endpoint"
+        "heads 1.1 first, second + reads 1"
     )
     none = Reach(layers=[], hops_per_layer=None, hops_low=None, hops_high=None, law="none")
     assert verdict(network(reach=none, heads=heads[1:])) == (

@@ -16,7 +16,9 @@ from offpath.data.batches import Batch, frozen
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, require
 from offpath.fit.transformer import Transformer, predict
+from offpath.interpret.attention import KEYS, THRESHOLDS, heads
 from offpath.interpret.questions import Questions, parted, questions
+from offpath.interpret.reach import LEAST_CHANGE, LEAST_NOTICED, looked
 from offpath.networks import networks
 from offpath.results import check_kind, read_result, write_result
 from offpath.run.files import Record
@@ -25,6 +27,7 @@ from offpath.slices import ANY_TARGET
 
 MOST_QUESTIONS, MOST_PAIRS = 2500, 150  # of each half of test e; for each distance
 PART_OF_QUESTIONS, PART_OF_PAIRS = 16, 128  # of an evaluation set: small ones have fewer
+LEFT_OUT = "attention, patching and ablation: its tokens are vertices, not edges"
 
 
 class Asked(NamedTuple):
@@ -45,18 +48,19 @@ def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) 
     c = run.configuration
     names = list(checkpoints) or _made(run)
     asked = material(c, compute.threads)
-    looked: dict[str, results.InsideNetwork] = {}
+    found: dict[str, results.InsideNetwork] = {}
     for number, name in enumerate(names, start=1):
-        looked[name] = inside_of(load_model(run, name, compute.device), name, asked)
+        found[name] = inside_of(load_model(run, name, compute.device), name, asked, c)
         yield {"stage": "inside", "step": number, "of": len(names), "checkpoint": name}
+    noticed = {"least_change": LEAST_CHANGE, "least_noticed": LEAST_NOTICED}
     made = results.Inside(
         max_vertices=c.graphs.max_vertices,
         questions=len(asked.parts[0].targets),
         pairs=pairs_per_distance(c),
-        keys={},
-        thresholds={},
+        keys=KEYS,
+        thresholds={**THRESHOLDS, **noticed},
         measures={},
-        networks=list(looked.values()),
+        networks=list(found.values()),
         along=[],
         onsets=[],
     )
@@ -98,19 +102,24 @@ def material(c: Configuration, threads: int = 1) -> Asked:
     return Asked(trained, parted(questions(any_target)))
 
 
-def inside_of(model: Transformer, name: str, asked: Asked) -> results.InsideNetwork:
+def inside_of(
+    model: Transformer, name: str, asked: Asked, c: Configuration
+) -> results.InsideNetwork:
     """Everything that is measured of one network."""
+    tested, seed = asked.parts[1], c.evaluate.seed
     error = predict(model, asked.trained.tokens).astype(float) - asked.trained.distance
+    notices, reach = looked(model, tested.batch.tokens, seed)
+    has_edges = model.architecture.tokens == "edges"
     return results.InsideNetwork(
         checkpoint=name,
         mse=float(np.square(error).mean()),
         right=float((np.abs(error) < 0.5).mean()),
         probes=[],
-        heads=[],
+        heads=heads(model, tested) if has_edges else [],
         patches=[],
         ablations=[],
-        notices=[],
-        reach=None,
+        notices=notices,
+        reach=reach,
         rules=[],
-        left_out=[],
+        left_out=[] if has_edges else [LEFT_OUT],
     )
