@@ -55,6 +55,9 @@ KINDS: dict[ProbeToken, tuple[str, ...]] = {
 }
 """The kinds that are measured of a query."""
 
+ROWS: dict[ProbeToken, slice] = {"edge": slice(-1), "question": slice(-1, None)}
+"""Which tokens of an example the queries of a kind are."""
+
 NAMES: dict[ProbeToken, dict[str, str]] = {
     "edge": {
         "itself": "itself", "question": "to the question",
@@ -104,15 +107,17 @@ def heads(model: Transformer, q: Questions) -> list[results.Head]:
     parts = [_looked(model, Questions(q.batch.take(places)._replace(tokens=tokens),
                                       q.from_source[places], q.from_target[places]))
              for places, tokens in chunks(model, q.batch.tokens)]  # fmt: skip
-    whole = {query: Looked(*map(sum, zip(*(part[query] for part in parts), strict=True)))
-             for query in KINDS}  # fmt: skip
+    whole: dict[ProbeToken, Looked] = {}
+    for query in ROWS:
+        columns = zip(*(part[query] for part in parts), strict=True)
+        whole[query] = Looked(*(np.sum(column, axis=0) for column in columns))
     return [_head(whole, layer, head) for layer in range(a.layers) for head in range(a.heads)]
 
 
 def lift(one: results.AttentionShare) -> float:
     """How far a share is from that of even attention to the most that it can be: 0 to 1, or less.
 
-    >>> lift(results.AttentionShare(query="edge", key="itself", share=0.7, even=0.4, most=1))
+    >>> lift(results.AttentionShare(query="edge", key="itself", share=0.5, even=0.25, most=0.75))
     0.5
     """
     return (one.share - one.even) / (one.most - one.even) if one.most > one.even else 0.0
@@ -172,7 +177,7 @@ def _looked(model: Transformer, q: Questions) -> dict[ProbeToken, Looked]:
     masks, weights = keys(q), record(model, q.batch.tokens).attention
     real = torch.from_numpy(q.batch.tokens[:, :, 1] != 0)
     made: dict[ProbeToken, Looked] = {}
-    for query, rows in (("edge", slice(-1)), ("question", slice(-1, None))):
+    for query, rows in ROWS.items():
         asks = real[:, rows]
         tokens = real.sum(1)[:, None].expand(asks.shape)[asks].double()  # of its example
         kinds = [torch.from_numpy(masks[key])[:, rows][asks] for key in KINDS[query]]
