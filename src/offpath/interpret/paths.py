@@ -59,7 +59,7 @@ def only_paths(vertices: int, distance: int, graphs: int, random: np.random.Gene
 
     >>> made = only_paths(8, 3, 2, np.random.default_rng(0))
     >>> made.edges[0].tolist()
-    [[1, 6], [6, 5], [5, 2], [3, 7], [7, 8], [8, 4], [0, 0]]
+    [[1, 6], [6, 5], [5, 2], [8, 7], [7, 3], [3, 4], [5, 8]]
     """
     if not 1 <= distance <= vertices - 2:
         raise ValueError(

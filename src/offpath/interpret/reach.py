@@ -6,7 +6,7 @@ edge of the same graph; and how many hops farther it looks with every layer. Cos
 `GRAPHS` n^2 small graphs, of n vertices.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import ceil, inf, log2
 
 import numpy as np
@@ -18,19 +18,22 @@ from offpath.interpret.activations import question_streams
 from offpath.interpret.paths import OnlyPaths, only_paths
 from offpath.results.inside import ReachLaw
 
-GRAPHS = 64  # of each length
+GRAPHS = 128  # of each length
 LEAST_CHANGE = 0.01  # of the typical distance between questions: less is not noticed
 LEAST_NOTICED = 0.9  # of the graphs, at every hop: a length is reached
 RESAMPLES = 200  # of the graphs, behind an interval
 FIRST_LENGTH = 2  # of the paths that laws are fitted to: an edge from 1 to 2 needs no search
 FEWEST_LENGTHS = 3
-MOST_MISFIT = 0.25  # layers, on average, between a law and what is measured
+MOST_MISFIT = 1 / 8  # layers: a law may be wrong by one at one length in eight
 Wins = Bool[np.ndarray, "layer graph hop"]
 Layers = Sequence[int | None]
 
 
 def looked(
-    model: Transformer, questions: UInt8[np.ndarray, "example token 2"], seed: int = 0
+    model: Transformer,
+    questions: UInt8[np.ndarray, "example token 2"],
+    seed: int = 0,
+    graphs: int = GRAPHS,
 ) -> tuple[list[results.Notice], results.Reach]:
     """What the question notices by length, hop and layer, and the law that it follows.
 
@@ -39,12 +42,13 @@ def looked(
     """
     streams = question_streams(model, questions).astype(np.float64)
     scale = np.sqrt(2 * streams.var(1).sum(1))  # of each layer: root mean square distance
-    wins = [
-        noticed(model, distance, scale, np.random.default_rng([seed, distance]))
-        for distance in range(1, model.max_vertices - 1)
-    ]
+    wins = []
+    for distance in range(1, model.max_vertices - 1):
+        random = np.random.default_rng([seed, distance])
+        paths = only_paths(model.max_vertices, distance, graphs, random)
+        wins.append(noticed(model, paths, scale, random))
     rows = [
-        results.Notice(distance=distance, hop=hop, layer=layer, pairs=GRAPHS, noticed=float(share))
+        results.Notice(distance=distance, hop=hop, layer=layer, pairs=graphs, noticed=float(share))
         for distance, won in enumerate(wins, start=1)
         for layer, shares in enumerate(won.mean(1))
         for hop, share in enumerate(shares, start=1)
@@ -54,20 +58,18 @@ def looked(
 
 def noticed(
     model: Transformer,
-    distance: int,
+    paths: OnlyPaths,
     scale: Float[np.ndarray, " layer"],
     random: np.random.Generator,
 ) -> Wins:
     """Whether each edge of the path changes the question more than an irrelevant one does."""
-    paths = only_paths(model.max_vertices, distance, GRAPHS, random)
     whole = question_streams(model, paths.tokens)  # (layer, graph, width)
     cut = question_streams(model, paths.cut_tokens.reshape(-1, *paths.tokens.shape[1:]))
     cut = cut.reshape(*whole.shape[:2], -1, whole.shape[2])  # (layer, graph, edge, width)
     apart = np.linalg.norm(cut.astype(np.float64) - whole[:, :, None], axis=3)
-    beside = irrelevant(paths, random)
-    other = np.take_along_axis(apart, beside[None], axis=2)
+    other = np.take_along_axis(apart, irrelevant(paths, random)[None], axis=2)
     least = LEAST_CHANGE * scale[:, None, None]
-    return apart[:, :, :distance] > np.maximum(other, least)
+    return apart[:, :, : paths.distance] > np.maximum(other, least)
 
 
 def irrelevant(paths: OnlyPaths, random: np.random.Generator) -> Int64[np.ndarray, "graph hop"]:
@@ -124,8 +126,10 @@ def hops_per_layer(layers: Layers) -> float | None:
     reached = _reached(layers)
     if len(reached) < FEWEST_LENGTHS:
         return None
-    slope = float(np.polyfit(*np.array(reached, float).T, 1)[0])
-    return 1 / slope if slope > 1e-9 else inf
+    lengths, needed = np.array(reached, float).T
+    away = lengths - lengths.mean()
+    slope = float((away * needed).sum() / (away**2).sum())
+    return 1 / slope if slope > 0 else inf
 
 
 def law(layers: Layers) -> ReachLaw:
@@ -137,23 +141,22 @@ def law(layers: Layers) -> ReachLaw:
     'none'
     """
     reached = _reached(layers)
-    if len(reached) < FEWEST_LENGTHS or len({layer for _, layer in reached}) == 1:
+    if len(reached) < FEWEST_LENGTHS:
         return "none"
-    power = 2 ** ceil(log2(len(layers) + 2))  # of as many vertices, or more
-    rules: list[tuple[ReachLaw, Callable[[int], float]]] = [
-        ("one end", lambda d: d),
-        ("both ends", lambda d: ceil(d / 2)),
-        ("doubling", lambda d: ceil(log2(d))),  # every layer doubles what is reached,
-        ("doubling", lambda d: ceil(-log2(1 - d / power))),  # or halves what is not
+    d, needed = np.array(reached).T
+    if needed.min() == needed.max():
+        return "none"
+    vertices = 2 ** ceil(log2(len(layers) + 2))  # or as many
+    laws: list[tuple[ReachLaw, np.ndarray]] = [
+        ("one end", d),
+        ("both ends", np.ceil(d / 2)),
+        ("doubling", np.ceil(np.log2(d))),  # with every layer what is reached doubles,
+        ("doubling", np.ceil(-np.log2(1 - d / vertices))),  # or what is not reached halves
     ]
-    misfits = [_misfit([layer - rule(d) for d, layer in reached]) for _, rule in rules]
+    offsets = [needed - layer for _, layer in laws]
+    misfits = [np.abs(one - np.rint(np.median(one))).mean() for one in offsets]
     best = int(np.argmin(misfits))
-    return rules[best][0] if misfits[best] <= MOST_MISFIT else "none"
-
-
-def _misfit(offsets: Sequence[float]) -> float:
-    """How far they are, on average, from the integer that is nearest to all."""
-    return float(np.abs(np.array(offsets) - np.rint(np.median(offsets))).mean())
+    return laws[best][0] if misfits[best] <= MOST_MISFIT else "none"
 
 
 def _reached(layers: Layers) -> list[tuple[int, int]]:
