@@ -1,0 +1,125 @@
+"""What the networks of a run do inside: every tool of this room on each, in one file.
+
+In: checkpoints. Out: `results/inside.json`. All networks are looked into with the same questions:
+those of test e, in two halves without a common graph, and those of pre-training.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from offpath import results
+from offpath.compute import Compute
+from offpath.configs import Configuration
+from offpath.data.batches import Batch, frozen
+from offpath.data.worlds import world
+from offpath.fit.checkpoints import load_model, require
+from offpath.fit.transformer import Transformer, predict
+from offpath.interpret.attention import KEYS, THRESHOLDS, heads
+from offpath.interpret.questions import Questions, parted, questions
+from offpath.interpret.reach import LEAST_CHANGE, LEAST_NOTICED, looked
+from offpath.networks import networks
+from offpath.results import check_kind, read_result, write_result
+from offpath.run.files import Record
+from offpath.run.folder import Run, holds_run
+from offpath.slices import ANY_TARGET
+
+MOST_QUESTIONS, MOST_PAIRS = 2500, 150  # of each half of test e; for each distance
+PART_OF_QUESTIONS, PART_OF_PAIRS = 16, 128  # of an evaluation set: small ones have fewer
+LEFT_OUT = "attention, patching and ablation: its tokens are vertices, not edges"
+
+
+class Asked(NamedTuple):
+    """What every network is looked into with."""
+
+    trained: Batch  # questions of pre-training
+    parts: tuple[Questions, Questions]  # of test e, to fit probes and to test
+
+
+@holds_run
+def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) -> Iterator[Record]:
+    """Look into networks, write the result, and yield a record each time one is done.
+
+    By default into all that the run has, but for those of interventions. `checkpoints` choose
+    others: they stand in the file beside what was measured before.
+    """
+    check_kind(run, results.Inside)
+    c = run.configuration
+    names = list(checkpoints) or _made(run)
+    asked = material(c, compute.threads)
+    found: dict[str, results.InsideNetwork] = {}
+    for number, name in enumerate(names, start=1):
+        found[name] = inside_of(load_model(run, name, compute.device), name, asked, c)
+        yield {"stage": "inside", "step": number, "of": len(names), "checkpoint": name}
+    noticed = {"least_change": LEAST_CHANGE, "least_noticed": LEAST_NOTICED}
+    made = results.Inside(
+        max_vertices=c.graphs.max_vertices,
+        questions=len(asked.parts[0].targets),
+        pairs=pairs_per_distance(c),
+        keys=KEYS,
+        thresholds={**THRESHOLDS, **noticed},
+        measures={},
+        networks=list(found.values()),
+        along=[],
+        onsets=[],
+    )
+    write_result(run, _beside(run, made) if checkpoints else made)
+
+
+def _made(run: Run) -> list[str]:
+    """The networks that there are, but for those of interventions; there must be one."""
+    plain = [one.name for one in networks(run.configuration) if one.intervention is None]
+    there = [name for name in plain if run.checkpoint(name).exists()]
+    if not there:
+        require(run, plain[0])
+    return there
+
+
+def _beside(run: Run, made: results.Inside) -> results.Inside:
+    """What was measured, beside what the file has of other networks."""
+    if not run.result(made.file).exists():
+        return made
+    before = read_result(run, results.Inside)
+    new = {one.checkpoint for one in made.networks}
+    kept = [one for one in before.networks if one.checkpoint not in new]
+    known = {"networks": [*kept, *made.networks], "along": before.along, "onsets": before.onsets}
+    return made.model_copy(update=known)
+
+
+def pairs_per_distance(c: Configuration) -> int:
+    """Pairs of graphs of each distance, in patching and beyond."""
+    return min(MOST_PAIRS, max(1, c.evaluate.examples // PART_OF_PAIRS))
+
+
+def material(c: Configuration, threads: int = 1) -> Asked:
+    """The questions that all networks of a configuration are looked into with."""
+    count = min(MOST_QUESTIONS, max(1, c.evaluate.examples // PART_OF_QUESTIONS))
+    trained, any_target = (
+        frozen(world(name, c.graphs), c.evaluate.seed, number, threads)[0]
+        for name, number in (("pretraining", count), (ANY_TARGET, 2 * count))
+    )
+    return Asked(trained, parted(questions(any_target)))
+
+
+def inside_of(
+    model: Transformer, name: str, asked: Asked, c: Configuration
+) -> results.InsideNetwork:
+    """Everything that is measured of one network."""
+    tested, seed = asked.parts[1], c.evaluate.seed
+    error = predict(model, asked.trained.tokens).astype(float) - asked.trained.distance
+    notices, reach = looked(model, tested.batch.tokens, seed)
+    has_edges = model.architecture.tokens == "edges"
+    return results.InsideNetwork(
+        checkpoint=name,
+        mse=float(np.square(error).mean()),
+        right=float((np.abs(error) < 0.5).mean()),
+        probes=[],
+        heads=heads(model, tested) if has_edges else [],
+        patches=[],
+        ablations=[],
+        notices=notices,
+        reach=reach,
+        rules=[],
+        left_out=[] if has_edges else [LEFT_OUT],
+    )
