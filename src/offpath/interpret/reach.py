@@ -40,13 +40,11 @@ def looked(
     `questions`: others, as of test e: how far apart they are at a layer makes its changes
     comparable. Of vertex tokens the answer's is looked at.
     """
-    streams = question_streams(model, questions).astype(np.float64)
-    scale = np.sqrt(2 * streams.var(1).sum(1))  # of each layer: root mean square distance
-    wins = []
+    wins, typical = [], scale(model, questions)
     for distance in range(1, model.max_vertices - 1):
         random = np.random.default_rng([seed, distance])
         paths = only_paths(model.max_vertices, distance, graphs, random)
-        wins.append(noticed(model, paths, scale, random))
+        wins.append(noticed(model, paths, typical, random))
     rows = [
         results.Notice(distance=distance, hop=hop, layer=layer, pairs=graphs, noticed=float(share))
         for distance, won in enumerate(wins, start=1)
@@ -56,10 +54,18 @@ def looked(
     return rows, reach(wins, np.random.default_rng([seed, 0]))
 
 
+def scale(
+    model: Transformer, questions: UInt8[np.ndarray, "example token 2"]
+) -> Float[np.ndarray, " layer"]:
+    """How far apart the streams of two questions are, by layer: root mean square."""
+    streams = question_streams(model, questions).astype(np.float64)
+    return np.sqrt(2 * streams.var(1).sum(1))
+
+
 def noticed(
     model: Transformer,
     paths: OnlyPaths,
-    scale: Float[np.ndarray, " layer"],
+    typical: Float[np.ndarray, " layer"],
     random: np.random.Generator,
 ) -> Wins:
     """Whether each edge of the path changes the question more than an irrelevant one does."""
@@ -68,7 +74,7 @@ def noticed(
     cut = cut.reshape(*whole.shape[:2], -1, whole.shape[2])  # (layer, graph, edge, width)
     apart = np.linalg.norm(cut.astype(np.float64) - whole[:, :, None], axis=3)
     other = np.take_along_axis(apart, irrelevant(paths, random)[None], axis=2)
-    least = LEAST_CHANGE * scale[:, None, None]
+    least = LEAST_CHANGE * typical[:, None, None]
     return apart[:, :, : paths.distance] > np.maximum(other, least)
 
 
@@ -86,14 +92,22 @@ def irrelevant(paths: OnlyPaths, random: np.random.Generator) -> Int64[np.ndarra
 
 def reach(wins: Sequence[Wins], random: np.random.Generator) -> results.Reach:
     """How far a network looks, from what is noticed on paths of length 1, 2, ..."""
-    layers = [first_layer(won.mean(1)) for won in wins]
-    drawn = []
+    done, drawn = [], []
     for won in wins:  # each length has graphs of its own
         graphs = won.shape[1]
         counts = random.multinomial(graphs, np.full(graphs, 1 / graphs), RESAMPLES)
         shares = np.einsum("rg,lgh->rlh", counts, won) / graphs
-        drawn.append([first_layer(one) for one in shares])
-    slopes = [hops_per_layer(one) for one in zip(*drawn, strict=True)]
+        done.append((won.mean(1) >= LEAST_NOTICED).all(1))
+        drawn.append((shares >= LEAST_NOTICED).all(2))
+    return judged(np.stack(done, axis=1), np.stack(drawn, axis=2))
+
+
+def judged(
+    done: Bool[np.ndarray, "layer length"], drawn: Bool[np.ndarray, "resample layer length"]
+) -> results.Reach:
+    """How far a search has come by each layer: which lengths it is done with, and in resamples."""
+    layers = [first_layer(column) for column in done.T]
+    slopes = [hops_per_layer([first_layer(column) for column in one.T]) for one in drawn]
     slopes = [one for one in slopes if one is not None]
     estimate, low, high = hops_per_layer(layers), None, None
     if estimate is not None and slopes:
@@ -107,11 +121,11 @@ def reach(wins: Sequence[Wins], random: np.random.Generator) -> results.Reach:
     )
 
 
-def first_layer(shares: Float[np.ndarray, "layer hop"]) -> int | None:
-    """The first layer from which on every hop is noticed; None where the last layer does not."""
-    missed = np.flatnonzero((shares < LEAST_NOTICED).any(1))
+def first_layer(done: Bool[np.ndarray, " layer"]) -> int | None:
+    """The first layer from which on a length is done with; None where it is not in the last."""
+    missed = np.flatnonzero(~done)
     first = int(missed[-1]) + 1 if len(missed) else 0
-    return first if first < len(shares) else None
+    return first if first < len(done) else None
 
 
 def hops_per_layer(layers: Layers) -> float | None:

@@ -36,6 +36,7 @@ from offpath.results.inside import (
     Ablation,
     AlongStep,
     AttentionShare,
+    Cut,
     Head,
     Inside,
     InsideNetwork,
@@ -45,6 +46,7 @@ from offpath.results.inside import (
     ProbedTarget,
     Reach,
     RuleAgreement,
+    Side,
 )
 from offpath.results.rows import Result, Row
 from offpath.results.scores import (
@@ -100,7 +102,7 @@ from offpath.run.provenance import note_made
 __all__ = [
     "FORMAT", "OF_PLAIN", "OF_REPORTERS", "RESULTS", "Ablation", "AlongStep",
     "AnswerCounts", "AskedNetwork", "AttentionShare", "BesideRule", "Cell", "CircuitResult",
-    "ConstantAnswer", "Detector", "Direction", "DrawnAnswers", "DrawnGraph", "Elicitation",
+    "ConstantAnswer", "Cut", "Detector", "Direction", "DrawnAnswers", "DrawnGraph", "Elicitation",
     "EmbeddedRow", "EvaluationSet", "Example", "Examples", "FunctionKind", "FunctionShare",
     "Graded", "Head", "Inside", "InsideNetwork", "Inspector", "Invariance", "LabelCount",
     "LabelWorld", "Labels", "Learned", "LearningCoefficients", "LinePoint", "LossCurve",
@@ -108,7 +110,7 @@ __all__ = [
     "PhaseChange", "Phases", "Place", "Plateau", "Point", "PredictionCounts", "Predictions",
     "Predictor", "ProbeRead", "ProbedTarget", "Reach", "Read", "ReadDistance", "Recovered",
     "RequirementShare", "Result", "Retention", "Robustness", "Row", "RuleAgreement", "Says",
-    "Scores", "Shares", "ShiftAxis", "ShiftCell", "ShiftLevel", "Shifts", "SizeError",
+    "Scores", "Shares", "ShiftAxis", "ShiftCell", "ShiftLevel", "Shifts", "Side", "SizeError",
     "State", "StepCell", "Study", "StudyQuantity", "StudyStratum", "Sweep", "Trace",
     "Truth", "TruthCell", "WholeCell", "WholeGraphs", "WholePart", "WorldExamples",
     "check_kind", "read_result", "results_of", "write_result",

@@ -82,10 +82,28 @@ class Notice(Row):
     noticed: float  # share of pairs in which the edge of the path changes the stream more
 
 
-class Reach(Row):
-    """How far a network looks by layer."""
+class Cut(Row):
+    """Whether a cut of the path that changes no degree is told."""
 
-    layers: list[int | None]  # first layer that notices every edge, of paths of length 1, 2, ...
+    distance: int  # length of the path
+    hop: int  # of the cut, from 1
+    layer: int | None  # layers done, read by a probe of the question; null: by the answer itself
+    pairs: int  # of a graph and its cut twin, in the test
+    told: float  # share of pairs in which the graph with the path is told; 1/2 is chance
+
+
+class Side(Row):
+    """How well cuts nearer to 1 are told, and how well those nearer to 2."""
+
+    layer: int | None  # layers done, read by a probe of the question; null: by the answer itself
+    from_source: float  # mean share told of cuts nearer to 1, over all lengths
+    from_target: float  # of those nearer to 2
+
+
+class Reach(Row):
+    """How far a search has come by layer."""
+
+    layers: list[int | None]  # first layer that is done with length 1, 2, ...
     hops_per_layer: float | None  # slope of the length over that layer; null: too few lengths
     hops_low: float | None  # lower end of its 95 % interval, which resamples graphs
     hops_high: float | None  # upper end
@@ -116,7 +134,9 @@ class InsideNetwork(Row):
     patches: list[Patch]  # by distance, hop, layer and group of tokens
     ablations: list[Ablation]  # head by head
     notices: list[Notice]  # by distance, hop and layer
-    reach: Reach | None  # null: not measured
+    reach: Reach | None  # by edges noticed on paths of each length; null: not measured
+    cuts: list[Cut]
+    sides: list[Side]
     rules: list[RuleAgreement]  # each rule on each kind of questions
     left_out: list[str]  # what is not measured of it, and why
 
