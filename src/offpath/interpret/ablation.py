@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from offpath import results
@@ -18,6 +18,9 @@ from offpath.interpret.activations import Edit, Place, Tokens, chunks, edited_an
 from offpath.interpret.questions import Questions
 
 AT_ONCE = 256  # questions: with more, shorter graphs would be padded to the longest of them
+DIGITS = 5  # of a measure
+Truth = Int64[np.ndarray, " example"]
+Answers = Float[np.ndarray, " example"]
 Means = dict[int, Float[Tensor, "kind head size"]]
 """Per layer, the mean output of each head over edge tokens, and over questions."""
 
@@ -37,7 +40,7 @@ def ablations(model: Transformer, asked: Questions) -> list[results.Ablation]:
     for layer, mean in means.items():
         for head in range(model.architecture.heads):
             without = edited(model, tokens, ablated(layer, head, mean))
-            rows += _rows((layer, head + 1), truth, whole, without)
+            rows += _rows(layer, head + 1, truth, whole, without)
     return rows
 
 
@@ -73,7 +76,7 @@ def ablated(layer: int, head: int, mean: Float[Tensor, "kind head size"]) -> Edi
     return edit
 
 
-def edited(model: Transformer, tokens: Tokens, edit: Edit) -> Float[np.ndarray, " example"]:
+def edited(model: Transformer, tokens: Tokens, edit: Edit) -> Answers:
     """The answers to a batch of any size, in its order, when an edit changes the pass."""
     answers = np.empty(len(tokens))
     for which, part in _parts(model, tokens):
@@ -99,31 +102,22 @@ def _parts(model: Transformer, tokens: Tokens) -> Iterator[tuple[np.ndarray, Tok
 
 
 def _rows(
-    head: tuple[int, int],
-    truth: np.ndarray,
-    whole: Float[np.ndarray, " example"],
-    without: Float[np.ndarray, " example"],
+    layer: int, head: int, truth: Truth, whole: Answers, without: Answers
 ) -> Iterator[results.Ablation]:
+    """The rows of one head: all questions, then each distance."""
     labels = np.unique(truth).tolist()
-    of_each = [_means(truth, whole, without, truth == d) for d in labels]
-    overall = np.mean(of_each, axis=0).tolist()
-    counts = [int((truth == d).sum()) for d in labels]
-    for distance, count, found in (
-        (None, len(truth), overall),
-        *zip(labels, counts, of_each, strict=True),
-    ):
-        right, right_without, moved = (round(value, 5) for value in found)
+    found = np.array([np.rint(whole) == truth, np.rint(without) == truth, np.abs(without - whole)])
+    of_each = np.array([found[:, truth == d].mean(1) for d in labels])
+    counts = [len(truth), *(int((truth == d).sum()) for d in labels)]
+    means = np.round([of_each.mean(0), *of_each], DIGITS).tolist()
+    for distance, count, values in zip((None, *labels), counts, means, strict=True):
+        right, right_without, moved = values
         yield results.Ablation(
-            layer=head[0],
-            head=head[1],
+            layer=layer,
+            head=head,
             distance=distance,
             count=count,
             right=right,
             right_without=right_without,
             moved=moved,
         )
-
-
-def _means(truth, whole, without, chosen) -> list[float]:
-    pair = [float((np.rint(a[chosen]) == truth[chosen]).mean()) for a in (whole, without)]
-    return [*pair, float(np.abs(without - whole)[chosen].mean())]

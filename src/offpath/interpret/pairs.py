@@ -18,7 +18,7 @@ from offpath.data.distances import adjacency_of, hops
 from offpath.data.worlds import World, world
 from offpath.interpret.questions import questions
 
-OF_EACH = 200  # pairs of each distance, a little less if the hops do not divide it
+OF_EACH = 120  # pairs of each distance, a little less if the hops do not divide it
 LONGEST = 8  # distance: in graphs of 15 vertices, some seconds more for each hop beyond it
 DRAWN = 3  # graphs for each pair: some have no single edge at the hop that is to be edited
 TRIES = 20  # edges in its place, before a graph is dropped

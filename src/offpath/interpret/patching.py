@@ -111,7 +111,7 @@ def written(
     stream: Float[Tensor, "pair stream_token width"],
     members: Bool[Tensor, "patched stream_token"],
 ) -> Edit:
-    """The edit that writes a stream at some tokens of a layer, into one batch or several stacked."""
+    """The edit that writes a stream at some tokens of a layer, into one batch or more of them."""
     chosen = members.to(stream.device)[:, :, None]
 
     def edit(place: Place, activation: Tensor) -> Tensor:
@@ -139,11 +139,14 @@ def _rows(
     of_hop = np.ones(len(pairs.hop), bool) if hop is None else pairs.hop == hop
     change = (answers.clean - answers.corrupted)[of_hop]
     moved = (answers.patched - answers.corrupted)[:, :, of_hop] * change
+    shares = _shares(moved, change**2)
     for number, group in enumerate(groups):
         if not group.shown(hop):
             continue
         for layer in range(len(moved)):
-            carried, low, high = _share(moved[layer, number], change**2)
+            carried, low, high = (
+                (None,) * 3 if shares is None else shares[:, layer, number].tolist()
+            )
             yield results.Patch(
                 distance=int(pairs.distance[0]),
                 hop=hop,
@@ -151,24 +154,22 @@ def _rows(
                 group=group.name,
                 at=group.at,
                 pairs=len(change),
-                change=round(float((change**2).mean() ** 0.5), 4),
+                change=round(float((change**2).mean() ** 0.5), DIGITS),
                 carried=carried,
                 low=low,
                 high=high,
             )
 
 
-def _share(part: Values, whole: Values) -> tuple[float | None, float | None, float | None]:
-    """The share of one sum in another, and the ends of the interval that resamples pairs."""
-    if not whole.sum():
-        return None, None, None
+def _shares(
+    parts: Float[np.ndarray, "layer group pair"], whole: Values
+) -> Float[np.ndarray, "3 layer group"] | None:
+    """The share of each sum in that of the whole, and the ends of its interval over pairs."""
+    if not whole.any():
+        return None
     count = len(whole)
     times = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES)
-    wholes = times @ whole
-    shares = (times @ part)[wholes > 0] / wholes[wholes > 0]
-    low, high = np.quantile(shares, (0.025, 0.975))
-    return _rounded(part.sum() / whole.sum()), _rounded(low), _rounded(high)
-
-
-def _rounded(share: float) -> float:
-    return round(float(share), DIGITS) + 0.0  # not -0.0
+    times = times[times @ whole > 0]
+    ends = np.quantile(parts @ times.T / (times @ whole), (0.025, 0.975), axis=-1)
+    share = parts.sum(-1) / whole.sum()
+    return np.round([share, *ends], DIGITS) + 0.0  # not -0.0
