@@ -18,7 +18,7 @@ from offpath.fit.transformer import Transformer, predict
 from offpath.interpret.activations import question_streams
 from offpath.interpret.paths import TARGET
 from offpath.interpret.probes import fit_probe
-from offpath.interpret.reach import LEAST_CHANGE, scale
+from offpath.interpret.reach import least_change
 
 PAIRS = 80  # of each length and hop, half of them to fit the probe
 SMALLEST = 1e-9  # a step, where questions do not differ
@@ -72,7 +72,7 @@ def told(
 
     `questions`: others, as of test e: how far apart they are at a layer tells what is rounding.
     """
-    step = LEAST_CHANGE * scale(model, questions) / np.sqrt(model.architecture.width)
+    step = least_change(question_streams(model, questions)) / np.sqrt(model.architecture.width)
     rows = []
     for distance in range(1, model.max_vertices - 2):
         random = np.random.default_rng([seed, distance])
