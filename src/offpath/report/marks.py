@@ -1,4 +1,4 @@
-"""Seven marks, each one function of rows: intervals, strips, curves, bars, density, heat, graph.
+"""Nine marks, each one function of rows: intervals, curves, bars, density, grid, heat and others.
 
 In: rows of numbers and words, the keys of the legend, the frame with both axes. A row's `series` is
 the title of its key. Out: Vega-Lite specifications. Colours are names of the page's style sheet
@@ -171,6 +171,37 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
     return {**whole, "facet": facet, "spacing": 10, "spec": panel}
 
 
+def grid(rows: Sequence[Row], keys: Sequence[Key], frame: Frame, *, chance: float = 0.0) -> Spec:
+    """A cell for each row, the stronger the farther its `value` is from `chance` to 1.
+
+    Rows may have a chance of their own. Hundredths of the value stand in the cell, as large as it
+    is wide, and faint where `sure` is false. Below 0 the colour is that of the last key.
+    """
+    base = f"(isValid(datum.chance) ? datum.chance : {chance})"
+    above = f"(datum.value - {base}) / (1 - {base})"
+    computed = {"strength": f"datum.value < 0 ? -datum.value : {above}",
+                "text": "format(100 * datum.value, '.0f')"}  # fmt: skip
+    below = {"condition": {"test": "datum.value < 0", "value": keys[-1].colour}}
+    cell, small = {**below, "value": keys[0].colour}, {"expr": "min(11, 0.46 * bandwidth('x'))"}
+    apart = {"resolve": {"scale": {"opacity": "independent"}}}
+    steps = [{"calculate": how, "as": name} for name, how in computed.items()]
+    made = boxed(frame, rows, _cells(cell, frame, full=1.0, fontSize=small))
+    return {**made, **apart, "transform": steps}
+
+
+def _cells(cell: Spec, frame: Frame, full: float, **look: object) -> list[Spec]:
+    """Cells of a colour, and the text in them; from the strength `full` on it is undiluted."""
+    scale = {"domain": [0, full], "range": [0.06, 1], "clamp": True}
+    strength = {"field": "strength", "type": "quantitative", "legend": None, "scale": scale}
+    faint = {"condition": {"test": "datum.sure === false", "value": 0.6}, "value": 1}
+    written, bare = {"text": {"field": "text"}, "opacity": faint}, frame._replace(words={})
+    shaded = {"color": cell, "opacity": strength}
+    return [
+        layer(frame, "rect", shaded, stroke=colour("paper"), strokeWidth=2),
+        layer(bare, "text", written, fill=colour("ink"), aria=False, **look),
+    ]
+
+
 def heat(
     rows: Sequence[Row],
     keys: Sequence[Key],
@@ -178,25 +209,18 @@ def heat(
     heads: Sequence[Row],
     columns: Sequence[Key],
 ) -> Spec:
-    """A cell for each row, in the colour of its series, the stronger the larger its `strength`.
+    """A grid with lines between: each of `heads` has one with its `title`.
 
-    Its `text` stands in it, faint unless it is `sure`. Each of `heads` has a line of its own with a
-    `title`, and in each column the mark of its key, so that no name of a column is far.
+    In each column of that line is the mark of its key, so that no name of a column is far.
     """
-    scale = {"domain": [0, 0.6], "range": [0.06, 1], "clamp": True}
-    strength = {"field": "strength", "type": "quantitative", "legend": None, "scale": scale}
-    faint = {"condition": {"test": "datum.sure", "value": 1}, "value": 0.6}
-    written = {"text": {"field": "text"}, "opacity": faint}
     field, bare = frame.x["field"], frame._replace(words={})
     marked = [{**head, field: key.title, "series": key.title} for head in heads for key in columns]
     marks = {"color": series(columns), "shape": series(columns, shapes=True)}
     edge = f"-({frame.y['axis']['minExtent']['expr']})"  # left of the names of rows
     left = {"x": {"value": {"expr": edge}}, "text": {"field": "title"}}
     bold = {"fontWeight": "bold", "fontSize": 12, "align": "left", "fill": colour("ink")}
-    cell = {"color": series(keys), "opacity": strength}
     layers = [
-        layer(frame, "rect", cell, stroke=colour("paper"), strokeWidth=2),
-        layer(bare, "text", written, fontSize=11, fill=colour("ink"), aria=False),
+        *_cells(series(keys), frame, full=0.6, fontSize=11),
         layer(bare, "point", marks, marked, filled=True, size=50, aria=False),
         layer(bare, "text", left, heads, **bold),
     ]
