@@ -1,7 +1,7 @@
 """What the networks of a run do inside: every tool of this room on each, in one file.
 
 In: checkpoints. Out: `results/inside.json`. All networks are looked into with the same questions:
-those of test e, in two halves without a common graph, and those of pre-training.
+those of pre-training, and those of test e, in two halves without a common graph.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,13 +12,16 @@ import numpy as np
 from offpath import results
 from offpath.compute import Compute
 from offpath.configs import Configuration
-from offpath.data.batches import Batch, frozen
+from offpath.data.batches import draw
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, require
-from offpath.fit.transformer import Transformer, predict
+from offpath.fit.native import answers
+from offpath.fit.transformer import Transformer
+from offpath.generalize.baselines import Known
 from offpath.interpret.attention import KEYS, THRESHOLDS, heads
 from offpath.interpret.questions import Questions, parted, questions
 from offpath.interpret.reach import LEAST_CHANGE, LEAST_NOTICED, looked
+from offpath.interpret.rule_agreement import Answered, agreements
 from offpath.networks import networks
 from offpath.results import check_kind, read_result, write_result
 from offpath.run.files import Record
@@ -27,13 +30,14 @@ from offpath.slices import ANY_TARGET
 
 MOST_QUESTIONS, MOST_PAIRS = 2500, 150  # of each half of test e; for each distance
 PART_OF_QUESTIONS, PART_OF_PAIRS = 16, 128  # of an evaluation set: small ones have fewer
+PART_OF_ANSWERED, PART_OF_KNOWN = 2, 8  # of an evaluation set: for the rules, and those they know
 LEFT_OUT = "attention, patching and ablation: its tokens are vertices, not edges"
 
 
 class Asked(NamedTuple):
     """What every network is looked into with."""
 
-    trained: Batch  # questions of pre-training
+    answered: tuple[Answered, Answered]  # of pre-training and of test e, still without answers
     parts: tuple[Questions, Questions]  # of test e, to fit probes and to test
 
 
@@ -50,7 +54,8 @@ def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) 
     asked = material(c, compute.threads)
     found: dict[str, results.InsideNetwork] = {}
     for number, name in enumerate(names, start=1):
-        found[name] = inside_of(load_model(run, name, compute.device), name, asked, c)
+        model = load_model(run, name, compute.device)
+        found[name] = inside_of(model, name, asked, c.evaluate.seed, compute)
         yield {"stage": "inside", "step": number, "of": len(names), "checkpoint": name}
     noticed = {"least_change": LEAST_CHANGE, "least_noticed": LEAST_NOTICED}
     made = results.Inside(
@@ -94,22 +99,31 @@ def pairs_per_distance(c: Configuration) -> int:
 
 def material(c: Configuration, threads: int = 1) -> Asked:
     """The questions that all networks of a configuration are looked into with."""
+    trained, any_target = (_answered(name, c, threads) for name in ("pretraining", ANY_TARGET))
     count = min(MOST_QUESTIONS, max(1, c.evaluate.examples // PART_OF_QUESTIONS))
-    trained, any_target = (
-        frozen(world(name, c.graphs), c.evaluate.seed, number, threads)[0]
-        for name, number in (("pretraining", count), (ANY_TARGET, 2 * count))
-    )
-    return Asked(trained, parted(questions(any_target)))
+    some = questions(any_target.batch.take(np.arange(min(2 * count, len(any_target.answers)))))
+    return Asked((trained, any_target), parted(some))
+
+
+def _answered(name: str, c: Configuration, threads: int) -> Answered:
+    """Evaluation questions of a distribution without answers, and others, which rules may know."""
+    where, examples = world(name, c.graphs), c.evaluate.examples
+    count = max(1, examples // PART_OF_ANSWERED)
+    counts = (0, count), (examples, max(1, examples // PART_OF_KNOWN))
+    batch, others = (draw(where, c.evaluate.seed, *one, "evaluation", threads) for one in counts)
+    return Answered(batch, np.zeros(count), Known(others, None))
 
 
 def inside_of(
-    model: Transformer, name: str, asked: Asked, c: Configuration
+    model: Transformer, name: str, asked: Asked, seed: int, compute: Compute
 ) -> results.InsideNetwork:
     """Everything that is measured of one network."""
-    tested, seed = asked.parts[1], c.evaluate.seed
-    error = predict(model, asked.trained.tokens).astype(float) - asked.trained.distance
+    tested, has_edges = asked.parts[1], model.architecture.tokens == "edges"
+    trained, any_target = (
+        one._replace(answers=answers(model, one.batch.tokens, compute)) for one in asked.answered
+    )
+    error = trained.answers.astype(float) - trained.batch.distance
     notices, reach = looked(model, tested.batch.tokens, seed)
-    has_edges = model.architecture.tokens == "edges"
     return results.InsideNetwork(
         checkpoint=name,
         mse=float(np.square(error).mean()),
@@ -120,6 +134,6 @@ def inside_of(
         ablations=[],
         notices=notices,
         reach=reach,
-        rules=[],
+        rules=agreements(trained, any_target),
         left_out=[] if has_edges else [LEFT_OUT],
     )
