@@ -55,6 +55,7 @@ class Patch(Row):
     group: PatchGroup  # which tokens
     at: int | None  # hop of the edges of the path in that group; null: does not apply
     pairs: int  # of graphs that differ in one edge
+    change: float  # of the model's own answer from one graph to the other: root mean square
     carried: float | None  # share of the change of the answer; null where the answers are equal
     low: float | None  # lower end of its 95 % interval, which resamples pairs
     high: float | None  # upper end
