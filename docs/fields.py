@@ -17,6 +17,13 @@ CLASSES = {
     if isinstance(node, ast.ClassDef)
 }
 """By name: the class, and the lines of its file."""
+CHOICES = {
+    ast.unparse(node.targets[0]): ast.unparse(node.value)
+    for source in SOURCES
+    for node in ast.parse(source).body
+    if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Literal[")
+}
+"""By name: the values that a field of this type can have."""
 
 
 class Field(NamedTuple):
@@ -69,6 +76,7 @@ def _fields(name: str) -> Iterator[Field]:
     for statement in record.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             kind = ast.unparse(statement.annotation).replace("Colour", "tuple[str, str]")
+            kind = CHOICES.get(kind, kind)
             yield Field(statement.target.id, kind, lines[statement.lineno - 1].partition("  # ")[2])
 
 
@@ -83,6 +91,6 @@ def _readable(kind: str) -> str:
     ('`float` or null', '`"a"` or `"b"`')
     """
     if kind.startswith("Literal["):
-        return " or ".join(f'`"{name}"`' for name in re.findall(r"'(\w+)'", kind))
+        return " or ".join(f'`"{name}"`' for name in re.findall(r"'([^']*)'", kind))
     plain, null = kind.removesuffix(" | None"), kind.endswith(" | None")
     return f"`{plain.replace(' | None', '?')}`{' or null' if null else ''}"

@@ -82,7 +82,7 @@ def _plain(usage: str) -> str:
     ('--threads INT', '--rates FLOAT ...', '--by {a, b}')
     """
     usage = re.sub(r"\[(\S+) \[\1 \.\.\.\]\]", r"\1 ...", usage.replace("{None}|", ""))
-    return usage.replace("{None,", "{").replace(",", ", ").replace("|", " or ")
+    return re.sub(r",(?! )", ", ", usage.replace("{None,", "{")).replace("|", " or ")
 
 
 def help_text(name: str) -> str:

@@ -17,6 +17,7 @@ from offpath.generalize.shifts import measure_shifts
 from offpath.generalize.truth import measure_truth
 from offpath.handcraft.circuits import set_circuit
 from offpath.interpret.elicitation import measure_elicitation
+from offpath.interpret.inside import measure_inside
 from offpath.interpret.phases import measure_phases
 from offpath.networks import has_coherence, networks
 from offpath.report.page import write_report
@@ -24,6 +25,7 @@ from offpath.results import (
     CircuitResult,
     Elicitation,
     Examples,
+    Inside,
     Labels,
     Matrix,
     Phases,
@@ -65,7 +67,7 @@ def experiment(run: Run, compute: Compute) -> Iterator[Record]:
 
 @holds_run
 def measure(run: Run, compute: Compute) -> Iterator[Record]:
-    """Find where losses fell suddenly; measure every network on every distribution, and shifted.
+    """Find where losses fell suddenly; measure every network on every distribution, and inside.
 
     With reporters, ask the assistant instead what nobody audited.
     """
@@ -77,11 +79,12 @@ def measure(run: Run, compute: Compute) -> Iterator[Record]:
         yield from measure_matrix(run, compute)
         yield from measure_shifts(run, compute)
         yield from measure_coherence(run, compute)
+        yield from measure_inside(run, compute)
 
 
 def made(c: Configuration) -> list[type[Result]]:
     """The results of a run."""
-    plain = [Examples, Labels, Matrix, Predictions, Shifts]
+    plain = [Examples, Labels, Matrix, Predictions, Shifts, Inside]
     plain += [WholeGraphs] if has_coherence(c) else []
     return [CircuitResult, Phases, *([Truth, Elicitation] if c.reporters else plain)]
 

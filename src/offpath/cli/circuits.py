@@ -13,9 +13,9 @@ from rich.console import Console
 from offpath import recipes, results
 from offpath.cli.arguments import FLAT, HERE, RUNS, Machine, RunFolder, RunsFolder
 from offpath.cli.progress import follow
-from offpath.cli.session import compute_on, holding, resume, write_record
+from offpath.cli.session import check_checkpoints, compute_on, holding, resume, write_record
 from offpath.configs import Circuit
-from offpath.errors import InputError, choice_fault
+from offpath.errors import InputError
 from offpath.interpret.options import GridSampling, Robustness
 from offpath.results import LearningCoefficients, check_kind, read_result
 from offpath.run.files import Record, check_writable
@@ -139,11 +139,8 @@ def llc(
 
     with holding(run, compute):
         set_circuit(run)
-        known = sorted(path.stem for path in run.folder.glob("checkpoints/*.safetensors"))
-        known = [name for name in known if not name.endswith("-resume")]
+        known = check_checkpoints(run, checkpoints)
         names = checkpoints or [name for name in ("pretrained", "circuit") if name in known]
-        for name in (name for name in names if name not in known):
-            raise InputError(choice_fault("--checkpoints", name, known))
         records = measure_learning_coefficients(run, compute, options, names, seed)
         follow(records, run.configuration)
         result = read_result(run, LearningCoefficients)

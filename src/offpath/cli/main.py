@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import offpath
-from offpath.cli import circuits, reports, runs, stages, sweeps, weights
+from offpath.cli import circuits, inside, reports, runs, stages, sweeps, weights
 from offpath.cli.parse import parse
 from offpath.cli.streams import open_streams
 from offpath.errors import InputError, choice_fault
 
 GROUPS = (
-    stages.VERBS, reports.VERBS, sweeps.VERBS, runs.VERBS, weights.VERBS, circuits.VERBS
+    stages.VERBS, reports.VERBS, sweeps.VERBS, runs.VERBS, weights.VERBS, circuits.VERBS,
+    inside.VERBS,
 )  # fmt: skip
 VERBS = {verb.__name__.split("_")[0]: verb for group in GROUPS for verb in group}
 EXAMPLES = """\

@@ -17,6 +17,7 @@ MEASURES = {
     "elicitation": "probes",
     "robustness": "robustness",
     "llc": "coefficient",
+    "inside": "inside",
 }
 LINES_PER_STAGE = 10  # where there is no terminal
 LONGEST_TITLE = 12  # columns of a terminal; a longer title takes more lines

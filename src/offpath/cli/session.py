@@ -6,7 +6,7 @@ Where torchrun started several processes, the first has the run folder and print
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from offpath.cli.arguments import MachineOptions, RunOptions
 from offpath.cli.tables import show_table
 from offpath.configs import Configuration, configuration_from_json
-from offpath.errors import InputError
+from offpath.errors import InputError, choice_fault
 from offpath.run.files import Record, write_file
 from offpath.run.folder import Run, create_run, open_run, working_on
 
@@ -98,6 +98,15 @@ def check_trains(configuration: Configuration) -> None:
             f"the weights of a circuit ({configuration.circuit}) are handcrafted, not trained; "
             "make it with `offpath circuit`, then `offpath evaluate` and `offpath robustness`"
         )
+
+
+def check_checkpoints(run: Run, names: Sequence[str]) -> list[str]:
+    """All checkpoints of a run; refuses names that are none of them."""
+    known = sorted(path.stem for path in run.folder.glob("checkpoints/*.safetensors"))
+    known = [name for name in known if not name.endswith("-resume")]
+    for name in (name for name in names if name not in known):
+        raise InputError(choice_fault("--checkpoints", name, known))
+    return known
 
 
 def compute_on(machine: MachineOptions, *, join: bool = False) -> "Compute":

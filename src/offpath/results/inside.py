@@ -32,6 +32,7 @@ class AttentionShare(Row):
     key: str  # which tokens it goes to: one of `interpret.attention.KEYS`
     share: float  # of the attention
     even: float  # the share that even attention to all tokens would give
+    most: float = 1.0  # the most that it can be: below 1 where some queries have no such tokens
 
 
 class Head(Row):
@@ -39,7 +40,7 @@ class Head(Row):
 
     layer: int  # 1, 2, ...
     head: int  # 1, 2, ...
-    shares: list[AttentionShare]
+    shares: list[AttentionShare]  # of each kind of query to each kind of key
     edge_entropy: float  # of the attention of edge tokens, as a share of that of even attention
     question_entropy: float  # the same of the question
     names: list[str]  # what it does, where a threshold is passed
@@ -54,6 +55,7 @@ class Patch(Row):
     group: PatchGroup  # which tokens
     at: int | None  # hop of the edges of the path in that group; null: does not apply
     pairs: int  # of graphs that differ in one edge
+    change: float  # of the model's own answer from one graph to the other: root mean square
     carried: float | None  # share of the change of the answer; null where the answers are equal
     low: float | None  # lower end of its 95 % interval, which resamples pairs
     high: float | None  # upper end
@@ -110,13 +112,13 @@ class InsideNetwork(Row):
     checkpoint: str  # its name
     mse: float  # of its answers to t = 2, pre-training's question
     right: float  # accuracy on the same
-    probes: list[ProbedTarget]
-    heads: list[Head]
-    patches: list[Patch]
-    ablations: list[Ablation]
-    notices: list[Notice]
+    probes: list[ProbedTarget]  # layer by layer
+    heads: list[Head]  # layer by layer
+    patches: list[Patch]  # by distance, hop, layer and group of tokens
+    ablations: list[Ablation]  # head by head
+    notices: list[Notice]  # by distance, hop and layer
     reach: Reach | None  # null: not measured
-    rules: list[RuleAgreement]
+    rules: list[RuleAgreement]  # each rule on each kind of questions
     left_out: list[str]  # what is not measured of it, and why
 
 
@@ -124,7 +126,7 @@ class AlongStep(Row):
     """Measures at one checkpoint along training."""
 
     network: str  # whose training
-    step: int
+    step: int  # of its training; 0: before the first
     measures: dict[str, float | None]  # by name: see `Inside.measures`
 
 
@@ -132,7 +134,7 @@ class Onset(Row):
     """When a measure has risen half of its way, along training."""
 
     network: str  # whose training
-    measure: str
+    measure: str  # its name
     first: float | None  # its value at the first checkpoint
     last: float | None  # at the last
     step: float | None  # half way between them, on a logarithmic axis; null: it hardly changes
@@ -148,6 +150,6 @@ class Inside(Result):
     keys: dict[str, str]  # the kinds of keys of attention, and what they are
     thresholds: dict[str, float]  # of the names of heads and of what is noticed
     measures: dict[str, str]  # the measures along training, and what they are
-    networks: list[InsideNetwork]
-    along: list[AlongStep]
-    onsets: list[Onset]
+    networks: list[InsideNetwork]  # those looked into
+    along: list[AlongStep]  # checkpoints along training
+    onsets: list[Onset]  # when each measure rises
