@@ -17,6 +17,7 @@ from offpath.results import (
     Reach,
     RuleAgreement,
 )
+from offpath.results.inside import ReachLaw
 
 NAMES = ("untrained", "pretrained", "finetuned", "scratch", "circuit", "circuit-finetuned")
 SKILL = {"untrained": 0.0, "circuit": 1.0}  # how sharp the search is; of all others a half
@@ -61,16 +62,18 @@ def without(name: str, why: str) -> InsideNetwork:
 
 
 def _network(name: str, skill: float, size: Size) -> InsideNetwork:
-    lengths = [min(size.layers, (length + 1) // 2 + 1) for length in range(1, size.max_vertices)]
-    law = {0.0: "none", 0.5: "one end", 1.0: "both ends"}[skill]
+    lengths: list[int | None] = [
+        min(size.layers, (length + 1) // 2 + 1) if skill else None
+        for length in range(1, size.max_vertices)
+    ]
+    laws: dict[float, ReachLaw] = {0.0: "none", 0.5: "one end", 1.0: "both ends"}
     return InsideNetwork(
         checkpoint=name, mse=2 * (1 - skill), right=0.3 + 0.7 * skill,
         probes=[*_bits(skill, size), *_numbers(skill, size)], heads=[*_heads(skill, size)],
         patches=[*_patches(skill, size)], ablations=[*_ablations(skill, size)],
         notices=[*_notices(skill, size)],
-        reach=Reach(layers=lengths if skill else [None for _ in lengths],
-                    hops_per_layer=2 * skill or None, hops_low=1.9 * skill or None,
-                    hops_high=2.2 * skill or None, law=law),
+        reach=Reach(layers=lengths, hops_per_layer=2 * skill or None, hops_low=1.9 * skill or None,
+                    hops_high=2.2 * skill or None, law=laws[skill]),
         rules=[*_rules(skill)], left_out=[],
     )  # fmt: skip
 
@@ -139,8 +142,8 @@ def _patch(
     distance: int, hop: int | None, layer: int, group: Any, at: int | None, pairs: int, share: float
 ) -> Patch:
     return Patch(
-        distance=distance, hop=hop, layer=layer, group=group, at=at, pairs=pairs, carried=share,
-        low=share - 0.05, high=share + 0.05,
+        distance=distance, hop=hop, layer=layer, group=group, at=at, pairs=pairs, change=1.5,
+        carried=share, low=share - 0.05, high=share + 0.05,
     )  # fmt: skip
 
 

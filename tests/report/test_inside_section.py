@@ -104,14 +104,13 @@ def test_each_stratum_has_a_curve_and_the_scores_of_the_last_and_the_best_layer(
     assert [chart.title for chart in one.charts] == ["trained", "on path", "off path"]
     (table,) = one.tables
     assert [row.title for row in table.rows] == ["trained", "on path", "off path"]
-    assert lines(table.rows[1].entries[0]) == ["0.25", "0.23–0.25", "best 0.25 (layer 3)"]
+    assert lines(table.rows[1].entries[0]) == ["0.25", "0.23–0.25", "best 0.25 (3)"]
 
 
-def test_heads_have_names_shares_beside_even_ones_and_entropies(shown: Section):
+def test_heads_have_names_entropies_and_shares_of_the_tokens_that_some_head_prefers(shown: Section):
     heads = table(shown, "Heads")
     assert heads.columns == [
         "network, layer.head", "does", "edge: shares an end\neven 20.0\xa0%",
-        "edge: self\neven 80.0\xa0%", "question: shares an end\neven 30.0\xa0%",
         "entropy\nof edges", "entropy\nof the question"]  # fmt: skip
     assert len(heads.rows) == 6 * 3 * 2
     first = heads.rows[0]
@@ -163,7 +162,7 @@ def test_the_least_noticed_hop_of_each_length_is_drawn_and_the_hops_of_the_longe
 
 def test_the_law_of_each_network_stands_in_a_table(shown: Section):
     reach = table(shown, "How far networks look")
-    row = next(row for row in reach.rows if row.note == "the known answer")
+    row = next(row for row in reach.rows if row.title == "handcrafted, the known answer")
     assert [lines(entry) for entry in row.entries] == [
         ["both ends"], ["2.00", "(1.90–2.20)"], ["2, 2, 3, 3"], ["100.0\xa0%"]]  # fmt: skip
     row = next(row for row in reach.rows if row.title.startswith("untrained"))
@@ -195,10 +194,20 @@ def test_a_rule_has_its_agreement_its_chance_and_what_is_above_it(shown: Section
 def test_the_statement_sets_the_first_network_beside_the_circuit_and_the_untrained_one():
     assert statement(inside(), {"pretrained": "pre-trained"}) == (
         "With each layer, the pre-trained network looks 1.00 hops farther (0.95–1.10): search from "
-        "one end fits best (the circuit, whose answer is known: 2.00 hops farther (1.90–2.20), "
-        "search from both ends fits best). On its edge tokens, probes tell k from k + 1 hops from "
-        "vertex 1 with an AUROC of 0.72 in the best layer, averaged over k, and hops from t with "
-        "0.68 (the circuit: 0.94 and 0.85, the untrained network: 0.50 and 0.50)."
+        "one end fits (the circuit, whose answer is known: 2.00 (1.90–2.20), search from both "
+        "ends). On its edge tokens, probes tell k from k + 1 hops from vertex 1 with an AUROC of "
+        "0.72 in the best layer, averaged over k, and hops from t with 0.68 (the circuit: 0.94 and "
+        "0.85, the untrained network: 0.50 and 0.50)."
+    )
+
+
+def test_a_network_that_looks_no_farther_is_said_to():
+    whole = inside(names=("pretrained",))
+    reach = inside(names=("untrained",)).networks[0].reach
+    one = whole.networks[0].model_copy(update={"reach": reach, "probes": []})
+    assert statement(whole.model_copy(update={"networks": [one]}), {}) == (
+        "In too few lengths does the pretrained network look farther with each layer: no law of "
+        "search fits."
     )
 
 

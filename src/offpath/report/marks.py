@@ -25,6 +25,8 @@ from offpath.report.frames import (
 from offpath.report.parts import Key, Spec, colour
 from offpath.results import DrawnGraph
 
+FIT = {"expr": "min(11, 0.46 * bandwidth('x'))"}  # the size of three digits that fit into a cell
+
 
 def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
     """A mark in an interval for each row, from `low` to `high`; hollow where `hollow` is true.
@@ -172,25 +174,24 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
 
 
 def grid(rows: Sequence[Row], keys: Sequence[Key], frame: Frame, *, chance: float = 0.0) -> Spec:
-    """A cell for each row, the stronger the farther its `value` is from `chance` to 1.
+    """A cell for each row with the hundredths of its `value`, faint where `sure` is false.
 
-    Rows may have a chance of their own. Hundredths of the value stand in the cell, as large as it
-    is wide, and faint where `sure` is false. Below 0 the colour is that of the last key.
+    With one key the colour is the stronger the farther the value is from `chance`, or from the
+    `chance` of the row, to 1; with two it is the farther from 0, the second's below 0.
     """
     base = f"(isValid(datum.chance) ? datum.chance : {chance})"
     above = f"(datum.value - {base}) / (1 - {base})"
-    computed = {"strength": f"datum.value < 0 ? -datum.value : {above}",
-                "text": "format(100 * datum.value, '.0f')"}  # fmt: skip
+    strength = above if len(keys) == 1 else "abs(datum.value)"
+    computed = {"strength": strength, "text": "format(100 * datum.value, '.0f')"}
     below = {"condition": {"test": "datum.value < 0", "value": keys[-1].colour}}
-    cell, small = {**below, "value": keys[0].colour}, {"expr": "min(11, 0.46 * bandwidth('x'))"}
-    apart = {"resolve": {"scale": {"opacity": "independent"}}}
+    cells = _cells({**below, "value": keys[0].colour}, frame, 1.0, FIT)
     steps = [{"calculate": how, "as": name} for name, how in computed.items()]
-    made = boxed(frame, rows, _cells(cell, frame, full=1.0, fontSize=small))
-    return {**made, **apart, "transform": steps}
+    apart = {"resolve": {"scale": {"opacity": "independent"}}}
+    return {**boxed(frame, rows, cells), **apart, "transform": steps}
 
 
-def _cells(cell: Spec, frame: Frame, full: float, **look: object) -> list[Spec]:
-    """Cells of a colour, and the text in them; from the strength `full` on it is undiluted."""
+def _cells(cell: Spec, frame: Frame, full: float, size: int | Spec) -> list[Spec]:
+    """Cells of a colour, undiluted from the strength `full` on, and text of a size in them."""
     scale = {"domain": [0, full], "range": [0.06, 1], "clamp": True}
     strength = {"field": "strength", "type": "quantitative", "legend": None, "scale": scale}
     faint = {"condition": {"test": "datum.sure === false", "value": 0.6}, "value": 1}
@@ -198,7 +199,7 @@ def _cells(cell: Spec, frame: Frame, full: float, **look: object) -> list[Spec]:
     shaded = {"color": cell, "opacity": strength}
     return [
         layer(frame, "rect", shaded, stroke=colour("paper"), strokeWidth=2),
-        layer(bare, "text", written, fill=colour("ink"), aria=False, **look),
+        layer(bare, "text", written, fontSize=size, fill=colour("ink"), aria=False),
     ]
 
 
@@ -209,9 +210,10 @@ def heat(
     heads: Sequence[Row],
     columns: Sequence[Key],
 ) -> Spec:
-    """A grid with lines between: each of `heads` has one with its `title`.
+    """A cell for each row, in the colour of its series, the stronger the larger its `strength`.
 
-    In each column of that line is the mark of its key, so that no name of a column is far.
+    Its `text` stands in it, faint where `sure` is false. Each of `heads` has a line of its own with
+    a `title`, and in each column the mark of its key, so that no name of a column is far.
     """
     field, bare = frame.x["field"], frame._replace(words={})
     marked = [{**head, field: key.title, "series": key.title} for head in heads for key in columns]
@@ -220,7 +222,7 @@ def heat(
     left = {"x": {"value": {"expr": edge}}, "text": {"field": "title"}}
     bold = {"fontWeight": "bold", "fontSize": 12, "align": "left", "fill": colour("ink")}
     layers = [
-        *_cells(series(keys), frame, full=0.6, fontSize=11),
+        *_cells(series(keys), frame, 0.6, 11),
         layer(bare, "point", marks, marked, filled=True, size=50, aria=False),
         layer(bare, "text", left, heads, **bold),
     ]

@@ -12,8 +12,8 @@ from offpath.report.sections.inside_parts import Looked, looked_into
 from offpath.results import Inside, InsideNetwork
 
 LAWS = {
-    "one end": "search from one end fits best", "both ends": "search from both ends fits best",
-    "doubling": "doubling fits best", "none": "no law of search fits",
+    "one end": "search from one end", "both ends": "search from both ends", "doubling": "doubling",
+    "none": "no law of search",
 }  # fmt: skip
 ENDS = {"from_source": "from vertex 1", "from_target": "from t"}
 
@@ -75,22 +75,18 @@ def statement(result: Inside, titles: dict[str, str]) -> str:
 
 
 def _looks(first: InsideNetwork, circuit: InsideNetwork | None, title: str) -> str:
+    """How many hops farther with each layer, and by which law."""
     if first.reach is None:
         return ""
-    text = f"With each layer, the {title} network looks {_hops(first)}: {LAWS[first.reach.law]}"
+    hops = tables.hops_per_layer(first.reach)
+    text = f"With each layer, the {title} network looks {' hops farther '.join(hops)}"
+    if first.reach.hops_per_layer is None:
+        text = f"In too few lengths does the {title} network look farther with each layer"
+    text += f": {LAWS[first.reach.law]} fits"
     if circuit and circuit.reach:
-        text += (
-            f" (the circuit, whose answer is known: {_hops(circuit)}, {LAWS[circuit.reach.law]})"
-        )
+        known = f"{' '.join(tables.hops_per_layer(circuit.reach))}, {LAWS[circuit.reach.law]}"
+        text += f" (the circuit, whose answer is known: {known})"
     return f"{text}."
-
-
-def _hops(one: InsideNetwork) -> str:
-    assert one.reach is not None, "measured"
-    if one.reach.hops_per_layer is None:
-        return "an unknown number of hops farther"
-    estimate, *ends = tables.hops_per_layer(one.reach)
-    return f"{' '.join([estimate, 'hops farther', *ends])}"
 
 
 def _reads(

@@ -22,6 +22,11 @@ class Looked(NamedTuple):
         """Its name, and what it shows."""
         return self.key.title
 
+    @property
+    def head(self) -> str:
+        """The same as the head of a column."""
+        return "\n".join(filter(None, (self.name, self.control)))
+
 
 def looked_into(story: Story, result: Inside) -> list[Looked]:
     """The networks of the result: the first, its two controls, the others."""

@@ -10,6 +10,8 @@ from offpath.report.sections.inside_parts import Looked, interval
 from offpath.report.words import percent, points, r_squared, significant
 from offpath.results import AttentionShare, Inside, Patch, ProbedTarget, Reach, RuleAgreement
 
+PREFERRED = 0.25  # least of what is beyond an even share, for a kind of keys to have a column
+
 
 def strata_table(networks: Sequence[Looked]) -> Table:
     """Strata down, networks across: the true distance in the last layer, and in the best."""
@@ -17,7 +19,7 @@ def strata_table(networks: Sequence[Looked]) -> Table:
     for name, title in strata_titles(networks):
         read = [numbers_read(one, "to_target", name) for one in networks]
         rows.append(TableRow(title, [_last_and_best(probes) for probes in read]))
-    return Table("R² of d(1,t)", ["stratum", *(one.title for one in networks)], rows, "heat")
+    return Table("R² of d(1,t)", ["stratum", *(one.head for one in networks)], rows, "heat")
 
 
 def _last_and_best(probes: Sequence[ProbedTarget]) -> Entry | None:
@@ -26,19 +28,20 @@ def _last_and_best(probes: Sequence[ProbedTarget]) -> Entry | None:
     last = max(probes, key=lambda probe: probe.layer)
     best = max(probes, key=lambda probe: probe.score or 0.0)
     lines = [r_squared(last.score), interval(last.low, last.high)]
-    lines += [f"best {r_squared(best.score)} (layer {best.layer})"]
+    lines += [f"best {r_squared(best.score)} ({best.layer})"]
     hover = f"{words.thousands(last.count)} questions; shuffled {r_squared(last.shuffled)}"
     return Entry(lines, max(0.0, last.score or 0.0), hover=hover)
 
 
 def heads_table(networks: Sequence[Looked]) -> Table:
-    """Heads down, kinds of keys across; above them what even attention would give."""
+    """Heads down, kinds of keys across that some head prefers; above them an even share."""
     heads = [(one, head) for one in networks for head in one.inside.heads]
-    kinds = {(s.query, s.key): s.even for _, head in heads[:1] for s in head.shares}
+    main = {_kind(s) for _, head in heads for s in head.shares if _beyond_even(s) >= PREFERRED}
+    kinds = {_kind(s): s.even for _, head in heads[:1] for s in head.shares if _kind(s) in main}
     rows = []
     for one, head in heads:
-        own = {(s.query, s.key): s for s in head.shares}
-        shares = [_share(own[kind]) if kind in own else None for kind in kinds]
+        own = {_kind(s): s for s in head.shares}
+        shares = [_share(own[pair]) if pair in own else None for pair in kinds]
         entropies = [Entry([f"{e:.2f}"]) for e in (head.edge_entropy, head.question_entropy)]
         entries = [Entry([", ".join(head.names) or "–"]), *shares, *entropies]
         rows.append(TableRow(f"{one.name}, {head.layer}.{head.head}", entries, one.name))
@@ -47,10 +50,17 @@ def heads_table(networks: Sequence[Looked]) -> Table:
     return Table("Heads", ["network, layer.head", "does", *columns, *ends], rows, "heat")
 
 
+def _kind(one: AttentionShare) -> tuple[str, str]:
+    return one.query, one.key
+
+
+def _beyond_even(one: AttentionShare) -> float:
+    """How far a share is from an even one to the most that it can be; 0 where it is below."""
+    return max(0.0, one.share - one.even) / (one.most - one.even) if one.most > one.even else 0.0
+
+
 def _share(one: AttentionShare) -> Entry:
-    """The share; the colour is what it has of all beyond an even one."""
-    beyond = (one.share - one.even) / (1 - one.even) if one.even < 1 else 0.0
-    return Entry([percent(one.share)], max(0.0, beyond))
+    return Entry([percent(one.share)], _beyond_even(one))
 
 
 def patching_tables(networks: Sequence[Looked], result: Inside) -> list[Table]:
@@ -86,7 +96,7 @@ def reach_table(networks: Sequence[Looked]) -> Table:
         if found:
             layers = ", ".join("–" if layer is None else str(layer) for layer in found.layers)
             texts = ([found.law], hops_per_layer(found), [layers], [percent(one.inside.right)])
-            rows.append(TableRow(one.name, [Entry(lines) for lines in texts], "", one.control))
+            rows.append(TableRow(one.title, [Entry(lines) for lines in texts]))
     heads = ["network", "law", "hops per layer", "layer that notices lengths 1, 2, …",
              "accuracy, t = 2"]  # fmt: skip
     return Table("How far networks look", heads, rows, "narrow")
@@ -131,7 +141,7 @@ def rules_table(networks: Sequence[Looked]) -> Table:
             entries = [_agreement(found.get((rule, questions, one.name))) for one in shown]
             where = STRATUM_TITLES.get(questions, questions)
             rows.append(TableRow(titles[rule], entries, rule, where))
-    return Table("Agreement on errors", ["rule", *(one.title for one in shown)], rows, "heat")
+    return Table("Agreement on errors", ["rule", *(one.head for one in shown)], rows, "heat")
 
 
 def _agreement(rule: RuleAgreement | None) -> Entry | None:
