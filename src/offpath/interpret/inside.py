@@ -1,7 +1,7 @@
 """What the networks of a run do inside: every tool of this room on each, in one file.
 
 In: checkpoints. Out: `results/inside.json`. All networks are looked into with the same questions:
-those of test e, in two halves without a common graph, and those of pre-training.
+those of pre-training, and those of test e, in two halves without a common graph.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,29 +12,38 @@ import numpy as np
 from offpath import results
 from offpath.compute import Compute
 from offpath.configs import Configuration
-from offpath.data.batches import Batch, frozen
+from offpath.data.batches import Batch, draw
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, require
-from offpath.fit.transformer import Transformer, predict
+from offpath.fit.native import answers
+from offpath.fit.transformer import Transformer
+from offpath.generalize.baselines import Known
+from offpath.interpret.ablation import ablations
 from offpath.interpret.attention import KEYS, THRESHOLDS, heads
+from offpath.interpret.pairs import OF_EACH, Pairs, draw_pairs
+from offpath.interpret.patching import patches
 from offpath.interpret.questions import Questions, parted, questions
 from offpath.interpret.reach import LEAST_CHANGE, LEAST_NOTICED, looked
+from offpath.interpret.rule_agreement import Answered, agreements
 from offpath.networks import networks
 from offpath.results import check_kind, read_result, write_result
 from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
 from offpath.slices import ANY_TARGET
 
-MOST_QUESTIONS, MOST_PAIRS = 2500, 150  # of each half of test e; for each distance
+MOST_QUESTIONS, MOST_ABLATED = 2500, 1000  # of each half of test e; of pre-training
 PART_OF_QUESTIONS, PART_OF_PAIRS = 16, 128  # of an evaluation set: small ones have fewer
+PART_OF_ANSWERED, PART_OF_KNOWN = 2, 8  # of an evaluation set: for the rules, and those they know
 LEFT_OUT = "attention, patching and ablation: its tokens are vertices, not edges"
 
 
 class Asked(NamedTuple):
     """What every network is looked into with."""
 
-    trained: Batch  # questions of pre-training
+    answered: tuple[Answered, Answered]  # of pre-training and of test e, still without answers
     parts: tuple[Questions, Questions]  # of test e, to fit probes and to test
+    trained: Questions  # of pre-training
+    pairs: Pairs
 
 
 @holds_run
@@ -50,7 +59,8 @@ def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) 
     asked = material(c, compute.threads)
     found: dict[str, results.InsideNetwork] = {}
     for number, name in enumerate(names, start=1):
-        found[name] = inside_of(load_model(run, name, compute.device), name, asked, c)
+        model = load_model(run, name, compute.device)
+        found[name] = inside_of(model, name, asked, c.evaluate.seed, compute)
         yield {"stage": "inside", "step": number, "of": len(names), "checkpoint": name}
     noticed = {"least_change": LEAST_CHANGE, "least_noticed": LEAST_NOTICED}
     made = results.Inside(
@@ -88,38 +98,54 @@ def _beside(run: Run, made: results.Inside) -> results.Inside:
 
 
 def pairs_per_distance(c: Configuration) -> int:
-    """Pairs of graphs of each distance, in patching and beyond."""
-    return min(MOST_PAIRS, max(1, c.evaluate.examples // PART_OF_PAIRS))
+    """Pairs of graphs of each distance, for patching."""
+    return min(OF_EACH, max(1, c.evaluate.examples // PART_OF_PAIRS))
 
 
 def material(c: Configuration, threads: int = 1) -> Asked:
     """The questions that all networks of a configuration are looked into with."""
-    count = min(MOST_QUESTIONS, max(1, c.evaluate.examples // PART_OF_QUESTIONS))
-    trained, any_target = (
-        frozen(world(name, c.graphs), c.evaluate.seed, number, threads)[0]
-        for name, number in (("pretraining", count), (ANY_TARGET, 2 * count))
-    )
-    return Asked(trained, parted(questions(any_target)))
+    answered = trained, any_target = (
+        _answered("pretraining", c, threads), _answered(ANY_TARGET, c, threads)
+    )  # fmt: skip
+    count = max(1, c.evaluate.examples // PART_OF_QUESTIONS)
+    some = _first(any_target.batch, 2 * min(MOST_QUESTIONS, count))
+    pairs = draw_pairs(c.graphs, c.evaluate.seed, pairs_per_distance(c))
+    return Asked(answered, parted(some), _first(trained.batch, min(MOST_ABLATED, count)), pairs)
+
+
+def _first(batch: Batch, count: int) -> Questions:
+    return questions(batch.take(np.arange(min(count, len(batch.distance)))))
+
+
+def _answered(name: str, c: Configuration, threads: int) -> Answered:
+    """Evaluation questions of a distribution without answers, and others, which rules may know."""
+    where, examples = world(name, c.graphs), c.evaluate.examples
+    count = max(1, examples // PART_OF_ANSWERED)
+    counts = (0, count), (examples, max(1, examples // PART_OF_KNOWN))
+    batch, others = (draw(where, c.evaluate.seed, *one, "evaluation", threads) for one in counts)
+    return Answered(batch, np.zeros(count), Known(others, None))
 
 
 def inside_of(
-    model: Transformer, name: str, asked: Asked, c: Configuration
+    model: Transformer, name: str, asked: Asked, seed: int, compute: Compute
 ) -> results.InsideNetwork:
     """Everything that is measured of one network."""
-    tested, seed = asked.parts[1], c.evaluate.seed
-    error = predict(model, asked.trained.tokens).astype(float) - asked.trained.distance
+    tested, has_edges = asked.parts[1], model.architecture.tokens == "edges"
+    trained, any_target = (
+        one._replace(answers=answers(model, one.batch.tokens, compute)) for one in asked.answered
+    )
+    error = trained.answers.astype(float) - trained.batch.distance
     notices, reach = looked(model, tested.batch.tokens, seed)
-    has_edges = model.architecture.tokens == "edges"
     return results.InsideNetwork(
         checkpoint=name,
         mse=float(np.square(error).mean()),
         right=float((np.abs(error) < 0.5).mean()),
         probes=[],
         heads=heads(model, tested) if has_edges else [],
-        patches=[],
-        ablations=[],
+        patches=patches(model, asked.pairs) if has_edges else [],
+        ablations=ablations(model, asked.trained) if has_edges else [],
         notices=notices,
         reach=reach,
-        rules=[],
+        rules=agreements(trained, any_target),
         left_out=[] if has_edges else [LEFT_OUT],
     )
