@@ -25,7 +25,7 @@ RESAMPLES = 200  # of the graphs, behind an interval
 FIRST_LENGTH = 2  # of the paths that laws are fitted to: an edge from 1 to 2 needs no search
 FEWEST_LENGTHS = 3
 MOST_MISFIT = 1 / 8  # layers: a law may be wrong by one at one length in eight
-Wins = Bool[np.ndarray, "layer graph hop"]
+Wins = Bool[np.ndarray, "layer graph _"]  # the last axis is that of hops
 Layers = Sequence[int | None]
 
 
