@@ -58,11 +58,12 @@ def fit_probe(features: Features, targets: Targets, penalty: float | None = None
     along = scaled @ directions  # (example, direction)
     products = along.T @ (y - mean) / len(x)  # (direction, target)
     tried = np.array(PENALTIES if penalty is None else (penalty,))
-    kept = values[:, None] + tried  # (direction, penalty)
-    fits = np.tensordot(along, products[:, None] / kept[:, :, None], 1)
-    own = (1 + along**2 @ (1 / kept)) / len(x)  # of each example in what is fitted to it
-    errors = (y - mean)[:, None] - fits  # (example, penalty, target)
-    left_out = ((errors / (1 - own).clip(min=1e-9)[:, :, None]) ** 2).mean(0)
+    left_out = np.empty((len(tried), y.shape[1]))
+    for number, one in enumerate(tried):  # one at a time: what is held stays small, and fast
+        kept = values + one
+        own = (1 + along**2 @ (1 / kept)) / len(x)  # of each example in what is fitted to it
+        errors = y - mean - along @ (products / kept[:, None])
+        left_out[number] = ((errors / (1 - own).clip(min=1e-9)[:, None]) ** 2).mean(0)
     chosen = tried[left_out.argmin(0)]
     weights = np.zeros((x.shape[1], y.shape[1]))
     weights[used] = directions @ (products / (values[:, None] + chosen)) / spread[used, None]
