@@ -5,21 +5,17 @@ there are, as tokens. Both graphs of a pair have their edges at the same tokens.
 t = 2, as in pre-training. Costs 1 s.
 """
 
-from dataclasses import replace
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from offpath.configs import Graphs
-from offpath.data.batches import Batch, draw
+from offpath.data.batches import Batch
 from offpath.data.distances import adjacency_of, hops
-from offpath.data.worlds import World, world
-from offpath.interpret.questions import questions
+from offpath.interpret.questions import LONGEST, at_distance, questions
 
 OF_EACH = 120  # pairs of each distance, a little less if the hops do not divide it
-LONGEST = 8  # distance: in graphs of 15 vertices, some seconds more for each hop beyond it
 DRAWN = 3  # graphs for each pair: some have no single edge at the hop that is to be edited
 TRIES = 20  # edges in its place, before a graph is dropped
 
@@ -50,7 +46,7 @@ class Pairs(NamedTuple):
 
 
 def draw_pairs(graphs: Graphs, seed: int, of_each: int = OF_EACH) -> Pairs:
-    """Pairs for each distance from 2 on, alike for each hop of the edited edge.
+    """Pairs for each distance from 2 to `LONGEST`, alike for each hop of the edited edge.
 
     The edge is the only one of the shortest paths at its hop; the one in its place joins two random
     vertices that no edge joins.
@@ -60,16 +56,14 @@ def draw_pairs(graphs: Graphs, seed: int, of_each: int = OF_EACH) -> Pairs:
     >>> made.distance.tolist()[:12], made.hop.tolist()[:12]
     ([2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3], [1, 1, 1, 2, 2, 2, 1, 1, 2, 2, 3, 3])
     """
-    base, longest = world("pretraining", graphs), min(LONGEST, graphs.max_vertices - 1)
-    parts = [_at_distance(base, d, seed, max(1, of_each // d)) for d in range(2, longest + 1)]
+    distances = range(2, 1 + min(LONGEST, graphs.max_vertices - 1))
+    parts = [_at_distance(graphs, d, seed, max(1, of_each // d)) for d in distances]
     return Pairs(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _at_distance(base: World, distance: int, seed: int, of_hop: int) -> Pairs:
+def _at_distance(graphs: Graphs, distance: int, seed: int, of_hop: int) -> Pairs:
     """The pairs of one distance, in the order of their hops."""
-    shares = tuple(Fraction(int(d == distance)) for d in range(base.graphs.max_vertices))
-    one = replace(base, fewest_vertices=distance + 1, shares=shares)
-    batch = draw(one, seed, 0, DRAWN * distance * of_hop, "evaluation")
+    batch = at_distance(graphs, distance, seed, DRAWN * distance * of_hop)
     hop = 1 + np.arange(len(batch.distance)) % distance
     path_hop = _path_hops(batch)
     edited = path_hop == hop[:, None]

@@ -79,7 +79,7 @@ def patches(model: Transformer, pairs: Pairs) -> list[results.Patch]:
     rows: list[results.Patch] = []
     for distance in np.unique(pairs.distance).tolist():
         some, mapped = pairs.where(pairs.distance == distance), distance in MAPPED
-        hops = range(1, distance + 1) if mapped else ()
+        hops = np.unique(some.hop).tolist() if mapped else ()
         groups = (*WHOLE, *(Group("path", at) for at in hops))
         answers = patched_answers(model, some, groups)
         for hop in (None, *hops):

@@ -4,14 +4,20 @@ In: a batch. Out: the hops of every vertex from 1 and from t, and what each toke
 probes are fitted on and those of a test are parted by their edges.
 """
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from offpath.data.batches import Batch
+from offpath.configs import Graphs
+from offpath.data.batches import Batch, draw, joined
 from offpath.data.contents import contents
 from offpath.data.distances import adjacency_of, hops
+from offpath.data.worlds import world
+
+LONGEST = 8  # distance of graphs drawn for it: beyond, each hop takes 4 times as long
 
 Hops = Int64[np.ndarray, "example vertex"]
 AtEnds = Int64[np.ndarray, "example edge 2"]
@@ -64,3 +70,22 @@ def parted(made: Questions) -> tuple[Questions, Questions]:
     """Two halves, and no graph in both: to fit, and to test."""
     half = contents(made.batch).graph % np.uint64(2) == 0
     return made.where(half), made.where(~half)
+
+
+def by_distance(graphs: Graphs, seed: int, of_each: int) -> Questions:
+    """As many questions with t = 2 of each distance from 1 to `LONGEST`, and without a path.
+
+    >>> from offpath.recipes import laptop
+    >>> by_distance(laptop().graphs, seed=0, of_each=2).batch.distance.tolist()
+    [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8]
+    """
+    reached = range(1, 1 + min(LONGEST, graphs.max_vertices - 1))
+    return questions(joined([at_distance(graphs, d, seed, of_each) for d in (*reached, 0)]))
+
+
+def at_distance(graphs: Graphs, distance: int, seed: int, count: int) -> Batch:
+    """Questions of pre-training, t = 2, in graphs with this d(1,2); 0: without a path."""
+    base = world("pretraining", graphs)
+    shares = tuple(Fraction(int(d == distance)) for d in range(graphs.max_vertices))
+    fewest = max(base.fewest_vertices, distance + 1)
+    return draw(replace(base, fewest_vertices=fewest, shares=shares), seed, 0, count, "evaluation")
