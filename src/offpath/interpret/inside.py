@@ -19,9 +19,12 @@ from offpath.fit.native import answers
 from offpath.fit.transformer import Transformer
 from offpath.generalize.baselines import Known
 from offpath.interpret.ablation import ablations
+from offpath.interpret.along import MEASURES, along, onsets
 from offpath.interpret.attention import KEYS, THRESHOLDS, heads
+from offpath.interpret.cuts import sides, told
 from offpath.interpret.pairs import OF_EACH, Pairs, draw_pairs
 from offpath.interpret.patching import patches
+from offpath.interpret.probing import probed
 from offpath.interpret.questions import Questions, parted, questions
 from offpath.interpret.reach import LEAST_CHANGE, LEAST_NOTICED, looked
 from offpath.interpret.rule_agreement import Answered, agreements
@@ -58,10 +61,12 @@ def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) 
     names = list(checkpoints) or _made(run)
     asked = material(c, compute.threads)
     found: dict[str, results.InsideNetwork] = {}
+    steps = len(names) + (not checkpoints)
     for number, name in enumerate(names, start=1):
         model = load_model(run, name, compute.device)
         found[name] = inside_of(model, name, asked, c.evaluate.seed, compute)
-        yield {"stage": "inside", "step": number, "of": len(names), "checkpoint": name}
+        yield {"stage": "inside", "step": number, "of": steps, "checkpoint": name}
+    trained = [] if checkpoints else along(run, compute)
     noticed = {"least_change": LEAST_CHANGE, "least_noticed": LEAST_NOTICED}
     made = results.Inside(
         max_vertices=c.graphs.max_vertices,
@@ -69,12 +74,14 @@ def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) 
         pairs=pairs_per_distance(c),
         keys=KEYS,
         thresholds={**THRESHOLDS, **noticed},
-        measures={},
+        measures=MEASURES,
         networks=list(found.values()),
-        along=[],
-        onsets=[],
+        along=trained,
+        onsets=onsets(trained),
     )
     write_result(run, _beside(run, made) if checkpoints else made)
+    if not checkpoints:
+        yield {"stage": "inside", "step": steps, "of": steps, "world": "along training"}
 
 
 def _made(run: Run) -> list[str]:
@@ -136,16 +143,19 @@ def inside_of(
     )
     error = trained.answers.astype(float) - trained.batch.distance
     notices, reach = looked(model, tested.batch.tokens, seed)
+    told_cuts = told(model, tested.batch.tokens, seed)
     return results.InsideNetwork(
         checkpoint=name,
         mse=float(np.square(error).mean()),
         right=float((np.abs(error) < 0.5).mean()),
-        probes=[],
+        probes=probed(model, asked.parts),
         heads=heads(model, tested) if has_edges else [],
         patches=patches(model, asked.pairs) if has_edges else [],
         ablations=ablations(model, asked.trained) if has_edges else [],
         notices=notices,
         reach=reach,
+        cuts=told_cuts,
+        sides=sides(told_cuts),
         rules=agreements(trained, any_target),
         left_out=[] if has_edges else [LEFT_OUT],
     )
