@@ -156,7 +156,7 @@ def keys(q: Questions) -> dict[str, Pairs]:
            for name, vertex in touched.items()},
         "path": _on_path(q)[:, None],
     }  # fmt: skip
-    return {name: mask & real[:, :, None] & real[:, None] for name, mask in made.items()}
+    return {name: mask & real[:, :, None] for name, mask in made.items()}
 
 
 def _nearer_end(q: Questions, hops: Hops) -> Int64[np.ndarray, "example token"]:
