@@ -72,14 +72,19 @@ def test_a_path_that_leaves_no_edge_beside_it_is_refused():
         only_paths(8, 7, 1, np.random.default_rng(0))
 
 
-def test_the_irrelevant_edge_is_there_and_of_the_same_kind_where_one_is():
+@pytest.mark.parametrize("distance", range(1, 7))
+def test_an_irrelevant_edge_is_one_of_those_beside_the_path(distance: int):
+    made = only_paths(8, distance, 200, np.random.default_rng(0))
+    chosen = irrelevant(made, np.random.default_rng(1))
+    assert (chosen >= distance).all()
+    assert (made.edges[np.arange(200)[:, None], chosen, 1] != 0).all()
+
+
+def test_an_irrelevant_edge_leaves_as_many_vertices_alone_where_one_can():
     made = only_paths(8, 2, 200, np.random.default_rng(0))
     chosen = irrelevant(made, np.random.default_rng(1))
-    graphs = np.arange(200)[:, None]
-    assert (chosen >= 2).all()
-    assert (made.edges[graphs, chosen, 1] != 0).all()
     # Each hop isolates one vertex, and so does an end of the second path.
-    assert (made.isolating[graphs, chosen] == made.isolating[:, :2]).all()
+    assert (made.isolating[np.arange(200)[:, None], chosen] == made.isolating[:, :2]).all()
 
 
 def test_the_wide_circuit_looks_one_hop_farther_with_every_layer():
