@@ -24,7 +24,7 @@ ROUNDING = 16  # of the size of a stream, in units of its last digit: no change 
 LEAST_NOTICED = 0.9  # of the graphs, at every hop: a length is reached
 RESAMPLES = 200  # of the graphs, behind an interval
 FIRST_LENGTH = 2  # of the paths that laws are fitted to: an edge from 1 to 2 needs no search
-FEWEST_LENGTHS = 3
+FEWEST = 3  # different lengths behind a slope, and different layers behind a law
 MOST_MISFIT = 1 / 8  # layers: a law may be wrong by one at one length in eight
 Wins = Bool[np.ndarray, "layer graph _"]  # the last axis: hops, as many as the path has
 Layers = Sequence[int | None]
@@ -139,7 +139,7 @@ def hops_per_layer(layers: Layers) -> float | None:
     2.0
     """
     reached = _reached(layers)
-    if len(reached) < FEWEST_LENGTHS:
+    if len(reached) < FEWEST:
         return None
     lengths, needed = np.array(reached, float).T
     away = lengths - lengths.mean()
@@ -150,17 +150,17 @@ def hops_per_layer(layers: Layers) -> float | None:
 def law(layers: Layers) -> ReachLaw:
     """The law of search whose layers are nearest, but for a constant; of equals the slowest.
 
-    >>> law([1, 2, 3, 4, 5, 6]), law([1, 2, 3, 3, 4, 4]), law([4, 4, 4, 4, 5, 5])
+    Fewer than `FEWEST` different layers have no shape: a single step fits many laws.
+
+    >>> law([1, 2, 3, 4, 5, 6]), law([1, 2, 3, 3, 4, 4]), law([5] * 8 + [6] * 4 + [7] * 2)
     ('one end', 'both ends', 'doubling')
-    >>> law([4, 4, 4, 4, 4, 4])  # everything at once
+    >>> law([4, 4, 4, 4, 5, 5])
     'none'
     """
     reached = _reached(layers)
-    if len(reached) < FEWEST_LENGTHS:
+    if len({layer for _, layer in reached}) < FEWEST:
         return "none"
     d, needed = np.array(reached).T
-    if needed.min() == needed.max():
-        return "none"
     vertices = 2 ** ceil(log2(len(layers) + 2))  # or as many
     laws: list[tuple[ReachLaw, np.ndarray]] = [
         ("one end", d),
