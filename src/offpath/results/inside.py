@@ -84,21 +84,22 @@ class Notice(Row):
 
 
 class Cut(Row):
-    """Whether a cut of the path that changes no degree is told."""
+    """Whether a cut of the only path is told that changes no degree and leaves a dead end."""
 
     distance: int  # length of the path
-    hop: int  # of the cut, from 1
+    end: int  # 1 or 2: from which the dead end can be followed
+    depth: int  # hops from there to the dead end
     layer: int | None  # layers done, read by a probe of the question; null: by the answer itself
     pairs: int  # of a graph and its cut twin, in the test
     told: float  # share of pairs in which the graph with the path is told; 1/2 is chance
 
 
 class Side(Row):
-    """How well cuts nearer to 1 are told, and how well those nearer to 2."""
+    """How well dead ends near 1 and near 2 are told."""
 
     layer: int | None  # layers done, read by a probe of the question; null: by the answer itself
-    from_source: float  # mean share told of cuts nearer to 1, over all lengths
-    from_target: float  # of those nearer to 2
+    source: float  # mean share told of dead ends that can be followed from 1, over all lengths
+    target: float  # of those that can be followed from 2
 
 
 class Reach(Row):

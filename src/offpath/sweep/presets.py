@@ -43,6 +43,12 @@ DEPTHS = (2, 3, 4, 5)
 DEPTH_STEPS = 1000
 INSIDE_DEPTHS = (3, 5, 8, 11)
 """Layers of the networks that are looked into; 5 are the recipe's."""
+PREDICTED_DEPTHS = (2, 3)
+LONG_PATHS = MappingProxyType({
+    "graphs.max_vertices": 15, "graphs.finetune_vertices": 7, "graphs.balance_distance": 6,
+    "model.width": 64,
+})  # fmt: skip
+"""Networks of larger graphs, on which the verdict on these is tested."""
 LEAK = "leak=0.001"
 """Between audits that cannot tell truth from inspector, and audits that can."""
 TRAINED = ("own_row_only", "last_block_only", "low_rank=2", "bias_and_norm_only", "rate=0.0001",
@@ -95,8 +101,11 @@ def depths(base: Configuration) -> list[Configuration]:
 
 
 def looked_into(base: Configuration) -> list[Configuration]:
-    """Three to eleven layers, else alike."""
-    return [base.change({"model.layers": layers}) for layers in INSIDE_DEPTHS]
+    """Three to eleven layers, else alike; and few layers in graphs with long paths."""
+    return [
+        *(base.change({"model.layers": layers}) for layers in INSIDE_DEPTHS),
+        *(base.change({"model.layers": layers, **LONG_PATHS}) for layers in PREDICTED_DEPTHS),
+    ]
 
 
 def deciding(base: Configuration) -> list[Configuration]:
