@@ -154,7 +154,7 @@ def finished_run(configuration: Configuration, folder: Path) -> Run:
     write_result(run, robustness(list(WORLDS)))
     assert configuration.pretrain
     write_result(run, coefficient(configuration.pretrain.steps))
-    write_result(run, inside())
+    write_result(run, inside(names=("pretrained", "circuit")))
     return run
 
 

@@ -23,6 +23,7 @@ NAMES = ("untrained", "pretrained", "finetuned", "scratch", "circuit", "circuit-
 SKILL = {"untrained": 0.0, "circuit": 1.0}  # how sharp the search is; of all others a half
 KEYS = {"self": "the query itself", "shares an end": "edges that share an end with the query"}
 STEPS = (0, 10, 100, 1000)
+BY_HOP = (3, 5)  # distances of which patching tells hops apart
 STRATA = ("trained", "on_path", "off_path")
 
 
@@ -82,7 +83,7 @@ def _bits(skill: float, size: Size) -> Iterator[ProbedTarget]:
     """A layer reads one hop: that of its number from vertex 1, and one less from t."""
     for layer in range(size.layers + 1):
         for lag, target in enumerate(("from_source", "from_target")):
-            for bit in range(1, size.max_vertices):
+            for bit in range(size.max_vertices):
                 score = 0.5 + 0.5 * skill / (1 + abs(layer - bit - lag))
                 yield _probe(layer, "edge", target, score, bit=bit)
             yield _probe(layer, "edge", target, skill / 2)
@@ -96,13 +97,14 @@ def _numbers(skill: float, size: Size) -> Iterator[ProbedTarget]:
         for number, stratum in enumerate(STRATA):
             score = skill * part / (1 + number)
             yield _probe(layer, "question", "to_target", score, stratum=stratum)
+        yield _probe(layer, "question", "to_2", skill, stratum="off_path")
         yield _probe(layer, "question", "to_target", None, stratum="unreachable")
 
 
 def _probe(layer: int, token: Any, target: Any, score: float | None, **where: Any) -> ProbedTarget:
     ends = {"low": None, "high": None} if score is None else {"low": score - 0.02, "high": score}
     places = {"bit": None, "stratum": None, **where}
-    chance = 0.5 if places["bit"] else -0.01
+    chance = -0.01 if places["bit"] is None else 0.5
     return ProbedTarget(
         layer=layer, token=token, target=target, count=4000, score=score, **ends, shuffled=chance,
         **places,
@@ -124,25 +126,26 @@ def _heads(skill: float, size: Size) -> Iterator[Head]:
 
 
 def _patches(skill: float, size: Size) -> Iterator[Patch]:
-    """The edited edge carries the answer up to the layer of its hop, then the question."""
-    for distance in range(2, size.max_vertices):
-        pairs = 256 if distance < size.max_vertices - 1 else 20
+    """The edited edge carries the answer up to the layer of its hop, then the next ones do."""
+    for distance in range(2, min(size.max_vertices, 9)):
+        hops = range(1, distance + 1 if distance in BY_HOP else 1)
         for layer in range(size.layers + 1):
-            for hop in range(1, distance + 1):
-                yield _patch(distance, hop, layer, "edited", None, pairs, skill * (layer <= hop))
-                late = -0.1 if layer <= hop else 0.2
-                yield _patch(distance, None, layer, "path", hop, pairs, skill * late)
-            for group, share in (("edited", 0.5), ("other", 0.0), ("all", 1.0)):
-                yield _patch(distance, None, layer, group, None, pairs, skill * share)
-            part = layer / size.layers
-            yield _patch(distance, None, layer, "question", None, pairs, skill * part)
+            for hop in hops:
+                yield _patch(distance, hop, layer, "edited", None, skill * (layer < hop))
+                for at in hops:
+                    share = -0.1 if layer < at else 0.2
+                    yield _patch(distance, hop, layer, "path", at, skill * share)
+            groups = {"edited": 0.5, "path": 0.1, "other": 0.0, "all": 1.0,
+                      "question": layer / size.layers}  # fmt: skip
+            for group, share in groups.items():
+                yield _patch(distance, None, layer, group, None, skill * share)
 
 
 def _patch(
-    distance: int, hop: int | None, layer: int, group: Any, at: int | None, pairs: int, share: float
+    distance: int, hop: int | None, layer: int, group: Any, at: int | None, share: float
 ) -> Patch:
     return Patch(
-        distance=distance, hop=hop, layer=layer, group=group, at=at, pairs=pairs, change=1.5,
+        distance=distance, hop=hop, layer=layer, group=group, at=at, pairs=256, change=1.5,
         carried=share, low=share - 0.05, high=share + 0.05,
     )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import altair
 import pytest
 
 from offpath.recipes import laptop
@@ -89,7 +88,7 @@ def test_the_question_has_a_chart_for_each_number_with_all_networks_and_shuffled
 ):
     one = figure(shown, "What a linear probe reads on the question token, by layer")
     assert [chart.title for chart in one.charts] == [
-        "d(1,t), the answer", "d(1,2)", "number of edges", "number of vertices"]  # fmt: skip
+        "d(1,t)", "d(1,2)", "number of edges", "number of vertices"]  # fmt: skip
     series = {row["series"] for row in rows(one.charts[0].chart)}
     assert series == {key.title for key in one.legend}
     assert "labels shuffled: the highest of all networks" in series
@@ -101,9 +100,10 @@ def test_the_question_has_a_chart_for_each_number_with_all_networks_and_shuffled
 
 def test_each_stratum_has_a_curve_and_the_scores_of_the_last_and_the_best_layer(shown: Section):
     one = figure(shown, "Is the true distance there, by stratum?")
-    assert [chart.title for chart in one.charts] == ["trained", "on path", "off path"]
+    titles = ["trained: d(1,t)", "on path: d(1,t)", "off path: d(1,t)", "off path: d(1,2)"]
+    assert [chart.title for chart in one.charts] == titles
     (table,) = one.tables
-    assert [row.title for row in table.rows] == ["trained", "on path", "off path"]
+    assert [row.title for row in table.rows] == titles
     assert lines(table.rows[1].entries[0]) == ["0.25", "0.23–0.25", "best 0.25 (3)"]
 
 
@@ -112,7 +112,7 @@ def test_heads_have_names_entropies_and_shares_of_the_tokens_that_some_head_pref
     assert heads.columns == [
         "network, layer.head", "does", "edge: shares an end\neven 20.0\xa0%",
         "entropy\nof edges", "entropy\nof the question"]  # fmt: skip
-    assert len(heads.rows) == 6 * 3 * 2
+    assert len(heads.rows) == 4 * 3 * 2
     first = heads.rows[0]
     assert first.title == "pre-trained, 1.1"
     assert [lines(entry) for entry in first.entries[:2]] == [["–"], ["50.0\xa0%"]]
@@ -123,16 +123,26 @@ def test_heads_have_names_entropies_and_shares_of_the_tokens_that_some_head_pref
     assert circuit.entries[1].share == pytest.approx(0.75), "of what is beyond an even share"
 
 
-def test_patching_shows_the_longest_distance_with_enough_pairs(shown: Section):
+def test_patching_shows_the_distance_of_which_most_hops_are_told_apart(shown: Section):
     one = figure(shown, PATCHING)
     cells = chart(one, "handcrafted, the known answer")
-    assert {place for _, place in cells} == {
-        *(f"edited edge, hop {hop}" for hop in (1, 2, 3)),
-        *(f"path edge, hop {hop}" for hop in (1, 2, 3)), "other edges", "question",
-    }  # fmt: skip
+    assert list(dict.fromkeys(line for _, line in cells)) == [
+        "edited: hop 1", "edited: hop 2", "edited: hop 3", "1 edited: hop 2", "1 edited: hop 3",
+        "3 edited: hop 1", "3 edited: hop 2", "other edges", "question"]  # fmt: skip
     assert "true distance 3" in one.text
-    assert values(cells, (2, 3), "edited edge, hop 2") == [1, 0]
-    assert values(cells, (1, 2), "path edge, hop 1") == [-0.1, 0.2]
+    assert values(cells, (1, 2), "edited: hop 2") == [1, 0]
+    assert values(cells, (1, 2), "1 edited: hop 2") == [-0.1, 0.2]
+
+
+def test_a_distance_with_few_pairs_is_not_the_one_that_patching_shows():
+    whole = inside(names=("circuit",))
+    (one,) = whole.networks
+    few = [p.model_copy(update={"pairs": 20}) if p.distance == 3 else p for p in one.patches]
+    other = one.model_copy(update={"patches": few})
+    shown = shown_of(whole.model_copy(update={"networks": [other]}))
+    cells = chart(figure(shown, PATCHING), "handcrafted, the known answer")
+    assert "true distance 4" in figure(shown, PATCHING).text
+    assert {line for _, line in cells} == {"edited edge", "path edges", "other edges", "question"}
 
 
 def test_patching_of_other_distances_is_a_table_with_intervals(shown: Section):
@@ -141,8 +151,10 @@ def test_patching_of_other_distances_is_a_table_with_intervals(shown: Section):
     assert first.title == "pre-trained, in per cent"
     assert first.columns == ["distance: tokens", *(f"layer {layer}" for layer in range(4))]
     titles = [row.title for row in first.rows]
-    assert titles[:2] == ["2: edited edge, hop 1", "2: edited edge, hop 2"]
-    assert lines(first.rows[0].entries[0]) == ["50 (45 to 55)"]
+    assert titles[:5] == [
+        "2: edited edge", "2: path edges", "2: other edges", "2: question", "3: edited: hop 1",
+    ]  # fmt: skip
+    assert lines(first.rows[0].entries[0]) == ["25 (20 to 30)"]
 
 
 def test_a_head_that_is_missed_is_told_by_true_distance(shown: Section):
@@ -196,8 +208,8 @@ def test_the_statement_sets_the_first_network_beside_the_circuit_and_the_untrain
         "With each layer, the pre-trained network looks 1.00 hops farther (0.95–1.10): search from "
         "one end fits (the circuit, whose answer is known: 2.00 (1.90–2.20), search from both "
         "ends). On its edge tokens, probes tell k from k + 1 hops from vertex 1 with an AUROC of "
-        "0.72 in the best layer, averaged over k, and hops from t with 0.68 (the circuit: 0.94 and "
-        "0.85, the untrained network: 0.50 and 0.50)."
+        "0.72 in the best layer, averaged over k, and hops from t with 0.69 (the circuit: 0.95 and "
+        "0.88, the untrained network: 0.50 and 0.50)."
     )
 
 
@@ -228,12 +240,6 @@ def test_a_result_of_one_network_without_measures_has_no_figures():
     assert not shown.statement
 
 
-def test_every_chart_is_what_its_schema_allows(shown: Section):
-    assert len(charts(shown)) > 40
-    for one in charts(shown):
-        altair.Chart.from_dict(one.chart)
-
-
 def test_the_section_adds_little_to_a_page():
     c = laptop()
     whole = inside(STUDY._replace(layers=c.model.layers, max_vertices=c.graphs.max_vertices))
@@ -244,5 +250,5 @@ def test_the_section_adds_little_to_a_page():
 def test_a_result_of_the_size_of_the_study_has_every_layer_and_hop():
     shown = shown_of(inside(STUDY))
     cells = chart(figure(shown, PROBES), "pre-trained: hops from 1")
-    assert len(cells) == 12 * 15
+    assert len(cells) == 12 * 16
     assert len(chart(figure(shown, ABLATION), "pre-trained")) == 16 * 22

@@ -21,6 +21,7 @@ ENDS = {"from_source": "from vertex 1", "from_target": "from t"}
 def section(story: Story, result: Inside) -> Section:
     """What tools find in each network, beside a circuit of known inside and an untrained one."""
     networks = looked_into(story, result)
+    few = maps.compared(networks)
     distance = maps.patching_distance(result)
     along, keys = curves.along_training(story, result)
     lines = [*(one.key for one in networks), curves.SHUFFLED]
@@ -28,15 +29,19 @@ def section(story: Story, result: Inside) -> Section:
         "probes": (maps.edge_probes(networks, result), [], []),
         "question": (curves.question_probes(networks), [], lines),
         "strata": (curves.strata_probes(networks), [tables.strata_table(networks)], lines),
-        "heads": ([], [tables.heads_table(networks)], []),
-        "patching": (maps.patching(networks, distance), [], maps.CARRIED),
-        "distances": ([], tables.patching_tables(maps.patched(networks)[:2], result), []),
+        "heads": ([], [tables.heads_table(few)], []),
+        "patching": (maps.patching(few, distance), [], maps.CARRIED),
+        "distances": ([], tables.patching_tables(few[:2], result), []),
         "ablation": (maps.ablations(networks, result), [], maps.LOST),
         "reach": (maps.reach_maps(networks), [tables.reach_table(networks)], []),
         "along": (along, [tables.onset_table(story, result)], keys),
         "rules": ([], [tables.rules_table(networks)], []),
     }
-    known = {"distance": distance, "thresholds": _thresholds(result)}
+    known = {
+        "distance": distance,
+        "thresholds": _thresholds(result),
+        "kinds": {key: result.keys.get(key, key) for _, key in tables.main_kinds(few)},
+    }
     figures = []
     for name, (charts, own, legend) in parts.items():
         filled = [table for table in own if table.rows]

@@ -11,7 +11,7 @@ from offpath.results import Inside, ProbedTarget
 from offpath.slices import STRATA
 
 NUMBERS = {
-    "to_target": "d(1,t), the answer", "to_2": "d(1,2)", "edges": "number of edges",
+    "to_target": "d(1,t)", "to_2": "d(1,2)", "edges": "number of edges",
     "vertices": "number of vertices",
 }  # fmt: skip
 SHUFFLED = Key("labels shuffled: the highest of all networks", colour("muted"), "dotted")
@@ -25,18 +25,23 @@ def question_probes(networks: Sequence[Looked]) -> list[Chart]:
 
 
 def strata_probes(networks: Sequence[Looked]) -> list[Chart]:
-    """A chart of the true distance for each stratum."""
+    """A chart for each stratum: the true distance in it, or what is read in its place."""
     made = {
-        title: _number_rows(networks, "to_target", name) for name, title in strata_titles(networks)
+        title: _number_rows(networks, *place) for place, title in strata_titles(networks).items()
     }
     return _curve_charts(networks, made)
 
 
-def strata_titles(networks: Sequence[Looked]) -> list[tuple[str, str]]:
-    """Strata in which some network was probed for the true distance, by name and title."""
+def strata_titles(networks: Sequence[Looked]) -> dict[tuple[str, str], str]:
+    """Numbers that were read in one stratum alone, and the title of each."""
     probes = [p for one in networks for p in one.inside.probes if p.score is not None]
-    there = {p.stratum for p in probes if (p.token, p.target) == ("question", "to_target")}
-    return [(name, title) for name, title in STRATUM_TITLES.items() if name in there]
+    there = {(p.target, p.stratum) for p in probes if p.token == "question"}
+    return {
+        (target, name): f"{title}: {number}"
+        for target, number in NUMBERS.items()
+        for name, title in STRATUM_TITLES.items()
+        if (target, name) in there
+    }
 
 
 def _curve_charts(networks: Sequence[Looked], made: dict[str, list[Row]]) -> list[Chart]:
@@ -81,8 +86,9 @@ def along_training(story: Story, result: Inside) -> tuple[list[Chart], list[Key]
     names = dict.fromkeys(step.network for step in result.along)
     keys = [Key(titles.get(name, name), colour(name)) for name in names]
     steps = sorted({step.step for step in result.along})
-    smallest = next((step for step in steps if step), 1)
-    x = {"scale": {"constant": smallest / 2}, "axis": {"values": steps}}
+    first, last = next((step for step in steps if step), 1), max(steps, default=1)
+    powers = [10**power for power in range(1, len(str(last)))]
+    x = {"scale": {"constant": first / 2, "domain": [0, last]}, "axis": {"values": [0, *powers]}}
     charts = []
     for measure, meaning in result.measures.items():
         rows = [

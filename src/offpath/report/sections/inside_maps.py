@@ -20,12 +20,13 @@ CARRIED = (Key("carried", colour("above"), "square"), Key("against", colour("bel
 LOST = (Key("lost", colour("below"), "square"), Key("gained", colour("above"), "square"))
 NUMBER = "R²"  # the line of a probe that reads a number
 ALL = "all"
+FEW = 30  # questions: with fewer, what is lost is not sure
 ROW_HEIGHT = 18  # of a cell
 
 
 def edge_probes(networks: Sequence[Looked], result: Inside) -> list[Chart]:
     """Two maps of each network: layers across, hops from 1 and from t down."""
-    bits = [_bit(k, result.max_vertices) for k in range(1, result.max_vertices)]
+    bits = [_bit(k, result.max_vertices) for k in range(result.max_vertices)]
     charts = []
     for one in networks:
         for target, end in ENDS.items():
@@ -56,52 +57,48 @@ def _probe_cells(probes: Sequence[ProbedTarget], target: str, largest: int) -> I
 
 
 def patching_distance(result: Inside) -> int | None:
-    """The longest distance with at least half of the pairs, or with the most pairs."""
-    pairs: dict[int, int] = {}
-    for one in result.networks:
-        for p in one.patches:
-            if p.distance < result.max_vertices and p.carried is not None:
-                pairs[p.distance] = min(pairs.get(p.distance, p.pairs), p.pairs)
-    enough = [distance for distance, count in pairs.items() if 2 * count >= result.pairs]
-    return max(enough) if enough else max(pairs, key=pairs.__getitem__, default=None)
+    """The distance of which most hops are told apart, with half of the pairs; then the longest."""
+    every = [p for one in result.networks for p in one.patches]
+    enough = [p for p in every if p.hop is None and 2 * p.pairs >= result.pairs]
+    hops = {p.distance: len({o.hop for o in every if o.distance == p.distance}) for p in enough}
+    hops.pop(result.max_vertices, None)  # no path
+    return max(hops, key=lambda distance: (hops[distance], distance), default=None)
 
 
 def patching(networks: Sequence[Looked], distance: int | None) -> list[Chart]:
     """A map of each network that is compared: layers across, tokens down."""
     charts = []
-    for one in patched(networks):
+    for one in networks:
         lines = patched_lines(one, distance)
         rows = [_patch_cell(line, p) for line, patches in lines.items() for p in patches]
         charts += _map("patching", one.title, rows, CARRIED, [*lines])
     return charts
 
 
-def patched(networks: Sequence[Looked]) -> list[Looked]:
-    """The networks of which patching is shown; all, where the result has none of these."""
-    there = [one for one in networks if one.inside.patches]
-    return [one for one in there if one.inside.checkpoint in FIRST] or there
+def compared(networks: Sequence[Looked]) -> list[Looked]:
+    """The networks of large tables and maps; all, where the result has none of these."""
+    return [one for one in networks if one.inside.checkpoint in FIRST] or [*networks]
 
 
 def patched_lines(one: Looked, distance: int | None) -> dict[str, list[Patch]]:
-    """What tokens of one distance carry: edited edges and those of the path by hop, the others.
+    """What tokens carry, layer by layer; edges by hop where that is measured.
 
-    The edited edge is told by its hop where that is measured; of others the mean over edits is.
+    Each edge of the path is edited then, and the others are followed for the first and the last.
     """
-    lines: dict[str, list[Patch]] = {}
     own = [p for p in one.inside.patches if p.distance == distance and p.carried is not None]
-    by_hop = any(p.group == "edited" and p.hop is not None for p in own)
-    for p in own:
-        if p.group == "edited" and (p.hop is not None) == by_hop:
-            lines.setdefault(f"edited edge, hop {p.hop}" if by_hop else "edited edge", []).append(p)
-        elif p.hop is None and p.group in ("path", "other", "question"):
-            at = "" if p.at is None else f", hop {p.at}"
-            name = {"path": f"path edge{at}", "other": "other edges"}.get(p.group, "question")
-            lines.setdefault(name, []).append(p)
-    order = ("edited", "path", "other", "question")
-    known = sorted(
-        lines, key=lambda n: (order.index(n.split()[0]), lines[n][0].hop or 0, lines[n][0].at or 0)
-    )
-    return {name: lines[name] for name in known}
+    hops = sorted({p.hop for p in own if p.hop is not None})
+
+    def of(group: str, hop: int | None = None, at: int | None = None) -> list[Patch]:
+        return [p for p in own if (p.group, p.hop, p.at) == (group, hop, at)]
+
+    lines = {f"edited: hop {hop}": of("edited", hop) for hop in hops}
+    for edited in dict.fromkeys([*hops[:1], *hops[-1:]]):
+        lines |= {
+            f"{edited} edited: hop {at}": of("path", edited, at) for at in hops if at != edited
+        }
+    lines |= {} if hops else {"edited edge": of("edited"), "path edges": of("path")}
+    lines |= {"other edges": of("other"), "question": of("question")}
+    return {name: patches for name, patches in lines.items() if patches}
 
 
 def _patch_cell(line: str, patch: Patch) -> Row:
@@ -112,6 +109,7 @@ def _patch_cell(line: str, patch: Patch) -> Row:
     return {
         "layer": patch.layer, "tokens": line, **_value(carried, sure=sure),
         "interval": ends.replace("-", "−"), "pairs": patch.pairs,
+        "change": round(patch.change, 3),
     }  # fmt: skip
 
 
@@ -124,7 +122,8 @@ def ablations(networks: Sequence[Looked], result: Inside) -> list[Chart]:
             there.add(a.distance)
             rows.append({
                 "distance": _distance(a.distance, result.max_vertices),
-                "head": f"{a.layer}.{a.head}", **_value(a.right - a.right_without),
+                "head": f"{a.layer}.{a.head}",
+                **_value(a.right - a.right_without, sure=a.count >= FEW),
                 "right": round(a.right, 3), "moved": round(a.moved, 3), "count": a.count,
             })  # fmt: skip
         across = [None, *range(1, result.max_vertices + 1)]

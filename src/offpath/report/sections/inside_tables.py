@@ -1,6 +1,7 @@
 """Tables of what networks do inside: heads, strata, patching, how far they look, onsets, rules."""
 
 from collections.abc import Sequence
+from math import inf
 
 from offpath.report import words
 from offpath.report.parts import Entry, Story, Table, TableRow
@@ -16,10 +17,10 @@ PREFERRED = 0.25  # least of what is beyond an even share, for a kind of keys to
 def strata_table(networks: Sequence[Looked]) -> Table:
     """Strata down, networks across: the true distance in the last layer, and in the best."""
     rows = []
-    for name, title in strata_titles(networks):
-        read = [numbers_read(one, "to_target", name) for one in networks]
-        rows.append(TableRow(title, [_last_and_best(probes) for probes in read]))
-    return Table("R² of d(1,t)", ["stratum", *(one.head for one in networks)], rows, "heat")
+    for place, title in strata_titles(networks).items():
+        read = [numbers_read(one, *place) for one in networks]
+        rows.append(TableRow(title, [_last_and_best(probes) for probes in read], place[0]))
+    return Table("R² in one stratum", ["stratum", *(one.head for one in networks)], rows, "heat")
 
 
 def _last_and_best(probes: Sequence[ProbedTarget]) -> Entry | None:
@@ -33,18 +34,24 @@ def _last_and_best(probes: Sequence[ProbedTarget]) -> Entry | None:
     return Entry(lines, max(0.0, last.score or 0.0), hover=hover)
 
 
+def main_kinds(networks: Sequence[Looked]) -> dict[tuple[str, str], float]:
+    """Kinds of queries and keys that some head prefers, and the share of even attention."""
+    heads = [head for one in networks for head in one.inside.heads]
+    main = {_kind(s) for head in heads for s in head.shares if _beyond_even(s) >= PREFERRED}
+    return {_kind(s): s.even for head in heads[:1] for s in head.shares if _kind(s) in main}
+
+
 def heads_table(networks: Sequence[Looked]) -> Table:
-    """Heads down, kinds of keys across that some head prefers; above them an even share."""
-    heads = [(one, head) for one in networks for head in one.inside.heads]
-    main = {_kind(s) for _, head in heads for s in head.shares if _beyond_even(s) >= PREFERRED}
-    kinds = {_kind(s): s.even for _, head in heads[:1] for s in head.shares if _kind(s) in main}
+    """Heads down, main kinds of keys across; above them the share of even attention."""
+    kinds = main_kinds(networks)
     rows = []
-    for one, head in heads:
-        own = {_kind(s): s for s in head.shares}
-        shares = [_share(own[pair]) if pair in own else None for pair in kinds]
-        entropies = [Entry([f"{e:.2f}"]) for e in (head.edge_entropy, head.question_entropy)]
-        entries = [Entry([", ".join(head.names) or "–"]), *shares, *entropies]
-        rows.append(TableRow(f"{one.name}, {head.layer}.{head.head}", entries, one.name))
+    for one in networks:
+        for head in one.inside.heads:
+            own = {_kind(s): s for s in head.shares}
+            shares = [_share(own[pair]) if pair in own else None for pair in kinds]
+            entropies = [Entry([f"{e:.2f}"]) for e in (head.edge_entropy, head.question_entropy)]
+            entries = [Entry([", ".join(head.names) or "–"]), *shares, *entropies]
+            rows.append(TableRow(f"{one.name}, {head.layer}.{head.head}", entries, one.name))
     columns = [f"{query}: {key}\neven {percent(even)}" for (query, key), even in kinds.items()]
     ends = ["entropy\nof edges", "entropy\nof the question"]
     return Table("Heads", ["network, layer.head", "does", *columns, *ends], rows, "heat")
@@ -110,12 +117,13 @@ def hops_per_layer(found: Reach) -> list[str]:
 
 
 def onset_table(story: Story, result: Inside) -> Table:
-    """Measures down, networks across: the step half way, and the values at the ends."""
+    """Measures in their order, networks across: the step half way, and the values at the ends."""
     titles = {one.name: one.title for one in story.networks}
     names = list(dict.fromkeys(onset.network for onset in result.onsets))
     found = {(onset.measure, onset.network): onset for onset in result.onsets}
+    order = sorted(result.onsets, key=lambda one: one.step if one.step is not None else inf)
     rows = []
-    for measure in dict.fromkeys(onset.measure for onset in result.onsets):
+    for measure in dict.fromkeys(onset.measure for onset in order):
         entries: list[Entry | None] = []
         for name in names:
             one = found.get((measure, name))
