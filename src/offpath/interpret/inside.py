@@ -5,12 +5,15 @@ those of pre-training, and those of test e, in two halves without a common graph
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from offpath import results
-from offpath.compute import Compute
+from offpath.compute import Compute, torch_on_one_thread
 from offpath.configs import Configuration
 from offpath.data.batches import Batch, draw
 from offpath.data.worlds import world
@@ -52,35 +55,42 @@ class Asked(NamedTuple):
 def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) -> Iterator[Record]:
     """Look into networks, write the result, and yield a record each time one is done.
 
-    By default into all that the run has, but for those of interventions. `checkpoints` choose
-    others: they stand in the file beside what was measured before.
+    By default into all that the run has, but for those of interventions, and along training.
+    `checkpoints` choose others: they stand in the file beside what was measured before. As many
+    networks as there are threads are looked into at a time, each by one.
     """
     check_kind(run, results.Inside)
     c = run.configuration
     names = list(checkpoints) or _made(run)
-    asked = material(c, compute.threads)
-    found: dict[str, results.InsideNetwork] = {}
-    steps = len(names) + (not checkpoints)
-    for number, name in enumerate(names, start=1):
-        model = load_model(run, name, compute.device)
-        found[name] = inside_of(model, name, asked, c.evaluate.seed, compute)
-        yield {"stage": "inside", "step": number, "of": steps, "checkpoint": name}
-    trained = [] if checkpoints else along(run, compute)
-    noticed = {"least_change": LEAST_CHANGE, "least_noticed": LEAST_NOTICED}
+    models = {name: load_model(run, name, compute.device) for name in names}
+    asked, alone = material(c, compute.threads), replace(compute, threads=1)
+    look = partial(inside_of, asked=asked, seed=c.evaluate.seed, compute=alone)
+    looked_into, titles = [], [*names, *([] if checkpoints else ["along training"])]
+    with torch_on_one_thread(), ThreadPoolExecutor(compute.threads) as pool:
+        trained = pool.submit(along, run, alone) if not checkpoints else None
+        for number, one in enumerate(pool.map(look, names, models.values()), start=1):
+            looked_into.append(one)
+            yield _record(number, titles)
+        steps = trained.result() if trained else []
+    thresholds = {**THRESHOLDS, "least_change": LEAST_CHANGE, "least_noticed": LEAST_NOTICED}
     made = results.Inside(
         max_vertices=c.graphs.max_vertices,
         questions=len(asked.parts[0].targets),
         pairs=pairs_per_distance(c),
         keys=KEYS,
-        thresholds={**THRESHOLDS, **noticed},
+        thresholds=thresholds,
         measures=MEASURES,
-        networks=list(found.values()),
-        along=trained,
-        onsets=onsets(trained),
+        networks=looked_into,
+        along=steps,
+        onsets=onsets(steps),
     )
     write_result(run, _beside(run, made) if checkpoints else made)
-    if not checkpoints:
-        yield {"stage": "inside", "step": steps, "of": steps, "world": "along training"}
+    if trained:
+        yield _record(len(titles), titles)
+
+
+def _record(number: int, titles: Sequence[str]) -> Record:
+    return {"stage": "inside", "step": number, "of": len(titles), "checkpoint": titles[number - 1]}
 
 
 def _made(run: Run) -> list[str]:
@@ -133,7 +143,7 @@ def _answered(name: str, c: Configuration, threads: int) -> Answered:
 
 
 def inside_of(
-    model: Transformer, name: str, asked: Asked, seed: int, compute: Compute
+    name: str, model: Transformer, asked: Asked, seed: int, compute: Compute
 ) -> results.InsideNetwork:
     """Everything that is measured of one network."""
     tested, has_edges = asked.parts[1], model.architecture.tokens == "edges"
