@@ -19,7 +19,7 @@ C = laptop()
 
 @pytest.fixture(scope="module")
 def asked() -> Questions:
-    return questions(draw(world("test_e", C.graphs), 0, 0, 300, "evaluation"))
+    return questions(draw(world("test_e", C.graphs), 0, 0, 150, "evaluation"))
 
 
 def shares(model: Transformer, q: Questions) -> np.ndarray:
@@ -109,9 +109,9 @@ def test_the_order_of_edges_and_the_batch_change_nothing(asked, monkeypatch):
     turned = np.concatenate([tokens[:, -2::-1], tokens[:, -1:]], axis=1)
     again = asked._replace(batch=asked.batch._replace(tokens=turned))
     np.testing.assert_allclose(shares(model, again), plain, atol=1e-6)
-    order = np.random.default_rng(0).permutation(300)
+    order = np.random.default_rng(0).permutation(150)
     np.testing.assert_allclose(shares(model, asked.where(order)), plain, atol=1e-6)
-    monkeypatch.setattr(activations, "MOST_HELD", 2**18)  # some ten examples at once
+    monkeypatch.setattr(activations, "MOST_HELD", 2**20)  # some forty examples at once
     np.testing.assert_allclose(shares(model, asked.where(order)), plain, atol=1e-6)
 
 

@@ -72,25 +72,25 @@ class Streams(NamedTuple):
 def along(run: Run, compute: Compute) -> list[results.AlongStep]:
     """The measures of each checkpoint that training kept; empty if it kept none.
 
-    Networks over vertex tokens are refused, see `attention.heads`.
+    Questions are plain ones. Networks over vertex tokens are refused, see `attention.heads`.
     """
-    made = data(run.configuration.graphs, compute.threads)
+    data = draw_data(run.configuration.graphs, compute.threads)
     return [
         results.AlongStep(
             network=network, step=step,
-            measures=measured(load_model(run, checkpoint, compute.device), made),
+            measures=measures(load_model(run, checkpoint, compute.device), data),
         )
-        for network, step, checkpoint in kept(run)
+        for network, step, checkpoint in checkpoints(run)
     ]  # fmt: skip
 
 
-def data(graphs: Graphs, threads: int = 1) -> Data:
+def draw_data(graphs: Graphs, threads: int = 1) -> Data:
     """The questions, the same for all networks on such graphs."""
     asked = draw(world("pretraining", graphs), SEED, 0, ASKED, "evaluation", threads)
     return Data(*parted(questions(asked.take(slice(QUESTIONS)))), asked)
 
 
-def kept(run: Run) -> Iterator[tuple[str, int, str]]:
+def checkpoints(run: Run) -> Iterator[tuple[str, int, str]]:
     """Network, steps done, and checkpoint: what training started from, kept, and ended with."""
     for one in networks(run.configuration):
         paths = run.folder.glob(f"checkpoints/{one.name}-step*.safetensors")
@@ -103,13 +103,13 @@ def kept(run: Run) -> Iterator[tuple[str, int, str]]:
             yield one.name, one.training.steps, one.name
 
 
-def measured(model: Transformer, made: Data) -> Values:
+def measures(model: Transformer, data: Data) -> Values:
     """The measures of a network, by name."""
-    parts = made.fitted, made.tested
-    streams, looked = [_streams(model, part) for part in parts], heads(model, made.tested)
+    parts = data.fitted, data.tested
+    streams, looked = [_streams(model, part) for part in parts], heads(model, data.tested)
     distances = [part.batch.distance[:, None] for part in parts]
     at_question = [
-        _r2([stream.question[layer] for stream in streams], distances, made.asked.no_path).tested
+        _r2([stream.question[layer] for stream in streams], distances, data.asked.no_path).tested
         for layer in (model.architecture.layers // 2, -1)
     ]
     of_ends = {
@@ -117,10 +117,10 @@ def measured(model: Transformer, made: Data) -> Values:
         "d(2,v)": [part.at_ends(part.from_target)[part.edges] for part in parts],
     }
     return {
-        **_right(predict(model, made.asked.tokens), made.asked),
+        **_accuracies(predict(model, data.asked.tokens), data.asked),
         "d(1,2) in the middle": at_question[0],
         "d(1,2) at the end": at_question[1],
-        **{name: _best_r2(streams, hops, made.asked.no_path) for name, hops in of_ends.items()},
+        **{name: _best_r2(streams, hops, data.asked.no_path) for name, hops in of_ends.items()},
         "sharpest head": 1 - min(one.edge_entropy for one in looked),
         "sharpest head of the question": 1 - min(one.question_entropy for one in looked),
         **{name: max(lift(share_of(one, *kind)) for one in looked)
@@ -171,13 +171,13 @@ def _streams(model: Transformer, q: Questions) -> Streams:
     edges, asked = [], []
     for _, tokens in chunks(model, q.batch.tokens):
         residual = record(model, tokens).residual
-        whole = np.stack([stream.cpu().numpy() for stream in residual])
+        whole = np.stack([stream.double().cpu().numpy() for stream in residual])
         edges.append(whole[:, :, :-1][:, tokens[:, :-1, 1] != 0])  # (layer, edge, width)
         asked.append(whole[:, :, -1])
     return Streams([*np.concatenate(edges, 1)], [*np.concatenate(asked, 1)])
 
 
-def _right(answers: Float[np.ndarray, " example"], asked: Batch) -> Values:
+def _accuracies(answers: Float[np.ndarray, " example"], asked: Batch) -> Values:
     """Accuracy at each distance; None where no question has it."""
     no_path = asked.no_path
     right = rounded(answers, no_path) == asked.distance

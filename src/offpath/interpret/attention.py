@@ -1,7 +1,7 @@
 """What each head looks at: shares of attention by kind of token, beside those of even attention.
 
 In: a transformer over edge tokens, and questions. Out: a row for each head, with a name where it
-passes a threshold. Costs one recorded pass: 0.2 s for 2,000 questions of 8 vertices.
+passes a threshold. Costs one recorded pass: 0.3 s for 2,000 questions of 8 vertices.
 
 Each kind of keys is a rule for a pair of tokens, the query that looks and the key that is looked
 at. A repeated edge is as many tokens; padding is none.
@@ -80,7 +80,7 @@ THRESHOLDS = {
 }
 
 
-class Looked(NamedTuple):
+class Sums(NamedTuple):
     """Sums over the queries of a kind."""
 
     shares: Float64[np.ndarray, "layer head key"]  # of attention
@@ -104,13 +104,13 @@ def heads(model: Transformer, q: Questions) -> list[results.Head]:
         )
     if not q.edges.any():
         raise InputError("questions must have at least 1 edge between them; got none: draw others")
-    parts = [_looked(model, Questions(q.batch.take(places)._replace(tokens=tokens),
+    parts = [_sums(model, Questions(q.batch.take(places)._replace(tokens=tokens),
                                       q.from_source[places], q.from_target[places]))
              for places, tokens in chunks(model, q.batch.tokens)]  # fmt: skip
-    whole: dict[ProbeToken, Looked] = {}
+    whole: dict[ProbeToken, Sums] = {}
     for query in ROWS:
         columns = zip(*(part[query] for part in parts), strict=True)
-        whole[query] = Looked(*(np.sum(column, axis=0) for column in columns))
+        whole[query] = Sums(*(np.sum(column, axis=0) for column in columns))
     return [_head(whole, layer, head) for layer in range(a.layers) for head in range(a.heads)]
 
 
@@ -156,7 +156,7 @@ def keys(q: Questions) -> dict[str, Pairs]:
            for name, vertex in touched.items()},
         "path": _on_path(q)[:, None],
     }  # fmt: skip
-    return {name: mask & real[:, :, None] & real[:, None] for name, mask in made.items()}
+    return {name: mask & real[:, :, None] for name, mask in made.items()}
 
 
 def _nearer_end(q: Questions, hops: Hops) -> Int64[np.ndarray, "example token"]:
@@ -172,11 +172,11 @@ def _on_path(q: Questions) -> Bool[np.ndarray, "example token"]:
     return np.pad(on_path, ((0, 0), (0, 1)))
 
 
-def _looked(model: Transformer, q: Questions) -> dict[ProbeToken, Looked]:
+def _sums(model: Transformer, q: Questions) -> dict[ProbeToken, Sums]:
     """The sums over all queries of a part of the questions."""
     masks, weights = keys(q), record(model, q.batch.tokens).attention
     real = torch.from_numpy(q.batch.tokens[:, :, 1] != 0)
-    made: dict[ProbeToken, Looked] = {}
+    made: dict[ProbeToken, Sums] = {}
     for query, rows in ROWS.items():
         asks = real[:, rows]
         tokens = real.sum(1)[:, None].expand(asks.shape)[asks].double()  # of its example
@@ -188,7 +188,7 @@ def _looked(model: Transformer, q: Questions) -> dict[ProbeToken, Looked]:
             shares.append(own.flatten(1) @ has.flatten(0, 1))
             relative = torch.special.entr(own).sum(2) / tokens.log()
             entropy.append(relative[:, tokens > 1].sum(1))
-        made[query] = Looked(
+        made[query] = Sums(
             torch.stack(shares).numpy(), torch.stack(entropy).numpy(),
             (has.sum(1) / tokens[:, None]).sum(0).numpy(), has.any(1).sum(0).numpy(),
             len(tokens), int((tokens > 1).sum()),
@@ -196,7 +196,7 @@ def _looked(model: Transformer, q: Questions) -> dict[ProbeToken, Looked]:
     return made
 
 
-def _head(whole: dict[ProbeToken, Looked], layer: int, head: int) -> results.Head:
+def _head(whole: dict[ProbeToken, Sums], layer: int, head: int) -> results.Head:
     """The row of one head; layers and heads are counted from 0 here."""
     shares, entropy = [], {}
     for query, sums in whole.items():
