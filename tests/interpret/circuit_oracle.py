@@ -23,7 +23,7 @@ class State(NamedTuple):
     from_target: Ends  # s: from t
     met_vertex: Flags  # both bits at one end
     met_edge: Flags  # r at one end, s at the other
-    count: Int64[np.ndarray, "example token"]  # of k with d <= k, at the question
+    counted: Int64[np.ndarray, "example token"]  # of k with d <= k, at the question
 
     def patched(self, clean: "State", members: Flags) -> "State":
         """The state with all that some tokens hold in another graph."""
@@ -45,7 +45,7 @@ def states(tokens: Tokens, layers: int) -> list[State]:
 
 def answers(state: State, max_vertices: int) -> Int64[np.ndarray, " example"]:
     """What is read from the question after the last layer."""
-    return max_vertices - state.count[:, -1]
+    return max_vertices - state.counted[:, -1]
 
 
 def resumed(state: State, done: int, layers: int, max_vertices: int) -> list[State]:
@@ -65,15 +65,15 @@ def _after(before: State, number: int, max_vertices: int) -> State:
     reached = (same & before.reached.any(-1)[:, None, None]).any(-1) & real
     source = before.from_target.any(-1) | question
     from_target = (same & source[:, None, None]).any(-1) & real
-    count = before.count.copy()
+    counted = before.counted.copy()
     for met, k in ((before.met_vertex, 2 * number - 3), (before.met_edge, 2 * number - 2)):
         if 1 <= k < max_vertices:
-            count[:, -1] += met.any(1)
+            counted[:, -1] += met.any(1)
     return State(
         ends,
         reached,
         from_target,
         (reached & from_target).any(-1),
-        (reached & from_target[..., ::-1]).any(-1),
-        count,
+        (reached & np.flip(from_target, 2)).any(-1),
+        counted,
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from offpath import results
 from offpath.fit.transformer import Transformer
-from offpath.interpret.activations import Edit, Place, Tokens, chunks, edited_answers, unchanged
+from offpath.interpret.activations import Edit, Place, Tokens, alike, edited_answers, unchanged
 from offpath.interpret.questions import Questions
 
 AT_ONCE = 256  # questions: with more, shorter graphs would be padded to the longest of them
@@ -56,7 +56,7 @@ def mean_outputs(model: Transformer, tokens: Tokens) -> Means:
             sums[place.layer] = sums.get(place.layer, 0) + summed
         return activation
 
-    for _, part in _parts(model, tokens):
+    for _, part in alike(model, tokens, AT_ONCE):
         counts += _kinds(part).sum((1, 2))
         edited_answers(model, part, added)
     return {layer: total / counts[:, None, None] for layer, total in sums.items()}
@@ -79,7 +79,7 @@ def ablated(layer: int, head: int, mean: Float[Tensor, "kind head size"]) -> Edi
 def edited(model: Transformer, tokens: Tokens, edit: Edit) -> Answers:
     """The answers to a batch of any size, in its order, when an edit changes the pass."""
     answers = np.empty(len(tokens))
-    for which, part in _parts(model, tokens):
+    for which, part in alike(model, tokens, AT_ONCE):
         answers[which] = edited_answers(model, part, edit).cpu()
     return answers
 
@@ -90,15 +90,6 @@ def _kinds(tokens: Tokens) -> Float[Tensor, "kind example token"]:
     kinds = torch.stack([real, torch.zeros_like(real)])
     kinds[:, :, -1] = torch.tensor([[0.0], [1.0]])
     return kinds
-
-
-def _parts(model: Transformer, tokens: Tokens) -> Iterator[tuple[np.ndarray, Tokens]]:
-    """Examples of similar length, so few at once that they fit, and where they stand."""
-    order = np.argsort((tokens[:, :, 1] != 0).sum(1), kind="stable")
-    for start in range(0, len(order), AT_ONCE):
-        some = order[start : start + AT_ONCE]
-        for place, part in chunks(model, tokens[some]):
-            yield some[place], part
 
 
 def _rows(

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from offpath.fit.embeddings import Embedded
@@ -123,6 +123,20 @@ def chunks(model: Transformer, tokens: Tokens) -> Iterator[tuple[slice, Tokens]]
     for start in range(0, len(tokens), size):
         part = tokens[start : start + size]
         yield slice(start, start + len(part)), part[:, (part[:, :, 1] != 0).any(0)]
+
+
+def alike(
+    model: Transformer, tokens: Tokens, at_once: int
+) -> Iterator[tuple[Int64[np.ndarray, " example"], Tokens]]:
+    """A batch in chunks of at most so many examples of similar length, and where these stand.
+
+    Each without the tokens that are padding in all of it: short graphs are not padded to long ones.
+    """
+    order = np.argsort((tokens[:, :, 1] != 0).sum(1), kind="stable")
+    for start in range(0, len(order), at_once):
+        some = order[start : start + at_once]
+        for place, part in chunks(model, tokens[some]):
+            yield some[place], part
 
 
 @contextmanager

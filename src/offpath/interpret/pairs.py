@@ -16,7 +16,7 @@ from offpath.data.distances import adjacency_of, hops
 from offpath.interpret.questions import LONGEST, at_distance, questions
 
 OF_EACH = 120  # pairs of each distance, a little less if the hops do not divide it
-DRAWN = 3  # graphs for each pair: some have no single edge at the hop that is to be edited
+DRAWN = 2  # graphs for each pair, of which 7 to 10 in 10 serve
 TRIES = 20  # edges in its place, before a graph is dropped
 
 PairTokens = UInt8[np.ndarray, "pair token 2"]

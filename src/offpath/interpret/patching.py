@@ -16,7 +16,7 @@ from torch import Tensor
 
 from offpath import results
 from offpath.fit.transformer import Transformer
-from offpath.interpret.activations import Edit, Place, chunks, edited_answers, record, unchanged
+from offpath.interpret.activations import Edit, Place, alike, edited_answers, record, unchanged
 from offpath.interpret.pairs import Pairs
 from offpath.results.inside import PatchGroup
 
@@ -92,7 +92,7 @@ def patched_answers(model: Transformer, pairs: Pairs, groups: tuple[Group, ...])
     layers, count = range(model.architecture.layers + 1), len(pairs.hop)
     clean, corrupted = np.empty(count), np.empty(count)
     patched = np.empty((len(layers), len(groups), count))
-    for which in _parts(model, pairs):
+    for which, _ in alike(model, pairs.clean, AT_ONCE):
         some = pairs.where(which).short()
         recorded = record(model, some.clean)
         clean[which] = recorded.answers.cpu()
@@ -121,15 +121,6 @@ def written(
         return torch.where(chosen, stream.repeat(times, 1, 1), activation)
 
     return edit
-
-
-def _parts(model: Transformer, pairs: Pairs) -> Iterator[np.ndarray]:
-    """Pairs of similar length, so few at once that they fit."""
-    order = np.argsort((pairs.clean[:, :, 1] != 0).sum(1), kind="stable")
-    for start in range(0, len(order), AT_ONCE):
-        some = order[start : start + AT_ONCE]
-        for part, _ in chunks(model, pairs.clean[some]):
-            yield some[part]
 
 
 def _rows(
