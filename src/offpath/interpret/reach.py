@@ -20,12 +20,13 @@ from offpath.results.inside import ReachLaw
 
 GRAPHS = 128  # of each length
 LEAST_CHANGE = 0.01  # of the typical distance between questions: less is not noticed
+ROUNDING = 16  # of the size of a stream, in units of its last digit: no change either
 LEAST_NOTICED = 0.9  # of the graphs, at every hop: a length is reached
 RESAMPLES = 200  # of the graphs, behind an interval
 FIRST_LENGTH = 2  # of the paths that laws are fitted to: an edge from 1 to 2 needs no search
-FEWEST_LENGTHS = 3
+FEWEST = 3  # different lengths behind a slope, and different layers behind a law
 MOST_MISFIT = 1 / 8  # layers: a law may be wrong by one at one length in eight
-Wins = Bool[np.ndarray, "layer graph _"]  # the last axis is that of hops
+Wins = Bool[np.ndarray, "layer graph _"]  # the last axis: hops, as many as the path has
 Layers = Sequence[int | None]
 
 
@@ -40,13 +41,12 @@ def looked(
     `questions`: others, as of test e: how far apart they are at a layer makes its changes
     comparable. Of vertex tokens the answer's is looked at.
     """
-    streams = question_streams(model, questions).astype(np.float64)
-    scale = np.sqrt(2 * streams.var(1).sum(1))  # of each layer: root mean square distance
+    least = least_change(question_streams(model, questions))
     wins = []
     for distance in range(1, model.max_vertices - 1):
         random = np.random.default_rng([seed, distance])
         paths = only_paths(model.max_vertices, distance, graphs, random)
-        wins.append(noticed(model, paths, scale, random))
+        wins.append(noticed(model, paths, least, random))
     rows = [
         results.Notice(distance=distance, hop=hop, layer=layer, pairs=graphs, noticed=float(share))
         for distance, won in enumerate(wins, start=1)
@@ -56,10 +56,18 @@ def looked(
     return rows, reach(wins, np.random.default_rng([seed, 0]))
 
 
+def least_change(streams: Float[np.ndarray, "layer example width"]) -> Float[np.ndarray, " layer"]:
+    """What a change must exceed, by layer: a share of how far questions are apart, and rounding."""
+    exact = streams.astype(np.float64)
+    apart = np.sqrt(2 * exact.var(1).sum(1))  # root mean square
+    size = np.sqrt((exact**2).sum(2).mean(1))
+    return np.maximum(LEAST_CHANGE * apart, ROUNDING * np.finfo(streams.dtype).eps * size)
+
+
 def noticed(
     model: Transformer,
     paths: OnlyPaths,
-    scale: Float[np.ndarray, " layer"],
+    least: Float[np.ndarray, " layer"],
     random: np.random.Generator,
 ) -> Wins:
     """Whether each edge of the path changes the question more than an irrelevant one does."""
@@ -68,8 +76,7 @@ def noticed(
     cut = cut.reshape(*whole.shape[:2], -1, whole.shape[2])  # (layer, graph, edge, width)
     apart = np.linalg.norm(cut.astype(np.float64) - whole[:, :, None], axis=3)
     other = np.take_along_axis(apart, irrelevant(paths, random)[None], axis=2)
-    least = LEAST_CHANGE * scale[:, None, None]
-    return apart[:, :, : paths.distance] > np.maximum(other, least)
+    return apart[:, :, : paths.distance] > np.maximum(other, least[:, None, None])
 
 
 def irrelevant(paths: OnlyPaths, random: np.random.Generator) -> Int64[np.ndarray, "graph hop"]:
@@ -124,7 +131,7 @@ def hops_per_layer(layers: Layers) -> float | None:
     2.0
     """
     reached = _reached(layers)
-    if len(reached) < FEWEST_LENGTHS:
+    if len(reached) < FEWEST:
         return None
     lengths, needed = np.array(reached, float).T
     away = lengths - lengths.mean()
@@ -135,17 +142,17 @@ def hops_per_layer(layers: Layers) -> float | None:
 def law(layers: Layers) -> ReachLaw:
     """The law of search whose layers are nearest, but for a constant; of equals the slowest.
 
-    >>> law([1, 2, 3, 4, 5, 6]), law([1, 2, 3, 3, 4, 4]), law([4, 4, 4, 4, 5, 5])
+    Fewer than `FEWEST` different layers have no shape: a single step fits many laws.
+
+    >>> law([1, 2, 3, 4, 5, 6]), law([1, 2, 3, 3, 4, 4]), law([5] * 8 + [6] * 4 + [7] * 2)
     ('one end', 'both ends', 'doubling')
-    >>> law([4, 4, 4, 4, 4, 4])  # everything at once
+    >>> law([4, 4, 4, 4, 5, 5])
     'none'
     """
     reached = _reached(layers)
-    if len(reached) < FEWEST_LENGTHS:
+    if len({layer for _, layer in reached}) < FEWEST:
         return "none"
     d, needed = np.array(reached).T
-    if needed.min() == needed.max():
-        return "none"
     vertices = 2 ** ceil(log2(len(layers) + 2))  # or as many
     laws: list[tuple[ReachLaw, np.ndarray]] = [
         ("one end", d),

@@ -87,9 +87,10 @@ class Reach(Row):
     """How far a network looks by layer."""
 
     layers: list[int | None]  # first layer that notices every edge, of paths of length 1, 2, ...
-    hops_per_layer: float | None  # slope of the length over that layer; null: too few lengths
+    hops_per_layer: float | None
+    """How much longer paths may be per layer; null: too few lengths, or all in the same layer."""
     hops_low: float | None  # lower end of its 95 % interval, which resamples graphs
-    hops_high: float | None  # upper end
+    hops_high: float | None  # upper end; null: none
     law: ReachLaw  # the law of search that fits these layers best, if one fits
 
 
@@ -101,7 +102,7 @@ class RuleAgreement(Row):
     questions: str  # "trained": t = 2; or a stratum of test e
     errors: int  # wrong answers of the network, on which the rule is wrong too
     agreement: float | None  # share of these with the rule's answer; null: fewer than 30
-    chance: float | None  # what independent errors give, by true distance
+    chance: float | None  # what independent errors give, see `interpret.rule_agreement`
     low: float | None  # lower end of the 95 % interval of agreement less chance
     high: float | None  # upper end
 
