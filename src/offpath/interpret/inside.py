@@ -15,7 +15,7 @@ import numpy as np
 from offpath import results
 from offpath.compute import Compute, torch_on_one_thread
 from offpath.configs import Configuration
-from offpath.data.batches import Batch, draw
+from offpath.data.batches import draw
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, require
 from offpath.fit.native import answers
@@ -24,10 +24,10 @@ from offpath.generalize.baselines import Known
 from offpath.interpret.ablation import ablations
 from offpath.interpret.along import MEASURES, along, onsets
 from offpath.interpret.attention import KEYS, THRESHOLDS, heads
-from offpath.interpret.pairs import OF_EACH, Pairs, draw_pairs
+from offpath.interpret.pairs import Pairs, draw_pairs
 from offpath.interpret.patching import patches
 from offpath.interpret.probing import probed
-from offpath.interpret.questions import Questions, parted, questions
+from offpath.interpret.questions import Questions, by_distance, parted, questions
 from offpath.interpret.reach import LEAST_CHANGE, LEAST_NOTICED, looked
 from offpath.interpret.rule_agreement import Answered, agreements
 from offpath.networks import networks
@@ -36,8 +36,8 @@ from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
 from offpath.slices import ANY_TARGET
 
-MOST_QUESTIONS, MOST_ABLATED = 2500, 1000  # of each half of test e; of pre-training
-PART_OF_QUESTIONS, PART_OF_PAIRS = 16, 128  # of an evaluation set: small ones have fewer
+MOST_QUESTIONS, PART_OF_QUESTIONS = 2500, 16  # of each half of test e; of an evaluation set
+MOST_PAIRS, PART_OF_PAIRS = 120, 128  # of each distance; of an evaluation set
 PART_OF_ANSWERED, PART_OF_KNOWN = 2, 8  # of an evaluation set: for the rules, and those they know
 LEFT_OUT = "attention, patching and ablation: its tokens are vertices, not edges"
 
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
 
     answered: tuple[Answered, Answered]  # of pre-training and of test e, still without answers
     parts: tuple[Questions, Questions]  # of test e, to fit probes and to test
-    trained: Questions  # of pre-training
+    trained: Questions  # of pre-training, as many of each distance
     pairs: Pairs
 
 
@@ -114,23 +114,22 @@ def _beside(run: Run, made: results.Inside) -> results.Inside:
 
 
 def pairs_per_distance(c: Configuration) -> int:
-    """Pairs of graphs of each distance, for patching."""
-    return min(OF_EACH, max(1, c.evaluate.examples // PART_OF_PAIRS))
+    """Pairs of graphs of each distance, for patching, and questions of each, for ablation."""
+    return min(MOST_PAIRS, max(1, c.evaluate.examples // PART_OF_PAIRS))
 
 
 def material(c: Configuration, threads: int = 1) -> Asked:
     """The questions that all networks of a configuration are looked into with."""
-    answered = trained, any_target = (
-        _answered("pretraining", c, threads), _answered(ANY_TARGET, c, threads)
-    )  # fmt: skip
-    count = max(1, c.evaluate.examples // PART_OF_QUESTIONS)
-    some = _first(any_target.batch, 2 * min(MOST_QUESTIONS, count))
-    pairs = draw_pairs(c.graphs, c.evaluate.seed, pairs_per_distance(c))
-    return Asked(answered, parted(some), _first(trained.batch, min(MOST_ABLATED, count)), pairs)
-
-
-def _first(batch: Batch, count: int) -> Questions:
-    return questions(batch.take(np.arange(min(count, len(batch.distance)))))
+    seed, pairs = c.evaluate.seed, pairs_per_distance(c)
+    trained, any_target = (_answered(name, c, threads) for name in ("pretraining", ANY_TARGET))
+    count = 2 * min(MOST_QUESTIONS, max(1, c.evaluate.examples // PART_OF_QUESTIONS))
+    some = np.arange(min(count, len(any_target.answers)))
+    return Asked(
+        (trained, any_target),
+        parted(questions(any_target.batch.take(some))),
+        by_distance(c.graphs, seed, pairs),
+        draw_pairs(c.graphs, seed, pairs),
+    )
 
 
 def _answered(name: str, c: Configuration, threads: int) -> Answered:
