@@ -86,7 +86,7 @@ def told(
 def sides(rows: Sequence[results.Cut]) -> list[results.Side]:
     """How well dead ends near 1 and near 2 are told: alike, unless the search has one end.
 
-    Over all lengths from 2 on.
+    Over all lengths from 2 on, dead ends in the nearer half of the path.
 
     >>> from_source = [results.Cut(distance=2, end=end, depth=depth, layer=1, pairs=40,
     ...                            told=1.0 if end == 1 else 0.5)
@@ -96,7 +96,7 @@ def sides(rows: Sequence[results.Cut]) -> list[results.Side]:
     """
     made = []
     for layer in dict.fromkeys(row.layer for row in rows):
-        own = [row for row in rows if row.layer == layer and row.distance > 1]
+        own = [row for row in rows if row.layer == layer and 2 * row.depth <= row.distance]
         source, target = ([row.told for row in own if row.end == end] for end in (1, TARGET))
         if source:
             mean = {"source": sum(source) / len(source), "target": sum(target) / len(target)}

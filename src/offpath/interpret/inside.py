@@ -5,14 +5,17 @@ those of pre-training, and those of test e, in two halves without a common graph
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from offpath import results
-from offpath.compute import Compute
+from offpath.compute import Compute, torch_on_one_thread
 from offpath.configs import Configuration
-from offpath.data.batches import Batch, draw
+from offpath.data.batches import draw
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model, require
 from offpath.fit.native import answers
@@ -22,10 +25,10 @@ from offpath.interpret.ablation import ablations
 from offpath.interpret.along import MEASURES, along, onsets
 from offpath.interpret.attention import KEYS, THRESHOLDS, heads
 from offpath.interpret.cuts import sides, told
-from offpath.interpret.pairs import OF_EACH, Pairs, draw_pairs
+from offpath.interpret.pairs import Pairs, draw_pairs
 from offpath.interpret.patching import patches
 from offpath.interpret.probing import probed
-from offpath.interpret.questions import Questions, parted, questions
+from offpath.interpret.questions import Questions, by_distance, parted, questions
 from offpath.interpret.reach import LEAST_CHANGE, LEAST_NOTICED, looked
 from offpath.interpret.rule_agreement import Answered, agreements
 from offpath.networks import networks
@@ -34,8 +37,8 @@ from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
 from offpath.slices import ANY_TARGET
 
-MOST_QUESTIONS, MOST_ABLATED = 2500, 1000  # of each half of test e; of pre-training
-PART_OF_QUESTIONS, PART_OF_PAIRS = 16, 128  # of an evaluation set: small ones have fewer
+MOST_QUESTIONS, PART_OF_QUESTIONS = 2500, 16  # of each half of test e; of an evaluation set
+MOST_PAIRS, PART_OF_PAIRS = 120, 128  # of each distance; of an evaluation set
 PART_OF_ANSWERED, PART_OF_KNOWN = 2, 8  # of an evaluation set: for the rules, and those they know
 LEFT_OUT = "attention, patching and ablation: its tokens are vertices, not edges"
 
@@ -45,7 +48,7 @@ class Asked(NamedTuple):
 
     answered: tuple[Answered, Answered]  # of pre-training and of test e, still without answers
     parts: tuple[Questions, Questions]  # of test e, to fit probes and to test
-    trained: Questions  # of pre-training
+    trained: Questions  # of pre-training, as many of each distance
     pairs: Pairs
 
 
@@ -53,35 +56,42 @@ class Asked(NamedTuple):
 def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) -> Iterator[Record]:
     """Look into networks, write the result, and yield a record each time one is done.
 
-    By default into all that the run has, but for those of interventions. `checkpoints` choose
-    others: they stand in the file beside what was measured before.
+    By default into all that the run has, but for those of interventions, and along training.
+    `checkpoints` choose others: they stand in the file beside what was measured before. As many
+    networks as there are threads are looked into at a time, each by one.
     """
     check_kind(run, results.Inside)
     c = run.configuration
     names = list(checkpoints) or _made(run)
-    asked = material(c, compute.threads)
-    found: dict[str, results.InsideNetwork] = {}
-    steps = len(names) + (not checkpoints)
-    for number, name in enumerate(names, start=1):
-        model = load_model(run, name, compute.device)
-        found[name] = inside_of(model, name, asked, c.evaluate.seed, compute)
-        yield {"stage": "inside", "step": number, "of": steps, "checkpoint": name}
-    trained = [] if checkpoints else along(run, compute)
-    noticed = {"least_change": LEAST_CHANGE, "least_noticed": LEAST_NOTICED}
+    models = {name: load_model(run, name, compute.device) for name in names}
+    asked, alone = material(c, compute.threads), replace(compute, threads=1)
+    look = partial(inside_of, asked=asked, seed=c.evaluate.seed, compute=alone)
+    looked_into, titles = [], [*names, *([] if checkpoints else ["along training"])]
+    with torch_on_one_thread(), ThreadPoolExecutor(compute.threads) as pool:
+        trained = pool.submit(along, run, alone) if not checkpoints else None
+        for number, one in enumerate(pool.map(look, names, models.values()), start=1):
+            looked_into.append(one)
+            yield _record(number, titles)
+        steps = trained.result() if trained else []
+    thresholds = {**THRESHOLDS, "least_change": LEAST_CHANGE, "least_noticed": LEAST_NOTICED}
     made = results.Inside(
         max_vertices=c.graphs.max_vertices,
         questions=len(asked.parts[0].targets),
         pairs=pairs_per_distance(c),
         keys=KEYS,
-        thresholds={**THRESHOLDS, **noticed},
+        thresholds=thresholds,
         measures=MEASURES,
-        networks=list(found.values()),
-        along=trained,
-        onsets=onsets(trained),
+        networks=looked_into,
+        along=steps,
+        onsets=onsets(steps),
     )
     write_result(run, _beside(run, made) if checkpoints else made)
-    if not checkpoints:
-        yield {"stage": "inside", "step": steps, "of": steps, "world": "along training"}
+    if trained:
+        yield _record(len(titles), titles)
+
+
+def _record(number: int, titles: Sequence[str]) -> Record:
+    return {"stage": "inside", "step": number, "of": len(titles), "checkpoint": titles[number - 1]}
 
 
 def _made(run: Run) -> list[str]:
@@ -105,23 +115,22 @@ def _beside(run: Run, made: results.Inside) -> results.Inside:
 
 
 def pairs_per_distance(c: Configuration) -> int:
-    """Pairs of graphs of each distance, for patching."""
-    return min(OF_EACH, max(1, c.evaluate.examples // PART_OF_PAIRS))
+    """Pairs of graphs of each distance, for patching, and questions of each, for ablation."""
+    return min(MOST_PAIRS, max(1, c.evaluate.examples // PART_OF_PAIRS))
 
 
 def material(c: Configuration, threads: int = 1) -> Asked:
     """The questions that all networks of a configuration are looked into with."""
-    answered = trained, any_target = (
-        _answered("pretraining", c, threads), _answered(ANY_TARGET, c, threads)
-    )  # fmt: skip
-    count = max(1, c.evaluate.examples // PART_OF_QUESTIONS)
-    some = _first(any_target.batch, 2 * min(MOST_QUESTIONS, count))
-    pairs = draw_pairs(c.graphs, c.evaluate.seed, pairs_per_distance(c))
-    return Asked(answered, parted(some), _first(trained.batch, min(MOST_ABLATED, count)), pairs)
-
-
-def _first(batch: Batch, count: int) -> Questions:
-    return questions(batch.take(np.arange(min(count, len(batch.distance)))))
+    seed, pairs = c.evaluate.seed, pairs_per_distance(c)
+    trained, any_target = (_answered(name, c, threads) for name in ("pretraining", ANY_TARGET))
+    count = 2 * min(MOST_QUESTIONS, max(1, c.evaluate.examples // PART_OF_QUESTIONS))
+    some = np.arange(min(count, len(any_target.answers)))
+    return Asked(
+        (trained, any_target),
+        parted(questions(any_target.batch.take(some))),
+        by_distance(c.graphs, seed, pairs),
+        draw_pairs(c.graphs, seed, pairs),
+    )
 
 
 def _answered(name: str, c: Configuration, threads: int) -> Answered:
@@ -134,7 +143,7 @@ def _answered(name: str, c: Configuration, threads: int) -> Answered:
 
 
 def inside_of(
-    model: Transformer, name: str, asked: Asked, seed: int, compute: Compute
+    name: str, model: Transformer, asked: Asked, seed: int, compute: Compute
 ) -> results.InsideNetwork:
     """Everything that is measured of one network."""
     tested, has_edges = asked.parts[1], model.architecture.tokens == "edges"

@@ -9,6 +9,7 @@ that nothing is tuned on the examples of a test. Costs one eigendecomposition (w
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float64, Int64
 
 PENALTIES = tuple(10.0**power for power in range(-6, 3))
@@ -52,21 +53,24 @@ def fit_probe(features: Features, targets: Targets, penalty: float | None = None
     middle, mean = x.mean(0), y.mean(0)
     spread = x.std(0)
     used = spread > LEAST_SPREAD * np.abs(x).max(0, initial=0)
-    scaled = (x[:, used] - middle[used]) / spread[used]
-    values, directions = np.linalg.eigh(scaled.T @ scaled / len(x))
+    # Torch keeps to its number of threads; numpy takes all cores, and waits for busy ones.
+    scaled = torch.from_numpy((x[:, used] - middle[used]) / spread[used])
+    centred = torch.from_numpy(y - mean)
+    values, directions = torch.linalg.eigh(scaled.T @ scaled / len(x))
     values = values.clip(min=0)
     along = scaled @ directions  # (example, direction)
-    products = along.T @ (y - mean) / len(x)  # (direction, target)
+    products = along.T @ centred / len(x)  # (direction, target)
     tried = np.array(PENALTIES if penalty is None else (penalty,))
     left_out = np.empty((len(tried), y.shape[1]))
     for number, one in enumerate(tried):  # one at a time: what is held stays small, and fast
         kept = values + one
         own = (1 + along**2 @ (1 / kept)) / len(x)  # of each example in what is fitted to it
-        errors = y - mean - along @ (products / kept[:, None])
+        errors = centred - along @ (products / kept[:, None])
         left_out[number] = ((errors / (1 - own).clip(min=1e-9)[:, None]) ** 2).mean(0)
     chosen = tried[left_out.argmin(0)]
     weights = np.zeros((x.shape[1], y.shape[1]))
-    weights[used] = directions @ (products / (values[:, None] + chosen)) / spread[used, None]
+    fitted = directions @ (products / (values[:, None] + torch.from_numpy(chosen)))
+    weights[used] = fitted.numpy() / spread[used, None]
     variance = y.var(0)
     r2 = 1 - left_out.min(0) / np.where(variance > 0, variance, np.nan)
     return Probe(weights, mean - middle @ weights, chosen, r2)

@@ -35,7 +35,7 @@ def r2s(
     """R2 where each graph is there as often as a column says; NaN where nothing varies."""
     parts = (np.ones(len(read)), truth, truth**2, (read - truth) ** 2)
     sums = np.stack([np.bincount(graph, part, len(drawn)) for part in parts])
-    ones, total, squares, errors = sums @ drawn
+    ones, total, squares, errors = np.einsum("pg,gr->pr", sums, drawn)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = squares / ones - (total / ones) ** 2
         return np.where(variance > VARIES, 1 - errors / ones / variance, np.nan)

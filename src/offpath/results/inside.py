@@ -106,8 +106,7 @@ class Reach(Row):
     """How far a network looks by layer."""
 
     layers: list[int | None]  # first layer that notices every edge, of paths of length 1, 2, ...
-    hops_per_layer: float | None
-    """How much longer paths may be per layer; null: too few lengths, or all in the same layer."""
+    hops_per_layer: float | None  # longer paths by layer; null: too few, or all in the same layer
     hops_low: float | None  # lower end of its 95 % interval, which resamples graphs
     hops_high: float | None  # upper end; null: none
     law: ReachLaw  # the law of search that fits these layers best, if one fits
@@ -168,7 +167,7 @@ class Inside(Result):
     file, title, verb = "inside", "what networks do inside", "inside"
     max_vertices: int  # vertices of the largest graph; the label of "no path"
     questions: int  # of test e that probes are fitted on, and as many others for the test
-    pairs: int  # of graphs, for each distance, in patching
+    pairs: int  # of graphs, for each distance, in patching; questions of each in ablation
     keys: dict[str, str]  # the kinds of keys of attention, and what they are
     thresholds: dict[str, float]  # of the names of heads and of what is noticed
     measures: dict[str, str]  # the measures along training, and what they are
