@@ -62,8 +62,8 @@ def _after(before: State, number: int, max_vertices: int) -> State:
     same = (ends[:, :, :, None, None] == ends[:, None, None]).any(-1)  # (.., token, end, token)
     real = ends > 0
     question = np.arange(ends.shape[1]) == ends.shape[1] - 1
-    reached = (same & before.reached.any(-1)[:, None, None]).any(-1) & real
-    source = before.from_target.any(-1) | question
+    reached = (same & np.any(before.reached, axis=2)[:, None, None]).any(-1) & real
+    source = np.any(before.from_target, axis=2) | question
     from_target = (same & source[:, None, None]).any(-1) & real
     counted = before.counted.copy()
     for met, k in ((before.met_vertex, 2 * number - 3), (before.met_edge, 2 * number - 2)):
