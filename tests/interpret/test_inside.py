@@ -58,9 +58,9 @@ def test_the_exact_circuit_is_right_and_new_weights_are_not(looked: Run):
     assert known["circuit"].mse < 0.01 < known["untrained"].mse
 
 
-def test_the_same_numbers_come_out_again(again: Run):
+def test_the_same_numbers_come_out_again_and_with_two_threads(again: Run):
     before = again.result("inside").read_bytes()
-    list(measure_inside(again, CPU))
+    list(measure_inside(again, Compute(torch.device("cpu"), 2)))
     assert again.result("inside").read_bytes() == before
 
 
@@ -79,6 +79,21 @@ def test_other_checkpoints_stand_beside_what_was_measured(again: Run):
 def test_a_checkpoint_that_is_not_there_is_named(again: Run):
     with pytest.raises(InputError, match="has no checkpoint 'pretrained-step7' yet"):
         list(measure_inside(again, CPU, ["pretrained-step7"]))
+
+
+def test_what_a_stopped_run_has_is_looked_into(tiny: Configuration, tmp_path: Path):
+    run = create_run(tiny, tmp_path)
+    for name in ("untrained", "pretrained-step4"):
+        save_model(run, name, new_model(tiny))
+    list(measure_inside(run, CPU))
+    made = read_result(run, Inside)
+    assert [one.checkpoint for one in made.networks] == ["untrained"]
+    assert made.along == []
+
+
+def test_a_run_without_any_network_says_how_to_make_one(run: Run):
+    with pytest.raises(InputError, match="has no checkpoint 'untrained' yet; make it with"):
+        list(measure_inside(run, CPU))
 
 
 def test_fine_tuning_again_removes_the_result(again: Run):

@@ -170,11 +170,12 @@ def _notices(skill: float, size: Size) -> Iterator[Notice]:
 
 
 def _rules(skill: float) -> Iterator[RuleAgreement]:
-    for rule, title in (("hops_1_3", "search of 3 hops from 1"), ("d12", "d(1,2)")):
-        for questions in ("trained", "off_path"):
-            few = questions == "trained" and rule == "d12"
+    """Nobody errs on unreachable targets, and the circuit seldom at all."""
+    for rule, title in (("hops_3", "search of 3 hops from 1"), ("d12", "d(1,2)")):
+        for questions in ("trained", "off_path", "unreachable"):
+            few = questions == "unreachable" or skill == 1
             scores = {"agreement": 0.3 + skill / 2, "chance": 0.3, "low": skill / 2 - 0.1,
                       "high": skill / 2 + 0.1}  # fmt: skip
-            scores = dict.fromkeys(scores) if few else scores
             yield RuleAgreement(rule=rule, title=title, questions=questions,
-                                errors=12 if few else 340, **scores)  # fmt: skip
+                                errors=12 if few else 340,
+                                **(dict.fromkeys(scores) if few else scores))  # fmt: skip

@@ -95,7 +95,8 @@ def checkpoints(run: Run) -> Iterator[tuple[str, int, str]]:
     for one in networks(run.configuration):
         paths = run.folder.glob(f"checkpoints/{one.name}-step*.safetensors")
         steps = sorted(int(path.stem.rpartition("-step")[2]) for path in paths)
-        if one.training and one.starts_from and steps:
+        ended = run.checkpoint(one.name).exists()
+        if ended and one.training and one.starts_from and steps:
             yield one.name, 0, one.starts_from
             for step in steps:
                 if step < one.training.steps:

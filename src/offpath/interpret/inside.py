@@ -37,8 +37,8 @@ from offpath.run.files import Record
 from offpath.run.folder import Run, holds_run
 from offpath.slices import ANY_TARGET
 
-MOST_QUESTIONS, PART_OF_QUESTIONS = 2500, 16  # of each half of test e; of an evaluation set
-MOST_PAIRS, PART_OF_PAIRS = 120, 128  # of each distance; of an evaluation set
+QUESTIONS, PAIRS = (64, 2500), (4, 120)  # at least, at most: of each half of test e; by distance
+PART_OF_QUESTIONS, PART_OF_PAIRS = 16, 128  # of an evaluation set, within these
 PART_OF_ANSWERED, PART_OF_KNOWN = 2, 8  # of an evaluation set: for the rules, and those they know
 LEFT_OUT = "attention, patching and ablation: its tokens are vertices, not edges"
 
@@ -116,15 +116,14 @@ def _beside(run: Run, made: results.Inside) -> results.Inside:
 
 def pairs_per_distance(c: Configuration) -> int:
     """Pairs of graphs of each distance, for patching, and questions of each, for ablation."""
-    return min(MOST_PAIRS, max(1, c.evaluate.examples // PART_OF_PAIRS))
+    return int(np.clip(c.evaluate.examples // PART_OF_PAIRS, *PAIRS))
 
 
 def material(c: Configuration, threads: int = 1) -> Asked:
     """The questions that all networks of a configuration are looked into with."""
     seed, pairs = c.evaluate.seed, pairs_per_distance(c)
     trained, any_target = (_answered(name, c, threads) for name in ("pretraining", ANY_TARGET))
-    count = 2 * min(MOST_QUESTIONS, max(1, c.evaluate.examples // PART_OF_QUESTIONS))
-    some = np.arange(min(count, len(any_target.answers)))
+    some = slice(2 * int(np.clip(c.evaluate.examples // PART_OF_QUESTIONS, *QUESTIONS)))
     return Asked(
         (trained, any_target),
         parted(questions(any_target.batch.take(some))),
@@ -136,8 +135,8 @@ def material(c: Configuration, threads: int = 1) -> Asked:
 def _answered(name: str, c: Configuration, threads: int) -> Answered:
     """Evaluation questions of a distribution without answers, and others, which rules may know."""
     where, examples = world(name, c.graphs), c.evaluate.examples
-    count = max(1, examples // PART_OF_ANSWERED)
-    counts = (0, count), (examples, max(1, examples // PART_OF_KNOWN))
+    count = max(2 * QUESTIONS[0], examples // PART_OF_ANSWERED)
+    counts = (0, count), (max(count, examples), max(1, examples // PART_OF_KNOWN))
     batch, others = (draw(where, c.evaluate.seed, *one, "evaluation", threads) for one in counts)
     return Answered(batch, np.zeros(count), Known(others, None))
 

@@ -32,7 +32,7 @@ def section(story: Story, result: Inside) -> Section:
         "heads": ([], [tables.heads_table(few)], []),
         "patching": (maps.patching(few, distance), [], maps.CARRIED),
         "distances": ([], tables.patching_tables(few[:2], result), []),
-        "ablation": (maps.ablations(networks, result), [], maps.LOST),
+        "ablation": (maps.ablations(few, result), [], maps.LOST),
         "reach": (maps.reach_maps(networks), [tables.reach_table(networks)], []),
         "along": (along, [tables.onset_table(story, result)], keys),
         "rules": ([], [tables.rules_table(networks)], []),

@@ -105,7 +105,7 @@ def _patch_cell(line: str, patch: Patch) -> Row:
     carried = patch.carried or 0.0
     low, high = patch.low, patch.high
     sure = low is None or high is None or not low <= 0 <= high
-    ends = "–" if low is None or high is None else f"{words.percent_interval(low, high)} %"
+    ends = "–" if low is None or high is None else f"{round(100 * low)} to {round(100 * high)} %"
     return {
         "layer": patch.layer, "tokens": line, **_value(carried, sure=sure),
         "interval": ends.replace("-", "−"), "pairs": patch.pairs,

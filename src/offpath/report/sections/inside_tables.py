@@ -50,8 +50,9 @@ def heads_table(networks: Sequence[Looked]) -> Table:
             own = {_kind(s): s for s in head.shares}
             shares = [_share(own[pair]) if pair in own else None for pair in kinds]
             entropies = [Entry([f"{e:.2f}"]) for e in (head.edge_entropy, head.question_entropy)]
-            entries = [Entry([", ".join(head.names) or "–"]), *shares, *entropies]
-            rows.append(TableRow(f"{one.name}, {head.layer}.{head.head}", entries, one.name))
+            names = ", ".join(name.replace(" ", words.NO_BREAK) for name in head.names)
+            title = f"{one.name}, {head.layer}.{head.head}"
+            rows.append(TableRow(title, [Entry([names or "–"]), *shares, *entropies], one.name))
     columns = [f"{query}: {key}\neven {percent(even)}" for (query, key), even in kinds.items()]
     ends = ["entropy\nof edges", "entropy\nof the question"]
     return Table("Heads", ["network, layer.head", "does", *columns, *ends], rows, "heat")
@@ -81,17 +82,17 @@ def patching_tables(networks: Sequence[Looked], result: Inside) -> list[Table]:
                 by = {p.layer: p for p in patches}
                 entries = [_carried(by.get(layer)) for layer in layers]
                 rows.append(TableRow(f"{distance}: {line}", entries, str(distance)))
-        heads = ["distance: tokens", *(f"layer {layer}" for layer in layers)]
-        tables.append(Table(f"{one.title}, in per cent", heads, rows))
+        heads = [one.title, *(f"layer {layer}" for layer in layers)]
+        tables.append(Table(one.title, heads, rows))
     return tables
 
 
 def _carried(patch: Patch | None) -> Entry | None:
     if patch is None or patch.carried is None:
         return None
-    text = f"{100 * patch.carried:.0f}"
+    text = str(round(100 * patch.carried))
     if patch.low is not None and patch.high is not None:
-        text += f" ({100 * patch.low:.0f} to {100 * patch.high:.0f})"
+        text += f" ({round(100 * patch.low)} to {round(100 * patch.high)})"
     return Entry([text.replace("-", "−")])
 
 
@@ -136,11 +137,15 @@ def onset_table(story: Story, result: Inside) -> Table:
 
 
 def rules_table(networks: Sequence[Looked]) -> Table:
-    """Rules down, networks across: agreement on errors, and what chance gives."""
+    """Rules down, networks across: agreement on errors, and what chance gives.
+
+    Questions on which no network errs often enough with the rule are left out.
+    """
     found = {
         (rule.rule, rule.questions, one.name): rule for one in networks for rule in one.inside.rules
     }
-    known = dict.fromkeys((rule, questions) for rule, questions, _ in found)
+    compared = [place for place, rule in found.items() if rule.agreement is not None]
+    known = dict.fromkeys((rule, questions) for rule, questions, _ in compared)
     titles = {rule.rule: rule.title for rule in found.values()}
     shown = [one for one in networks if one.inside.rules]
     rows = []
