@@ -88,19 +88,18 @@ def sides(rows: Sequence[results.Cut]) -> list[results.Side]:
 
     Over all lengths from 2 on, dead ends in the nearer half of the path.
 
-    >>> from_source = [results.Cut(distance=2, end=end, depth=depth, layer=1, pairs=40,
-    ...                            told=1.0 if end == 1 else 0.5)
-    ...                for end in (1, 2) for depth in (1, 2)]
-    >>> sides(from_source)
+    >>> rows = [results.Cut(distance=2, end=1, layer=1, pairs=30, told=[1.0, 0.5]),
+    ...         results.Cut(distance=2, end=2, layer=1, pairs=30, told=[0.5, 0.5])]
+    >>> sides(rows)
     [Side(layer=1, source=1.0, target=0.5)]
     """
     made = []
     for layer in dict.fromkeys(row.layer for row in rows):
-        own = [row for row in rows if row.layer == layer and 2 * row.depth <= row.distance]
-        source, target = ([row.told for row in own if row.end == end] for end in (1, TARGET))
-        if source:
-            mean = {"source": sum(source) / len(source), "target": sum(target) / len(target)}
-            made.append(results.Side(layer=layer, **mean))
+        near = [[share for row in rows if (row.layer, row.end) == (layer, end)
+                 for share in row.told[: row.distance // 2]] for end in (1, TARGET)]  # fmt: skip
+        if all(near):
+            source, target = (sum(shares) / len(shares) for shares in near)
+            made.append(results.Side(layer=layer, source=source, target=target))
     return made
 
 
@@ -130,11 +129,12 @@ def _rows(
     made: Cuts, layer: int | None, won: Read, tested: Bool[np.ndarray, " example"]
 ) -> Iterator[results.Cut]:
     end, depth = made.end[tested], made.depth[tested]
+    hops = np.arange(1, made.distance + 1)
     for one in (1, TARGET):
-        for hops in range(1, made.distance + 1):
-            own = won[(end == one) & (depth == hops)]
-            yield results.Cut(distance=made.distance, end=one, depth=hops, layer=layer,
-                              pairs=len(own), told=float(own.mean()))  # fmt: skip
+        own = (end == one)[:, None] & (depth[:, None] == hops)  # (pair, depth)
+        told = (won @ own / own.sum(0)).tolist()
+        yield results.Cut(distance=made.distance, end=one, layer=layer, pairs=int(own[:, 0].sum()),
+                          told=told)  # fmt: skip
 
 
 def _more(one: Read, other: Read) -> Read:

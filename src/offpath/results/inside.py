@@ -16,8 +16,10 @@ class ProbedTarget(Row):
     layer: int  # layers done: 0 is the embedding
     token: ProbeToken  # of an edge token, at both of its ends; or of the question token
     target: ProbeTarget  # hops from 1 or from t to an end; d(1,t), d(1,2), edges, or vertices
-    bit: int | None  # k: tells a distance of k from one of k + 1 (AUROC); null: the number (R2)
-    stratum: str | None  # fitted and tested in this stratum alone; null: in all
+    bit: int | None = (
+        None  # k: tells a distance of k from one of k + 1 (AUROC); null: the number (R2)
+    )
+    stratum: str | None = None  # fitted and tested in this stratum alone; null: in all
     count: int  # tested: ends of edge tokens, or questions
     score: float | None  # R2, or AUROC; null where the truth does not vary
     low: float | None  # lower end of its 95 % interval, which resamples graphs
@@ -50,10 +52,10 @@ class Patch(Row):
     """How much of a change of the answer some activations carry from one graph to another."""
 
     distance: int  # d(1,2) in the graph that activations are taken from
-    hop: int | None  # of the edited edge on the path from 1; null: all hops
+    hop: int | None = None  # of the edited edge on the path from 1; null: all hops
     layer: int  # layers done where they are taken and written
     group: PatchGroup  # which tokens
-    at: int | None  # hop of the edges of the path in that group; null: does not apply
+    at: int | None = None  # hop of the edges of the path in that group; null: does not apply
     pairs: int  # of graphs that differ in one edge
     change: float  # of the model's own answer from one graph to the other: root mean square
     carried: float | None  # share of the change of the answer; null where the answers are equal
@@ -84,14 +86,13 @@ class Notice(Row):
 
 
 class Cut(Row):
-    """Whether a cut of the only path is told that changes no degree and leaves a dead end."""
+    """Whether cuts of the only path are told that change no degree and leave a dead end."""
 
     distance: int  # length of the path
     end: int  # 1 or 2: from which the dead end can be followed
-    depth: int  # hops from there to the dead end
     layer: int | None  # layers done, read by a probe of the question; null: by the answer itself
-    pairs: int  # of a graph and its cut twin, in the test
-    told: float  # share of pairs in which the graph with the path is told; 1/2 is chance
+    pairs: int  # of a graph and its cut twin, in the test of each depth
+    told: list[float]  # by hops from that end to the dead end, 1, 2, ...: share of pairs told
 
 
 class Side(Row):
@@ -165,6 +166,7 @@ class Inside(Result):
     """What the networks of a run do inside."""
 
     file, title, verb = "inside", "what networks do inside", "inside"
+    indent = None
     max_vertices: int  # vertices of the largest graph; the label of "no path"
     questions: int  # of test e that probes are fitted on, and as many others for the test
     pairs: int  # of graphs, for each distance, in patching; questions of each in ablation

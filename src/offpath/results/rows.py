@@ -17,3 +17,4 @@ class Result(Row):
     file: ClassVar[str]
     title: ClassVar[str]
     verb: ClassVar[str]
+    indent: ClassVar[int | None] = 1  # of its lines; None: all in one, for it is large
