@@ -251,3 +251,16 @@ def test_a_result_of_the_size_of_the_study_has_every_layer_and_hop():
     cells = chart(figure(shown, PROBES), "pre-trained: hops from 1")
     assert len(cells) == 12 * 16
     assert len(chart(figure(shown, ABLATION), "pre-trained")) == 16 * 22
+
+
+def test_dead_ends_near_1_are_above_and_those_near_2_below():
+    shown = shown_of(inside(STUDY))
+    one = figure(shown, "From which end? Cuts that leave a dead end near 1, or near 2")
+    assert one.charts[0].title == "pre-trained: a path of 11 hops"
+    down = one.charts[0].chart["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert (down[0], down[10], down[11], down[-1]) == (
+        "1 from 1", "11 from 1", "11 from 2", "1 from 2"
+    )  # fmt: skip
+    cells = chart(one, one.charts[1].title)
+    told = [cells[layer, "2 from 2"]["value"] for layer in ("0", "1", "2", "answer")]
+    assert told == [0.5, 0.5, 1, 1]

@@ -7,7 +7,7 @@ other end or to the dead end. Search from 1 that reaches r hops tells paths of u
 dead ends up to r hops from 1; search from both ends as well those near 2, and longer paths.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -81,26 +81,6 @@ def told(
         made = cuts(model.max_vertices, distance, random)
         rows += [*_probed(model, made, step), *_answered(model, made)]
     return rows
-
-
-def sides(rows: Sequence[results.Cut]) -> list[results.Side]:
-    """How well dead ends near 1 and near 2 are told: alike, unless the search has one end.
-
-    Over all lengths from 2 on, dead ends in the nearer half of the path.
-
-    >>> rows = [results.Cut(distance=2, end=1, layer=1, pairs=30, told=[1.0, 0.5]),
-    ...         results.Cut(distance=2, end=2, layer=1, pairs=30, told=[0.5, 0.5])]
-    >>> sides(rows)
-    [Side(layer=1, source=1.0, target=0.5)]
-    """
-    made = []
-    for layer in dict.fromkeys(row.layer for row in rows):
-        near = [[share for row in rows if (row.layer, row.end) == (layer, end)
-                 for share in row.told[: row.distance // 2]] for end in (1, TARGET)]  # fmt: skip
-        if all(near):
-            source, target = (sum(shares) / len(shares) for shares in near)
-            made.append(results.Side(layer=layer, source=source, target=target))
-    return made
 
 
 def _probed(

@@ -24,7 +24,7 @@ from offpath.generalize.baselines import Known
 from offpath.interpret.ablation import ablations
 from offpath.interpret.along import MEASURES, along, onsets
 from offpath.interpret.attention import KEYS, THRESHOLDS, heads
-from offpath.interpret.cuts import sides, told
+from offpath.interpret.cuts import told
 from offpath.interpret.pairs import Pairs, draw_pairs
 from offpath.interpret.patching import patches
 from offpath.interpret.probing import probed
@@ -162,7 +162,6 @@ def inside_of(
     )
     error = trained.answers.astype(float) - trained.batch.distance
     notices, reach = looked(model, tested.batch.tokens, seed)
-    told_cuts = told(model, tested.batch.tokens, seed)
     return results.InsideNetwork(
         checkpoint=name,
         mse=float(np.square(error).mean()),
@@ -173,8 +172,7 @@ def inside_of(
         ablations=ablations(model, asked.trained) if has_edges else [],
         notices=notices,
         reach=reach,
-        cuts=told_cuts,
-        sides=sides(told_cuts),
+        cuts=told(model, tested.batch.tokens, seed),
         rules=agreements(trained, any_target),
         left_out=[] if has_edges else [LEFT_OUT],
     )

@@ -46,7 +46,6 @@ from offpath.results.inside import (
     ProbedTarget,
     Reach,
     RuleAgreement,
-    Side,
 )
 from offpath.results.rows import Result, Row
 from offpath.results.scores import (
@@ -110,7 +109,7 @@ __all__ = [
     "PhaseChange", "Phases", "Place", "Plateau", "Point", "PredictionCounts", "Predictions",
     "Predictor", "ProbeRead", "ProbedTarget", "Reach", "Read", "ReadDistance", "Recovered",
     "RequirementShare", "Result", "Retention", "Robustness", "Row", "RuleAgreement", "Says",
-    "Scores", "Shares", "ShiftAxis", "ShiftCell", "ShiftLevel", "Shifts", "Side", "SizeError",
+    "Scores", "Shares", "ShiftAxis", "ShiftCell", "ShiftLevel", "Shifts", "SizeError",
     "State", "StepCell", "Study", "StudyQuantity", "StudyStratum", "Sweep", "Trace",
     "Truth", "TruthCell", "WholeCell", "WholeGraphs", "WholePart", "WorldExamples",
     "check_kind", "read_result", "results_of", "write_result",

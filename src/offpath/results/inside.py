@@ -95,14 +95,6 @@ class Cut(Row):
     told: list[float]  # by hops from that end to the dead end, 1, 2, ...: share of pairs told
 
 
-class Side(Row):
-    """How well dead ends near 1 and near 2 are told."""
-
-    layer: int | None  # layers done, read by a probe of the question; null: by the answer itself
-    source: float  # mean share told of dead ends that can be followed from 1, over all lengths
-    target: float  # of those that can be followed from 2
-
-
 class Reach(Row):
     """How far a network looks by layer."""
 
@@ -138,8 +130,7 @@ class InsideNetwork(Row):
     ablations: list[Ablation]  # head by head
     notices: list[Notice]  # by distance, hop and layer
     reach: Reach | None  # by edges noticed on paths of each length; null: not measured
-    cuts: list[Cut] = []
-    sides: list[Side] = []
+    cuts: list[Cut]
     rules: list[RuleAgreement]  # each rule on each kind of questions
     left_out: list[str]  # what is not measured of it, and why
 

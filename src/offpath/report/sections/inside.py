@@ -10,12 +10,13 @@ from offpath.report.sections import inside_maps as maps
 from offpath.report.sections import inside_tables as tables
 from offpath.report.sections.inside_parts import Looked, looked_into
 from offpath.results import Inside, InsideNetwork
+from offpath.slices import TRAINED
 
 LAWS = {
     "one end": "search from one end", "both ends": "search from both ends", "doubling": "doubling",
     "none": "no law of search",
 }  # fmt: skip
-ENDS = {"from_source": "from vertex 1", "from_target": "from t"}
+ENDS = ("from_source", "from_target")
 
 
 def section(story: Story, result: Inside) -> Section:
@@ -34,6 +35,7 @@ def section(story: Story, result: Inside) -> Section:
         "distances": ([], tables.patching_tables(few[:2], result), []),
         "ablation": (maps.ablations(few, result), [], maps.LOST),
         "reach": (maps.reach_maps(networks), [tables.reach_table(networks)], []),
+        "cuts": (maps.cut_maps(networks), [], []),
         "along": (along, [tables.onset_table(story, result)], keys),
         "rules": ([], [tables.rules_table(networks)], []),
     }
@@ -115,7 +117,7 @@ def _reads(
 def _told_apart(one: InsideNetwork, target: str) -> str:
     best: dict[int, float] = {}
     for p in one.probes:
-        if (p.token, p.target, p.stratum) != ("edge", target, None) or p.bit is None:
+        if (p.token, p.target, p.stratum) != ("edge", target, TRAINED.slice) or p.bit is None:
             continue
         if p.score is not None:
             best[p.bit] = max(best.get(p.bit, 0.0), p.score)
