@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 from pydantic import ValidationError
@@ -39,7 +39,7 @@ def run(tiny: Configuration, tmp_path) -> Run:
 def values(kind: Any) -> Iterator[Any]:
     """Values of a type: at least one, and each of a union's."""
     origin, inner = get_origin(kind), get_args(kind)
-    if origin is UnionType:
+    if origin in (UnionType, Union):  # the second of annotated types
         for one in inner:
             yield from values(one)
     elif origin is Literal:
