@@ -53,6 +53,7 @@ from offpath.slices import (
     distance_slice,
     target_slice,
 )
+from tests.report.insides import inside
 from tests.report.shifted import shifts
 from tests.report.solutions import circuit, coefficient, robustness
 from tests.report.stories import changed
@@ -153,6 +154,7 @@ def finished_run(configuration: Configuration, folder: Path) -> Run:
     write_result(run, robustness(list(WORLDS)))
     assert configuration.pretrain
     write_result(run, coefficient(configuration.pretrain.steps))
+    write_result(run, inside(names=("pretrained", "circuit")))
     return run
 
 

@@ -29,7 +29,7 @@ FIRST = [
     "answer", "task", "data", "model", "training", "phases", "finetuning", "matrix", "strata",
     "ledger", "shifts", "predictions", "study",
 ]  # fmt: skip
-SOLUTIONS = ["circuit", "robustness", "coefficient"]
+SOLUTIONS = ["circuit", "inside", "robustness", "coefficient"]
 FACTS = ["Model", "Training data", "Test data", "Metric", "n", "Seeds", "Made by", "Draws"]
 OTHERS = ["pretrained", "scratch", "distance_to_2"]
 
@@ -116,6 +116,7 @@ def test_a_run_that_only_began_shows_what_it_has_and_names_the_commands_for_the_
         ("the handcrafted solution", f"offpath evaluate {folder}"),
         ("the robustness of the solutions", f"offpath robustness {folder}"),
         ("the learning coefficient", f"offpath llc {folder}"),
+        ("what networks do inside", f"offpath inside {folder}"),
     }
     text = write_report(started).read_text()
     for part, command in missing:

@@ -1,4 +1,4 @@
-"""Seven marks, each one function of rows: intervals, strips, curves, bars, density, heat, graph.
+"""Nine marks, each one function of rows: intervals, curves, bars, density, grid, heat and others.
 
 In: rows of numbers and words, the keys of the legend, the frame with both axes. A row's `series` is
 the title of its key. Out: Vega-Lite specifications. Colours are names of the page's style sheet
@@ -24,6 +24,8 @@ from offpath.report.frames import (
 )
 from offpath.report.parts import Key, Spec, colour
 from offpath.results import DrawnGraph
+
+FIT = {"expr": "min(11, 0.46 * bandwidth('x'))"}  # the size of three digits that fit into a cell
 
 
 def intervals(rows: Sequence[Row], keys: Sequence[Key], frame: Frame) -> Spec:
@@ -171,6 +173,36 @@ def density(rows: Sequence[Row], down: Sequence[str], across: Sequence[str], fra
     return {**whole, "facet": facet, "spacing": 10, "spec": panel}
 
 
+def grid(rows: Sequence[Row], keys: Sequence[Key], frame: Frame, *, chance: float = 0.0) -> Spec:
+    """A cell for each row with the hundredths of its `value`, faint where `sure` is false.
+
+    With one key the colour is the stronger the farther the value is from `chance`, or from the
+    `chance` of the row, to 1; with two it is the farther from 0, the second's below 0.
+    """
+    base = f"(isValid(datum.chance) ? datum.chance : {chance})"
+    above = f"(datum.value - {base}) / (1 - {base})"
+    strength = above if len(keys) == 1 else "abs(datum.value)"
+    computed = {"strength": strength, "text": "format(100 * datum.value, '.0f')"}
+    below = {"condition": {"test": "datum.value < 0", "value": keys[-1].colour}}
+    cells = _cells({**below, "value": keys[0].colour}, frame, 1.0, FIT)
+    steps = [{"calculate": how, "as": name} for name, how in computed.items()]
+    apart = {"resolve": {"scale": {"opacity": "independent"}}}
+    return {**boxed(frame, rows, cells), **apart, "transform": steps}
+
+
+def _cells(cell: Spec, frame: Frame, full: float, size: int | Spec) -> list[Spec]:
+    """Cells of a colour, undiluted from the strength `full` on, and text of a size in them."""
+    scale = {"domain": [0, full], "range": [0.06, 1], "clamp": True}
+    strength = {"field": "strength", "type": "quantitative", "legend": None, "scale": scale}
+    faint = {"condition": {"test": "datum.sure === false", "value": 0.6}, "value": 1}
+    written, bare = {"text": {"field": "text"}, "opacity": faint}, frame._replace(words={})
+    shaded = {"color": cell, "opacity": strength}
+    return [
+        layer(frame, "rect", shaded, stroke=colour("paper"), strokeWidth=2),
+        layer(bare, "text", written, fontSize=size, fill=colour("ink"), aria=False),
+    ]
+
+
 def heat(
     rows: Sequence[Row],
     keys: Sequence[Key],
@@ -180,23 +212,17 @@ def heat(
 ) -> Spec:
     """A cell for each row, in the colour of its series, the stronger the larger its `strength`.
 
-    Its `text` stands in it, faint unless it is `sure`. Each of `heads` has a line of its own with a
-    `title`, and in each column the mark of its key, so that no name of a column is far.
+    Its `text` stands in it, faint where `sure` is false. Each of `heads` has a line of its own with
+    a `title`, and in each column the mark of its key, so that no name of a column is far.
     """
-    scale = {"domain": [0, 0.6], "range": [0.06, 1], "clamp": True}
-    strength = {"field": "strength", "type": "quantitative", "legend": None, "scale": scale}
-    faint = {"condition": {"test": "datum.sure", "value": 1}, "value": 0.6}
-    written = {"text": {"field": "text"}, "opacity": faint}
     field, bare = frame.x["field"], frame._replace(words={})
     marked = [{**head, field: key.title, "series": key.title} for head in heads for key in columns]
     marks = {"color": series(columns), "shape": series(columns, shapes=True)}
     edge = f"-({frame.y['axis']['minExtent']['expr']})"  # left of the names of rows
     left = {"x": {"value": {"expr": edge}}, "text": {"field": "title"}}
     bold = {"fontWeight": "bold", "fontSize": 12, "align": "left", "fill": colour("ink")}
-    cell = {"color": series(keys), "opacity": strength}
     layers = [
-        layer(frame, "rect", cell, stroke=colour("paper"), strokeWidth=2),
-        layer(bare, "text", written, fontSize=11, fill=colour("ink"), aria=False),
+        *_cells(series(keys), frame, 0.6, 11),
         layer(bare, "point", marks, marked, filled=True, size=50, aria=False),
         layer(bare, "text", left, heads, **bold),
     ]

@@ -10,6 +10,7 @@ from offpath.report.sections import (
     coefficient,
     data,
     elicitation,
+    inside,
     interventions,
     ledger,
     matrix,
@@ -43,6 +44,7 @@ SECTIONS = {
     "elicitation": (elicitation.section, results.Elicitation),
     "study": (study.section, results.Study),
     "circuit": (circuit.section, results.CircuitResult),
+    "inside": (inside.section, results.Inside),
     "robustness": (robustness.section, results.Robustness),
     "coefficient": (coefficient.section, results.LearningCoefficients),
 }
