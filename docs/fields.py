@@ -76,6 +76,7 @@ def _fields(name: str) -> Iterator[Field]:
     for statement in record.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             kind = ast.unparse(statement.annotation).replace("Colour", "tuple[str, str]")
+            kind = kind.replace("Rounded", "float")
             kind = CHOICES.get(kind, kind)
             yield Field(statement.target.id, kind, lines[statement.lineno - 1].partition("  # ")[2])
 

@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 from pydantic import ValidationError
@@ -15,6 +15,8 @@ from offpath.results import (
     FORMAT,
     OF_REPORTERS,
     RESULTS,
+    AlongStep,
+    Inside,
     LabelCount,
     Labels,
     Result,
@@ -22,6 +24,7 @@ from offpath.results import (
     read_result,
     write_result,
 )
+from offpath.results.rows import Rounded
 from offpath.results.scores import Hex
 from offpath.run.files import read_json, write_json
 from offpath.run.folder import Run, create_run, sessions
@@ -36,7 +39,7 @@ def run(tiny: Configuration, tmp_path) -> Run:
 def values(kind: Any) -> Iterator[Any]:
     """Values of a type: at least one, and each of a union's."""
     origin, inner = get_origin(kind), get_args(kind)
-    if origin is UnionType:
+    if origin in (UnionType, Union):  # the second of annotated types
         for one in inner:
             yield from values(one)
     elif origin is Literal:
@@ -55,7 +58,8 @@ def values(kind: Any) -> Iterator[Any]:
             yield kind(**{name: given[number % len(given)] for name, given in options.items()})
     else:
         letter = "\N{GREEK SMALL LETTER ALPHA}"
-        yield {int: 7, float: 0.1, bool: True, str: letter, Hex: "#0072b2", Any: 1.5}[kind]
+        known = {int: 7, float: 0.1, Rounded: 0.1, bool: True, str: letter, Hex: "#0072b2"}
+        yield {**known, Any: 1.5}[kind]
 
 
 @pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: kind.file)
@@ -67,6 +71,15 @@ def test_every_result_is_read_as_it_was_written(run: Run, kind: type[Result]):
         head = read_json(run.result(kind.file), "run", "")
         assert (head["run"], head["format"]) == (run.configuration.run_name, FORMAT)
     assert f"results/{kind.file}.json" in sessions(run)[-1]["made"]
+
+
+def test_a_look_inside_is_written_with_four_digits_and_in_one_line(run: Run):
+    inside = next(values(Inside))
+    measures: dict[str, float | None] = {"d(1,v)": 1 / 3}
+    step = AlongStep(network="pretrained", step=10, measures=measures)
+    write_result(run, inside.model_copy(update={"along": [step]}))
+    assert read_result(run, Inside).along[0].measures == {"d(1,v)": 0.3333}
+    assert run.result("inside").read_text().count("\n") == 1
 
 
 def test_a_number_that_is_not_finite_is_in_no_result():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,6 @@ from offpath.slices import ANY_TARGET
 QUESTIONS, PAIRS = (64, 2500), (4, 120)  # at least, at most: of each half of test e; by distance
 PART_OF_QUESTIONS, PART_OF_PAIRS = 16, 128  # of an evaluation set, within these
 PART_OF_ANSWERED, PART_OF_KNOWN = 2, 8  # of an evaluation set: for the rules, and those they know
-DIGITS = 4  # of the numbers in the file, which would be twice as large with all
 LEFT_OUT = "attention, patching and ablation: its tokens are vertices, not edges"
 
 
@@ -86,19 +85,9 @@ def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) 
         along=steps,
         onsets=onsets(steps),
     )
-    whole = _beside(run, made) if checkpoints else made
-    write_result(run, results.Inside.model_validate(_rounded(whole.model_dump())))
+    write_result(run, _beside(run, made) if checkpoints else made)
     if trained:
         yield _record(len(titles), titles)
-
-
-def _rounded(value: Any) -> Any:  # noqa: ANN401, any part of a record
-    """The same with `DIGITS` digits of each number."""
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
 
 
 def _record(number: int, titles: Sequence[str]) -> Record:

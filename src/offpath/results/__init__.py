@@ -154,7 +154,7 @@ def write_result(run: Run, result: Result) -> None:
     head = {"run": run.configuration.run_name, "format": FORMAT}
     with working_on(run):
         record = result.model_dump(mode="json", exclude_defaults=True)
-        write_json(run.result(result.file), {**head, **record}, result.indent)
+        write_json(run.result(result.file), {**head, **record}, 1 if result.lines else None)
         note_made(run.folder, f"results/{result.file}.json")
 
 

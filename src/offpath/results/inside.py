@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from offpath.results.rows import Result, Row
+from offpath.results.rows import Result, Rounded, Row
 
 ProbeToken = Literal["edge", "question"]
 ProbeTarget = Literal["from_source", "from_target", "to_target", "to_2", "edges", "vertices"]
@@ -16,15 +16,13 @@ class ProbedTarget(Row):
     layer: int  # layers done: 0 is the embedding
     token: ProbeToken  # of an edge token, at both of its ends; or of the question token
     target: ProbeTarget  # hops from 1 or from t to an end; d(1,t), d(1,2), edges, or vertices
-    bit: int | None = (
-        None  # k: tells a distance of k from one of k + 1 (AUROC); null: the number (R2)
-    )
+    bit: int | None = None  # k: tells a distance of k from k + 1 (AUROC); null: the number (R2)
     stratum: str | None = None  # fitted and tested in this stratum alone; null: in all
     count: int  # tested: ends of edge tokens, or questions
-    score: float | None  # R2, or AUROC; null where the truth does not vary
-    low: float | None  # lower end of its 95 % interval, which resamples graphs
-    high: float | None  # upper end
-    shuffled: float | None  # the same score of a probe of shuffled labels
+    score: Rounded | None  # R2, or AUROC; null where the truth does not vary
+    low: Rounded | None  # lower end of its 95 % interval, which resamples graphs
+    high: Rounded | None  # upper end
+    shuffled: Rounded | None  # the same score of a probe of shuffled labels
 
 
 class AttentionShare(Row):
@@ -32,9 +30,9 @@ class AttentionShare(Row):
 
     query: ProbeToken  # from edge tokens, or from the question
     key: str  # which tokens it goes to: one of `interpret.attention.KEYS`
-    share: float  # of the attention
-    even: float  # the share that even attention to all tokens would give
-    most: float = 1.0  # the most that it can be: below 1 where some queries have no such tokens
+    share: Rounded  # of the attention
+    even: Rounded  # the share that even attention to all tokens would give
+    most: Rounded = 1.0  # the most that it can be: below 1 where some queries have no such tokens
 
 
 class Head(Row):
@@ -43,8 +41,8 @@ class Head(Row):
     layer: int  # 1, 2, ...
     head: int  # 1, 2, ...
     shares: list[AttentionShare]  # of each kind of query to each kind of key
-    edge_entropy: float  # of the attention of edge tokens, as a share of that of even attention
-    question_entropy: float  # the same of the question
+    edge_entropy: Rounded  # of the attention of edge tokens, as a share of that of even attention
+    question_entropy: Rounded  # the same of the question
     names: list[str]  # what it does, where a threshold is passed
 
 
@@ -82,7 +80,7 @@ class Notice(Row):
     hop: int  # of the edge removed, from 1
     layer: int  # layers done
     pairs: int  # graphs, each with an edge of the path and an irrelevant edge removed
-    noticed: float  # share of pairs in which the edge of the path changes the stream more
+    noticed: Rounded  # share of pairs in which the edge of the path changes the stream more
 
 
 class Cut(Row):
@@ -92,16 +90,16 @@ class Cut(Row):
     end: int  # 1 or 2: from which the dead end can be followed
     layer: int | None  # layers done, read by a probe of the question; null: by the answer itself
     pairs: int  # of a graph and its cut twin, in the test of each depth
-    told: list[float]  # by hops from that end to the dead end, 1, 2, ...: share of pairs told
+    told: list[Rounded]  # by hops from that end to the dead end, 1, 2, ...: share of pairs told
 
 
 class Reach(Row):
     """How far a network looks by layer."""
 
     layers: list[int | None]  # first layer that notices every edge, of paths of length 1, 2, ...
-    hops_per_layer: float | None  # longer paths by layer; null: too few, or all in the same layer
-    hops_low: float | None  # lower end of its 95 % interval, which resamples graphs
-    hops_high: float | None  # upper end; null: none
+    hops_per_layer: Rounded | None  # longer paths by layer; null: too few, or all in the same layer
+    hops_low: Rounded | None  # lower end of its 95 % interval, which resamples graphs
+    hops_high: Rounded | None  # upper end; null: none
     law: ReachLaw  # the law of search that fits these layers best, if one fits
 
 
@@ -112,10 +110,10 @@ class RuleAgreement(Row):
     title: str  # for readers
     questions: str  # "trained": t = 2; or a stratum of test e
     errors: int  # wrong answers of the network, on which the rule is wrong too
-    agreement: float | None  # share of these with the rule's answer; null: fewer than 30
-    chance: float | None  # what independent errors give, see `interpret.rule_agreement`
-    low: float | None  # lower end of the 95 % interval of agreement less chance
-    high: float | None  # upper end
+    agreement: Rounded | None  # share of these with the rule's answer; null: fewer than 30
+    chance: Rounded | None  # what independent errors give, see `interpret.rule_agreement`
+    low: Rounded | None  # lower end of the 95 % interval of agreement less chance
+    high: Rounded | None  # upper end
 
 
 class InsideNetwork(Row):
@@ -140,7 +138,7 @@ class AlongStep(Row):
 
     network: str  # whose training
     step: int  # of its training; 0: before the first
-    measures: dict[str, float | None]  # by name: see `Inside.measures`
+    measures: dict[str, Rounded | None]  # by name: see `Inside.measures`
 
 
 class Onset(Row):
@@ -148,16 +146,16 @@ class Onset(Row):
 
     network: str  # whose training
     measure: str  # its name
-    first: float | None  # its value at the first checkpoint
-    last: float | None  # at the last
-    step: float | None  # half way between them, on a logarithmic axis; null: it hardly changes
+    first: Rounded | None  # its value at the first checkpoint
+    last: Rounded | None  # at the last
+    step: Rounded | None  # half way between them, on a logarithmic axis; null: it hardly changes
 
 
 class Inside(Result):
     """What the networks of a run do inside."""
 
     file, title, verb = "inside", "what networks do inside", "inside"
-    indent = None
+    lines = False
     max_vertices: int  # vertices of the largest graph; the label of "no path"
     questions: int  # of test e that probes are fitted on, and as many others for the test
     pairs: int  # of graphs, for each distance, in patching; questions of each in ablation

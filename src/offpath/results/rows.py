@@ -1,8 +1,11 @@
 """What every record of a result file is: checked, frozen, without NaN."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+Rounded = Annotated[float, PlainSerializer(lambda number: float(f"{number:.4g}"))]
+"""A number that is written with four significant digits."""
 
 
 class Row(BaseModel):
@@ -17,4 +20,4 @@ class Result(Row):
     file: ClassVar[str]
     title: ClassVar[str]
     verb: ClassVar[str]
-    indent: ClassVar[int | None] = 1  # of its lines; None: all in one, for it is large
+    lines: ClassVar[bool] = True  # a field a line; False: all in one, for files of many records

@@ -50,13 +50,13 @@ def check_writable(path: Path) -> None:
 
 
 def write_json(path: Path, record: Record, indent: int | None = 1) -> None:
-    """Write a record with its SHA-256 as second field; without `indent` in one line."""
+    """Write a record with its SHA-256 as second field; `indent` None: in one line."""
     assert "sha256" not in record, "the place of the checksum is taken"
     record = json.loads(json.dumps(record, allow_nan=False))  # as it will be read: keys are text
     first = next(iter(record))
     signed = {first: record[first], "sha256": checksum(record), **record}
-    separators = (",", ":") if indent is None else None
-    write_file(path, json.dumps(signed, indent=indent, separators=separators).encode() + b"\n")
+    between = (",", ":") if indent is None else None
+    write_file(path, json.dumps(signed, indent=indent, separators=between).encode() + b"\n")
 
 
 def read_json(path: Path, key: str, remedy: str) -> Record:
