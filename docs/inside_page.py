@@ -1,7 +1,7 @@
 """The page on what networks do inside: search from one end, from both, or none."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from statistics import mean, median
 
 from docs.finding_verdicts import Compared, Contrast, Values, decided
@@ -160,7 +160,7 @@ def design(found: Record) -> str:
     """What was trained and asked."""
     arms = "; ".join(
         f"{name} ({len(arm['networks'].get('pretrained', {}))} seeds)"
-        for name, arm in sorted(found["arms"].items(), key=_order)
+        for name, arm in sorted(found["arms"].items(), key=order)
     )
     return (
         f"Recipe `{found['recipe']}`; networks of {arms}. Those of {LONG} vertices are 64 wide, "
@@ -176,7 +176,8 @@ def design(found: Record) -> str:
     )
 
 
-def _order(one: tuple[str, Record]) -> tuple[int, int]:
+def order(one: tuple[str, Record]) -> tuple[int, int]:
+    """By the size of graphs, then by layers."""
     return one[1]["vertices"], one[1]["layers"]
 
 
@@ -233,7 +234,7 @@ def prediction(found: Record) -> str:
 def lengths_table(found: Record) -> str:
     """By length, how often the path is told, with what each search would tell."""
     rows = []
-    for name, arm in sorted(found["arms"].items(), key=_order):
+    for name, arm in sorted(found["arms"].items(), key=order):
         known = rows_of(found, name, "pretrained").values()
         longest = max(int(d) for row in known for d in row["lengths"])
         cells = [_range([row["lengths"][str(d)] for row in known]) if d <= longest else "–"
@@ -246,7 +247,7 @@ def lengths_table(found: Record) -> str:
 def reach_table(found: Record) -> str:
     """The layer by which the loss of every edge of a path is noticed, hops per layer, laws."""
     rows = []
-    for name, arm in sorted(found["arms"].items(), key=_order):
+    for name, arm in sorted(found["arms"].items(), key=order):
         for network in (n for n in CONTROLS if n in arm["networks"]):
             known = [row["reach"] for row in rows_of(found, name, network).values() if row["reach"]]
             if not known:
@@ -310,7 +311,7 @@ def _two(values: Sequence[float]) -> str:
 def heads_table(found: Record) -> str:
     """How many heads have each name, a mean over seeds."""
     columns = {}
-    for name, arm in sorted(found["arms"].items(), key=_order):
+    for name, arm in sorted(found["arms"].items(), key=order):
         for network in (n for n in CONTROLS if n in arm["networks"]):
             known = rows_of(found, name, network).values()
             if any(row["heads"] for row in known):
@@ -342,24 +343,25 @@ def onsets_table(found: Record) -> str:
          f"{len(known[name])} of {len(rows)}"]
         for name in order
     ]  # fmt: skip
-    before = "; ".join(_orders(known, order, len(rows)))
+    before = ", ".join(_chain([name for name in order if len(known[name]) == len(rows)], known))
     return (
         f"Pre-training of {MAIN}: the step by which a measure is half way between its first and "
         "its last value, and at which the loss of a distance begins to fall suddenly, median and "
         f"range over seeds.\n\n{markdown(['measure', 'step', 'range', 'seeds'], table)}\n\n"
-        f"One after the other in every seed: {before or 'none'}."
+        f"The longest row in which each comes after the one before in every seed: {before}."
     )
 
 
-def _orders(known: dict[str, Values], order: Sequence[str], seeds: int) -> Iterator[str]:
-    """Neighbours in the order of medians, of which the first is earlier in every seed."""
-    every = [name for name in order if len(known[name]) == seeds]
-    chain = every[:1]
-    for name in every[1:]:
-        if all(known[chain[-1]][seed] < step for seed, step in known[name].items()):
-            chain.append(name)
-    if len(chain) > 1:
-        yield ", ".join(chain)
+def _chain(names: Sequence[str], known: dict[str, Values]) -> list[str]:
+    """The longest row in which each is later than the one before in every seed."""
+    best: dict[str, list[str]] = {}
+    for name in names:
+        before = [
+            row for other, row in best.items()
+            if all(known[other][seed] < step for seed, step in known[name].items())
+        ]  # fmt: skip
+        best[name] = [*max(before, key=len, default=[]), name]
+    return max(best.values(), key=len, default=[])
 
 
 def rules_table(found: Record) -> str:
