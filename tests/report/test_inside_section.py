@@ -60,7 +60,9 @@ def test_the_known_answer_and_the_control_stand_beside_the_first_network(shown: 
         "handcrafted, the known answer: hops from 1", "handcrafted, the known answer: hops from t",
         "untrained, nothing learned: hops from 1", "untrained, nothing learned: hops from t",
     ]  # fmt: skip
-    assert len(titles) == 12
+    assert len(titles) == 8
+    others = [chart.title for chart in figure(shown, "The same of the other networks").charts]
+    assert others[::2] == ["from scratch: hops from 1", "handcrafted, fine-tuned: hops from 1"]
 
 
 def test_a_search_is_a_diagonal_of_strong_cells(shown: Section):

@@ -27,7 +27,8 @@ def section(story: Story, result: Inside) -> Section:
     along, keys = curves.along_training(story, result)
     lines = [*(one.key for one in networks), curves.SHUFFLED]
     parts: dict[str, tuple[Sequence[Chart], Sequence[Table], Sequence[Key]]] = {
-        "probes": (maps.edge_probes(networks, result), [], []),
+        "probes": (maps.edge_probes(few, result), [], []),
+        "others": (maps.edge_probes([one for one in networks if one not in few], result), [], []),
         "question": (curves.question_probes(networks), [], lines),
         "strata": (curves.strata_probes(networks), [tables.strata_table(networks)], lines),
         "heads": ([], [tables.heads_table(few)], []),
