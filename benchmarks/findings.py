@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import coherence, depth, prediction, truth
+from benchmarks import coherence, depth, inside, prediction, truth
 from benchmarks.questions import Questions, questions, recalibrated
 from offpath.compute import Compute
 from offpath.configs import Configuration, differences
@@ -84,6 +84,7 @@ def collected(question: str, runs: Sequence[Run], before: Record) -> Record:
     others = {
         "depth": depth.collected,
         "prediction": prediction.collected,
+        "inside": inside.collected,
         "coherence": coherence.collected,
     }
     return others[question](runs)
@@ -99,7 +100,7 @@ def repeated(question: str, runs: Sequence[Run]) -> Record:
 def head(question: str, runs: Sequence[Run]) -> Record:
     """Which runs these are, and what they cost; an `InputError` where they do not go together."""
     base, first = PRESETS[question].base(), runs[0].configuration
-    varied = VARIED | (truth.VARIED if question == "truth" else set())
+    varied = VARIED | {"truth": truth.VARIED, "inside": inside.VARIED}.get(question, set())
     for run in runs:
         pairs = differences(first, run.configuration)
         if others := sorted({name for name, *_ in pairs} - varied):

@@ -11,7 +11,7 @@ import altair as alt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import coherence_page
+from docs import coherence_page, inside_page
 from docs.finding_pages import FINDINGS
 from docs.finding_verdicts import values
 from docs.picture import INK, Picture, save
@@ -44,6 +44,8 @@ def figure(question: str, found: Record) -> Picture:
         return accuracies(found, coherence_page.DRAWN)
     if question == "truth":
         return leak_curve(found)
+    if question == "inside":
+        return paths_told(found)
     return accuracies(found, FINDINGS[question].kinds)
 
 
@@ -179,6 +181,51 @@ def leak_curve(found: Record) -> Picture:
         anchor="start",
     )
     return alt.layer(thin, thick, rule).properties(width=560, height=260, title=title)
+
+
+def paths_told(found: Record) -> Picture:
+    """How often a path is told from its cut twin, by length, one thin line for each seed."""
+    panels = []
+    for name, arm in sorted(found["arms"].items(), key=lambda one: inside_page.order(one)):
+        rows = [
+            {"length": int(d), "told": share, "seed": seed}
+            for seed, row in arm["networks"]["pretrained"].items()
+            for d, share in row["lengths"].items()
+        ]
+        axis = None if panels else PERCENT
+        base = alt.Chart(alt.Data(values=rows)).encode(
+            x=alt.X("length:Q", title="hops", axis=alt.Axis(format="d", tickMinStep=1)),
+        )  # fmt: skip
+        y = alt.Y("told:Q", title=None, scale=SHARES, axis=axis)
+        thin = base.mark_line(opacity=0.35, strokeWidth=1.2, color=BLUE).encode(
+            y=y, detail="seed:N"
+        )
+        thick = base.mark_line(
+            strokeWidth=2.5, color=BLUE, point=alt.OverlayMarkDef(color=BLUE)
+        ).encode(y=alt.Y("mean(told):Q", title=None, scale=SHARES, axis=axis))
+        longest, layers = max(row["length"] for row in rows), arm["layers"]
+        bounds = [(layers, ORANGE, [2, 3]), (2 * layers - 1, INK, [5, 3])]
+        marks = [
+            alt.Chart(alt.Data(values=[{"length": at + 0.5}]))
+            .mark_rule(color=colour, strokeDash=dash, strokeWidth=1.6)
+            .encode(x="length:Q")
+            for at, colour, dash in bounds
+            if at < longest
+        ]
+        panels.append(
+            alt.layer(thin, thick, *marks).properties(
+                width=150 if longest > 4 else 70,
+                height=190,
+                title=name.replace(", ", "\n").split("\n"),
+            )
+        )
+    title = alt.TitleParams(
+        "Is the path from 1 to 2 told from its cut twin? By its length, a thin line for each seed",
+        subtitle="50 % is chance. Dotted: as far as search of a hop a layer spans from one end; "
+        "dashed: from both.",
+        anchor="start",
+    )
+    return alt.hconcat(*panels, spacing=16).properties(title=title)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from docs import coherence_page, depth_page, prediction_page, truth_page
+from docs import coherence_page, depth_page, inside_page, prediction_page, truth_page
 from docs.finding_parts import arms_table, attacks, cost, seeds_table, statistics_table
 from docs.finding_verdicts import RULE, Compared, Contrast, compared, decided, values
 from docs.finding_words import claims, listed, percent, phrase, title, told
@@ -26,7 +26,7 @@ KEEPING = ("replay0.2", "l2_sp0.01", "last_block_only", "bias_and_norm_only", "l
 HELPED = ("finetuned", "random_ids", BOTH, f"{BOTH}+random_ids", "oracle")
 
 
-MOTIVE = ("truth", "coherence")
+MOTIVE, INSIDE = ("truth", "coherence"), "inside"
 
 
 class Family(NamedTuple):
@@ -278,7 +278,8 @@ def _measured(question: str) -> bool:
 def made(question: str, found: Record) -> str:
     """The same from a record."""
     others = {"depth": depth_page.body, "prediction": prediction_page.body,
-              "coherence": coherence_page.body, "truth": truth_page.body}  # fmt: skip
+              "coherence": coherence_page.body, "truth": truth_page.body,
+              "inside": inside_page.body}  # fmt: skip
     body = others[question](found) if question in others else _body(question, found)
     return "\n\n".join([*body, cost(found)])
 
@@ -315,9 +316,10 @@ def in_short() -> str:
              for name, words in _verdicts()}  # fmt: skip
     motive = " ".join(parts.pop(name) for name in MOTIVE if name in parts)
     behind = f" **The question behind them:** {motive}" if motive else ""
+    inside = f" **And inside:** {parts.pop(INSIDE)}" if INSIDE in parts else ""
     return (
         f"**Six questions, ten seeds each, one number of threads:** {' '.join(parts.values())}"
-        f"{behind}"
+        f"{behind}{inside}"
     )
 
 

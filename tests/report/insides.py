@@ -7,6 +7,7 @@ from offpath.results import (
     Ablation,
     AlongStep,
     AttentionShare,
+    Cut,
     Head,
     Inside,
     InsideNetwork,
@@ -58,7 +59,7 @@ def without(name: str, why: str) -> InsideNetwork:
     """A network of which nothing is measured."""
     return InsideNetwork(
         checkpoint=name, mse=4.0, right=0.1, probes=[], heads=[], patches=[], ablations=[],
-        notices=[], reach=None, rules=[], left_out=[why],
+        notices=[], reach=None, cuts=[], rules=[], left_out=[why],
     )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def _network(name: str, skill: float, size: Size) -> InsideNetwork:
         notices=[*_notices(skill, size)],
         reach=Reach(layers=lengths, hops_per_layer=2 * skill or None, hops_low=1.9 * skill or None,
                     hops_high=2.2 * skill or None, law=laws[skill]),
-        rules=[*_rules(skill)], left_out=[],
+        cuts=[*_cuts(skill, size)], rules=[*_rules(skill)], left_out=[],
     )  # fmt: skip
 
 
@@ -85,8 +86,8 @@ def _bits(skill: float, size: Size) -> Iterator[ProbedTarget]:
         for lag, target in enumerate(("from_source", "from_target")):
             for bit in range(size.max_vertices):
                 score = 0.5 + 0.5 * skill / (1 + abs(layer - bit - lag))
-                yield _probe(layer, "edge", target, score, bit=bit)
-            yield _probe(layer, "edge", target, skill / 2)
+                yield _probe(layer, "edge", target, score, bit=bit, stratum="trained")
+            yield _probe(layer, "edge", target, skill / 2, stratum="trained")
 
 
 def _numbers(skill: float, size: Size) -> Iterator[ProbedTarget]:
@@ -167,6 +168,16 @@ def _notices(skill: float, size: Size) -> Iterator[Notice]:
             for layer in range(size.layers + 1):
                 noticed = 0.5 + 0.5 * skill * (layer > deep)
                 yield Notice(distance=distance, hop=hop, layer=layer, pairs=200, noticed=noticed)
+
+
+def _cuts(skill: float, size: Size) -> Iterator[Cut]:
+    """Dead ends are told one hop a layer farther from either end."""
+    for distance in range(1, size.max_vertices - 3):
+        for end in (1, 2):
+            for layer in (*range(size.layers + 1), None):
+                reached = size.layers if layer is None else layer
+                told = [0.5 + 0.5 * skill * (depth <= reached) for depth in range(1, distance + 1)]
+                yield Cut(distance=distance, end=end, layer=layer, pairs=30, told=told)
 
 
 def _rules(skill: float) -> Iterator[RuleAgreement]:

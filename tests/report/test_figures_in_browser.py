@@ -40,7 +40,7 @@ def test_the_answer_is_on_the_first_screen_and_the_rest_is_folded(fresh: Any):
     verdicts = ".headline td.verdict"
     assert all(box.bounding_box()["y"] < 800 for box in fresh.locator(verdicts).all()[:4])
     assert fresh.locator(".headline").bounding_box()["y"] < 600
-    assert fresh.evaluate("document.documentElement.scrollHeight") < 22_000
+    assert fresh.evaluate("document.documentElement.scrollHeight") < 24_000
     assert fresh.locator("main details[open]").count() == 0
 
 

@@ -60,7 +60,9 @@ def test_the_known_answer_and_the_control_stand_beside_the_first_network(shown: 
         "handcrafted, the known answer: hops from 1", "handcrafted, the known answer: hops from t",
         "untrained, nothing learned: hops from 1", "untrained, nothing learned: hops from t",
     ]  # fmt: skip
-    assert len(titles) == 12
+    assert len(titles) == 8
+    others = [chart.title for chart in figure(shown, "The same of the other networks").charts]
+    assert others[::2] == ["from scratch: hops from 1", "handcrafted, fine-tuned: hops from 1"]
 
 
 def test_a_search_is_a_diagonal_of_strong_cells(shown: Section):
@@ -251,3 +253,16 @@ def test_a_result_of_the_size_of_the_study_has_every_layer_and_hop():
     cells = chart(figure(shown, PROBES), "pre-trained: hops from 1")
     assert len(cells) == 12 * 16
     assert len(chart(figure(shown, ABLATION), "pre-trained")) == 16 * 22
+
+
+def test_dead_ends_near_1_are_above_and_those_near_2_below():
+    shown = shown_of(inside(STUDY))
+    one = figure(shown, "From which end? Cuts that leave a dead end near 1, or near 2")
+    assert one.charts[0].title == "pre-trained: a path of 11 hops"
+    down = one.charts[0].chart["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert (down[0], down[10], down[11], down[-1]) == (
+        "1 from 1", "11 from 1", "11 from 2", "1 from 2"
+    )  # fmt: skip
+    cells = chart(one, one.charts[1].title)
+    told = [cells[layer, "2 from 2"]["value"] for layer in ("0", "1", "2", "answer")]
+    assert told == [0.5, 0.5, 1, 1]

@@ -354,7 +354,10 @@ def test_a_run_of_a_circuit_alone_mentions_no_training(tmp_path: Path):
     run = circuit_run(tmp_path)
     contents = shown_sections(story(run))
     assert not {"model", "training", "phases", "finetuning", "study"} & set(contents)
-    assert [gap.part for gap in story(run).gaps()] == ["the learning coefficient"]
+    assert [gap.part for gap in story(run).gaps()] == [
+        "the learning coefficient",
+        "what networks do inside",
+    ]
     start = "The handcrafted network has an accuracy of 100.0\xa0% on test e"
     assert contents["answer"].statement.startswith(start)
     text = write_report(run).read_text()

@@ -61,6 +61,15 @@ def test_a_recipe_without_reporters_has_nothing_that_could_decide():
         PRESETS["truth"].configurations(laptop())
 
 
+def test_networks_that_are_looked_into_differ_in_depth_and_those_of_the_test_in_graphs_too():
+    base = PRESETS["inside"].base()
+    made = PRESETS["inside"].configurations(base)
+    assert [(c.model.layers, c.graphs.max_vertices) for c in made] == [
+        (3, 8), (5, 8), (8, 8), (11, 8), (2, 15), (3, 15)
+    ]  # fmt: skip
+    assert base in made
+
+
 def test_interventions_of_ones_own_are_refused_beside_those_of_a_question():
     with pytest.raises(InputError, match="interventions must be left out: the preset sets them"):
         PRESETS["ids"].configurations(laptop().change({"interventions": ("oracle",)}))

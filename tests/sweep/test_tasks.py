@@ -61,7 +61,7 @@ def test_a_fault_of_the_file_is_one_line_that_names_it(tmp_path: Path, text: str
     ("words", "fault"),
     [
         (("labtop",), "PRESET must be one of smoke, laptop, truth, paper, paper-fast, ids, "
-         "off-path, pretraining, forgetting, depth, prediction, coherence, or a "
+         "off-path, pretraining, forgetting, depth, prediction, inside, coherence, or a "
          "file that ends in .py; got 'labtop'; did you mean laptop?"),
         (("--seeds", "2"), "PRESET or FILE.py must come first, as in "),
         (("none.py",), "FILE.py must be a file of Python that defines `configurations`; there is "),

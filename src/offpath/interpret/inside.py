@@ -24,6 +24,7 @@ from offpath.generalize.baselines import Known
 from offpath.interpret.ablation import ablations
 from offpath.interpret.along import MEASURES, along, onsets
 from offpath.interpret.attention import KEYS, THRESHOLDS, heads
+from offpath.interpret.cuts import told
 from offpath.interpret.pairs import Pairs, draw_pairs
 from offpath.interpret.patching import patches
 from offpath.interpret.probing import probed
@@ -160,6 +161,7 @@ def inside_of(
         ablations=ablations(model, asked.trained) if has_edges else [],
         notices=notices,
         reach=reach,
+        cuts=told(model, tested.batch.tokens, seed),
         rules=agreements(trained, any_target),
         left_out=[] if has_edges else [LEFT_OUT],
     )

@@ -93,14 +93,22 @@ def irrelevant(paths: OnlyPaths, random: np.random.Generator) -> Int64[np.ndarra
 
 def reach(wins: Sequence[Wins], random: np.random.Generator) -> results.Reach:
     """How far a network looks, from what is noticed on paths of length 1, 2, ..."""
-    layers = [first_layer(won.mean(1)) for won in wins]
-    drawn = []
+    done, drawn = [], []
     for won in wins:  # each length has graphs of its own
         graphs = won.shape[1]
         counts = random.multinomial(graphs, np.full(graphs, 1 / graphs), RESAMPLES)
         shares = np.einsum("rg,lgh->rlh", counts, won) / graphs
-        drawn.append([first_layer(one) for one in shares])
-    slopes = [hops_per_layer(one) for one in zip(*drawn, strict=True)]
+        done.append((won.mean(1) >= LEAST_NOTICED).all(1))
+        drawn.append((shares >= LEAST_NOTICED).all(2))
+    return judged(np.stack(done, axis=1), np.stack(drawn, axis=2))
+
+
+def judged(
+    done: Bool[np.ndarray, "layer length"], drawn: Bool[np.ndarray, "resample layer length"]
+) -> results.Reach:
+    """How far a search has come by each layer: which lengths it is done with, and in resamples."""
+    layers = [first_layer(column) for column in done.T]
+    slopes = [hops_per_layer([first_layer(column) for column in one.T]) for one in drawn]
     slopes = [one for one in slopes if one is not None]
     estimate, low, high = hops_per_layer(layers), None, None
     if estimate is not None and slopes:
@@ -114,11 +122,11 @@ def reach(wins: Sequence[Wins], random: np.random.Generator) -> results.Reach:
     )
 
 
-def first_layer(shares: Float[np.ndarray, "layer hop"]) -> int | None:
-    """The first layer from which on every hop is noticed; None where the last layer does not."""
-    missed = np.flatnonzero((shares < LEAST_NOTICED).any(1))
+def first_layer(done: Bool[np.ndarray, " layer"]) -> int | None:
+    """The first layer from which on a length is done with; None where it is not in the last."""
+    missed = np.flatnonzero(~done)
     first = int(missed[-1]) + 1 if len(missed) else 0
-    return first if first < len(shares) else None
+    return first if first < len(done) else None
 
 
 def hops_per_layer(layers: Layers) -> float | None:

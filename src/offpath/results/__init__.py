@@ -36,6 +36,7 @@ from offpath.results.inside import (
     Ablation,
     AlongStep,
     AttentionShare,
+    Cut,
     Head,
     Inside,
     InsideNetwork,
@@ -100,7 +101,7 @@ from offpath.run.provenance import note_made
 __all__ = [
     "FORMAT", "OF_PLAIN", "OF_REPORTERS", "RESULTS", "Ablation", "AlongStep",
     "AnswerCounts", "AskedNetwork", "AttentionShare", "BesideRule", "Cell", "CircuitResult",
-    "ConstantAnswer", "Detector", "Direction", "DrawnAnswers", "DrawnGraph", "Elicitation",
+    "ConstantAnswer", "Cut", "Detector", "Direction", "DrawnAnswers", "DrawnGraph", "Elicitation",
     "EmbeddedRow", "EvaluationSet", "Example", "Examples", "FunctionKind", "FunctionShare",
     "Graded", "Head", "Inside", "InsideNetwork", "Inspector", "Invariance", "LabelCount",
     "LabelWorld", "Labels", "Learned", "LearningCoefficients", "LinePoint", "LossCurve",

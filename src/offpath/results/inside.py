@@ -83,6 +83,16 @@ class Notice(Row):
     noticed: Rounded  # share of pairs in which the edge of the path changes the stream more
 
 
+class Cut(Row):
+    """Whether cuts of the only path are told that change no degree and leave a dead end."""
+
+    distance: int  # length of the path
+    end: int  # 1 or 2: from which the dead end can be followed
+    layer: int | None  # layers done, read by a probe of the question; null: by the answer itself
+    pairs: int  # of a graph and its cut twin, in the test of each depth
+    told: list[Rounded]  # by hops from that end to the dead end, 1, 2, ...: share of pairs told
+
+
 class Reach(Row):
     """How far a network looks by layer."""
 
@@ -117,7 +127,8 @@ class InsideNetwork(Row):
     patches: list[Patch]  # by distance, hop, layer and group of tokens
     ablations: list[Ablation]  # head by head
     notices: list[Notice]  # by distance, hop and layer
-    reach: Reach | None  # null: not measured
+    reach: Reach | None  # by edges noticed on paths of each length; null: not measured
+    cuts: list[Cut]
     rules: list[RuleAgreement]  # each rule on each kind of questions
     left_out: list[str]  # what is not measured of it, and why
 

@@ -1,4 +1,4 @@
-"""The eight questions of the project as sweeps: which configurations answer each of them.
+"""The nine questions of the project as sweeps: which configurations answer each of them.
 
 In: a configuration, by default the recipe laptop, or truth. Out: configurations that differ from it
 in interventions, in depth and the distances that pre-training shows, or in what may decide whether
@@ -41,6 +41,14 @@ COHERENT = (
 """Coherence on graphs without labels, with and without the audited examples."""
 DEPTHS = (2, 3, 4, 5)
 DEPTH_STEPS = 1000
+INSIDE_DEPTHS = (3, 5, 8, 11)
+"""Layers of the networks that are looked into; 5 are the recipe's."""
+PREDICTED_DEPTHS = (2, 3)
+LONG_PATHS = MappingProxyType({
+    "graphs.max_vertices": 15, "graphs.finetune_vertices": 7, "graphs.balance_distance": 6,
+    "model.width": 64,
+})  # fmt: skip
+"""Networks of larger graphs, on which the verdict on these is tested."""
 LEAK = "leak=0.001"
 """Between audits that cannot tell truth from inspector, and audits that can."""
 TRAINED = ("own_row_only", "last_block_only", "low_rank=2", "bias_and_norm_only", "rate=0.0001",
@@ -92,6 +100,14 @@ def depths(base: Configuration) -> list[Configuration]:
     ]
 
 
+def looked_into(base: Configuration) -> list[Configuration]:
+    """Three to eleven layers, else alike; and few layers in graphs with long paths."""
+    return [
+        *(base.change({"model.layers": layers}) for layers in INSIDE_DEPTHS),
+        *(base.change({"model.layers": layers, **LONG_PATHS}) for layers in PREDICTED_DEPTHS),
+    ]
+
+
 def deciding(base: Configuration) -> list[Configuration]:
     """A recipe with reporters, and what may decide: each option blind, and with a leak."""
     if base.reporters is None:
@@ -127,6 +143,8 @@ PRESETS = {
                     {**FEW, "finetune": None, "pretrain.steps": DEPTH_STEPS}),
     "prediction": Preset("Can it be predicted before it is tested?",
                          partial(intervened, [IDS, OFF_PATH])),
+    "inside": Preset("Does the network search from one end, from both, or not at all?",
+                     looked_into),
     "coherence": Preset("Truthful on A and coherent on B: truthful on B?",
                         partial(intervened, [COHERENT]),
                         {**FEW, "finetune.steps": 400, "finetune.batch_examples": 256}),

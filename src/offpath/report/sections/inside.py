@@ -10,12 +10,13 @@ from offpath.report.sections import inside_maps as maps
 from offpath.report.sections import inside_tables as tables
 from offpath.report.sections.inside_parts import Looked, looked_into
 from offpath.results import Inside, InsideNetwork
+from offpath.slices import TRAINED
 
 LAWS = {
     "one end": "search from one end", "both ends": "search from both ends", "doubling": "doubling",
     "none": "no law of search",
 }  # fmt: skip
-ENDS = {"from_source": "from vertex 1", "from_target": "from t"}
+ENDS = ("from_source", "from_target")
 
 
 def section(story: Story, result: Inside) -> Section:
@@ -26,7 +27,8 @@ def section(story: Story, result: Inside) -> Section:
     along, keys = curves.along_training(story, result)
     lines = [*(one.key for one in networks), curves.SHUFFLED]
     parts: dict[str, tuple[Sequence[Chart], Sequence[Table], Sequence[Key]]] = {
-        "probes": (maps.edge_probes(networks, result), [], []),
+        "probes": (maps.edge_probes(few, result), [], []),
+        "others": (maps.edge_probes([one for one in networks if one not in few], result), [], []),
         "question": (curves.question_probes(networks), [], lines),
         "strata": (curves.strata_probes(networks), [tables.strata_table(networks)], lines),
         "heads": ([], [tables.heads_table(few)], []),
@@ -34,6 +36,7 @@ def section(story: Story, result: Inside) -> Section:
         "distances": ([], tables.patching_tables(few[:2], result), []),
         "ablation": (maps.ablations(few, result), [], maps.LOST),
         "reach": (maps.reach_maps(networks), [tables.reach_table(networks)], []),
+        "cuts": (maps.cut_maps(networks), [], []),
         "along": (along, [tables.onset_table(story, result)], keys),
         "rules": ([], [tables.rules_table(networks)], []),
     }
@@ -115,7 +118,7 @@ def _reads(
 def _told_apart(one: InsideNetwork, target: str) -> str:
     best: dict[int, float] = {}
     for p in one.probes:
-        if (p.token, p.target, p.stratum) != ("edge", target, None) or p.bit is None:
+        if (p.token, p.target, p.stratum) != ("edge", target, TRAINED.slice) or p.bit is None:
             continue
         if p.score is not None:
             best[p.bit] = max(best.get(p.bit, 0.0), p.score)

@@ -11,7 +11,7 @@ from offpath.report.marks import grid
 from offpath.report.parts import Chart, Key, colour
 from offpath.report.sections.inside_parts import FIRST, Looked, interval
 from offpath.results import Inside, Notice, Patch, ProbedTarget
-from offpath.slices import label_title
+from offpath.slices import TRAINED, label_title
 
 ENDS = {"from_source": "1", "from_target": "t"}
 CHANCE = 0.5  # of an AUROC, and of being noticed
@@ -19,7 +19,7 @@ READ = (Key("read or noticed", colour("above"), "square"),)
 CARRIED = (Key("carried", colour("above"), "square"), Key("against", colour("below"), "square"))
 LOST = (Key("lost", colour("below"), "square"), Key("gained", colour("above"), "square"))
 NUMBER = "R²"  # the line of a probe that reads a number
-ALL = "all"
+ALL, ANSWER = "all", "answer"
 FEW = 30  # questions: with fewer, what is lost is not sure
 ROW_HEIGHT = 18  # of a cell
 
@@ -43,7 +43,7 @@ def _bit(k: int, max_vertices: int) -> str:
 
 def _probe_cells(probes: Sequence[ProbedTarget], target: str, largest: int) -> Iterator[Row]:
     for probe in probes:
-        if (probe.token, probe.target, probe.stratum) != ("edge", target, None):
+        if (probe.token, probe.target, probe.stratum) != ("edge", target, TRAINED.slice):
             continue
         if probe.score is None:
             continue
@@ -157,6 +157,28 @@ def reach_maps(networks: Sequence[Looked]) -> list[Chart]:
         ]
         charts += _map("lengths", f"{one.title}: paths of each length", rows, READ, lengths)
         charts += _map("hops", f"{one.title}: a path of {longest} hops", hops, READ, lengths)
+    return charts
+
+
+def cut_maps(networks: Sequence[Looked]) -> list[Chart]:
+    """A map of each network: dead ends of the longest path, those near 1 above, those near 2 below.
+
+    The last column is the answer's.
+    """
+    charts = []
+    for one in networks:
+        longest = max((cut.distance for cut in one.inside.cuts), default=0)
+        own = [cut for cut in one.inside.cuts if cut.distance == longest]
+        columns = [cut.layer for cut in own if cut.end == 1 and cut.layer is not None]
+        rows = [
+            {"layer": ANSWER if cut.layer is None else str(cut.layer), **_value(told),
+             "end": f"{depth} from {cut.end}", "pairs": cut.pairs}
+            for cut in own for depth, told in enumerate(cut.told, start=1)
+        ]  # fmt: skip
+        near = [f"{depth} from 1" for depth in range(1, longest + 1)]
+        down = [*near, *(line.replace("from 1", "from 2") for line in reversed(near))]
+        across = [*map(str, columns), ANSWER]
+        charts += _map("cuts", f"{one.title}: a path of {longest} hops", rows, READ, down, across)
     return charts
 
 
