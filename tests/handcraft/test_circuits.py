@@ -39,7 +39,7 @@ def test_a_run_of_a_circuit_is_right_everywhere(circuit, tmp_path):
     assert run.folder.name.startswith(f"laptop-{circuit}-")
     records = list(experiment(run, CPU))
     stages = {record.get("stage", "fine-tuned") for record in records}
-    assert stages <= {"evaluate", "shifts", "fine-tuned"}
+    assert stages <= {"evaluate", "shifts", "inside", "fine-tuned"}
     assert is_done(run)
     matrix = read_result(run, Matrix)
     first = matrix.predictors[0]

@@ -45,7 +45,8 @@ def inside(
 
 def verdict(one: InsideNetwork) -> str:
     """What was found in a network, in a few words."""
-    named = [f"{h.layer}.{h.head} {' + '.join(h.names)}" for h in one.heads if h.names]
+    names = {f"{h.layer}.{h.head}": [n for n in h.names if "even" not in n] for h in one.heads}
+    named = [f"{head} {' + '.join(names)}" for head, names in names.items() if names]
     more = f" and {len(named) - MOST_HEADS} more" if len(named) > MOST_HEADS else ""
     heads = f"heads {'; '.join(named[:MOST_HEADS])}{more}" if named else "no head named"
     parts = [_reach(one.reach), *([heads] if one.heads else [])]
