@@ -14,7 +14,7 @@ MAIN, CONTROLS = "5 layers, 8 vertices", ("untrained", "pretrained", "finetuned"
 TITLES = {"untrained": "untrained", "pretrained": "pre-trained", "finetuned": "fine-tuned",
           "circuit": "edge circuit"}  # fmt: skip
 LONG = 15  # vertices of the graphs that the verdict is tested in
-SHOWN = 0.9  # of the seeds: as many name a head so, for the table
+LATER = 5  # the first seed that was trained after the test had its form
 
 
 def body(found: Record) -> list[str]:
@@ -227,8 +227,23 @@ def prediction(found: Record) -> str:
         "doubling 4 and 8. Longer paths must fail. It was also predicted that dead ends up to L "
         "hops deep would be told on both sides: that fell, the last of them are not. Counted are "
         "dead ends L hops deep or more, where only the path itself can be followed, on pairs that "
-        "nothing else was read from. Paths told by the answer, in %, mean and range over seeds:"
+        "nothing else was read from. The pairs were first drawn with the dead end far away, where "
+        "nobody can follow it, and got this form after seeds 0 to 4 had been looked at; the "
+        f"others were trained later{_later(found)}. Paths told by the answer, in %, mean and range "
+        "over seeds:"
     )
+
+
+def _later(found: Record) -> str:
+    """The same of the seeds that were trained after the test had its form."""
+    parts = []
+    for arm, layers in tested(found):
+        shares = []
+        for span in spans(layers):
+            own = {seed: v for seed, v in told(found, arm, span).items() if seed >= LATER}
+            shares.append(percent(_mean(own)))
+        parts.append(f"{layers} layers, within both ends and beyond: {' and '.join(shares)}")
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def lengths_table(found: Record) -> str:
