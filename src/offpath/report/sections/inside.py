@@ -16,6 +16,7 @@ LAWS = {
     "one end": "search from one end", "both ends": "search from both ends", "doubling": "doubling",
     "none": "no law of search",
 }  # fmt: skip
+EARLY = 2  # layers, by which a search has not yet reached the other end
 ENDS = ("from_source", "from_target")
 
 
@@ -78,7 +79,25 @@ def statement(result: Inside, titles: dict[str, str]) -> str:
     circuit = there.get("circuit") if first.checkpoint != "circuit" else None
     title = titles.get(first.checkpoint, first.checkpoint)
     return words.paragraph(
-        _looks(first, circuit, title), _reads(first, circuit, there.get("untrained"))
+        _dead_ends(first, title),
+        _looks(first, circuit, title),
+        _reads(first, circuit, there.get("untrained")),
+    )
+
+
+def _dead_ends(first: InsideNetwork, title: str) -> str:
+    """How often dead ends near 1 and near 2 are told, before a search from one end reaches them."""
+    near: dict[int, list[float]] = {1: [], 2: []}
+    for cut in first.cuts:
+        if cut.layer == EARLY and cut.distance > EARLY:
+            near[cut.end] += cut.told[: cut.distance // 2]
+    if not all(near.values()):
+        return ""
+    source, target = (words.percent(fmean(shares)) for shares in near.values())
+    return (
+        f"After {EARLY} layers the question token of the {title} network tells dead ends near 1 in "
+        f"{source}, and near 2 in {target} of pairs, on paths of more hops: search from one end "
+        f"tells those of one side alone (chance {words.percent(0.5)})."
     )
 
 
