@@ -33,6 +33,7 @@ STRATA = (("to_target", "trained"), ("to_target", "on_path"), ("to_target", "off
 def collected(runs: Sequence[Run]) -> Record:
     """One arm for each number of layers and size of graphs, with a row by network and seed."""
     arms: dict[str, Record] = {}
+    measures: dict[str, str] = {}
     for run in runs:
         c = run.configuration
         layers, vertices = c.model.layers, c.graphs.max_vertices
@@ -44,9 +45,10 @@ def collected(runs: Sequence[Run]) -> Record:
         for one in result.networks:
             made = row(one) | {"lengths": lengths(load_model(run, one.checkpoint, "cpu"))}
             arm["networks"].setdefault(one.checkpoint, {})[c.seed] = made
+        measures = result.measures
         if result.onsets:
             arm["onsets"][c.seed] = onsets(run, result)
-    return {"arms": arms, "keys": result.keys, "measures": result.measures}
+    return {"arms": arms, "measures": measures}
 
 
 def row(one: InsideNetwork) -> Record:
@@ -89,7 +91,7 @@ def bits(one: InsideNetwork) -> Record:
     """The best layer's AUROC of k against k + 1 hops from 1, and from 2, at ends of edge tokens."""
     found: dict[str, float] = {}
     for p in one.probes:
-        if (p.token, p.stratum) == ("edge", "trained") and p.bit in BITS and p.score is not None:
+        if (p.token, p.stratum) == ("edge", "trained") and p.bit in BITS:
             key = f"{p.target} {p.bit}"
             found[key] = max(found.get(key, 0.0), p.score)
     return found
@@ -102,7 +104,7 @@ def number(one: InsideNetwork, target: str, stratum: str) -> float | None:
     return max(own, key=lambda p: p.layer).score if own else None
 
 
-def lengths(model: Transformer) -> Record:
+def lengths(model: Transformer) -> dict[int, float]:
     """By length, how often the answer tells the path from its cut twin.
 
     Dead ends are as deep as the network has layers, or the deepest: to follow the path to the

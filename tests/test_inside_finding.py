@@ -45,7 +45,7 @@ def found(near_1: float, near_2: float, within: float, beyond: float, seeds: Any
             "layers": layers, "vertices": vertices, "networks": {"pretrained": own},
             "onsets": {str(seed): {"late": 90.0 + seed, "early": 9.0} for seed in seeds},
         }  # fmt: skip
-    return head("inside", {"arms": arms, "keys": {}, "measures": {}}, list(seeds))
+    return head("inside", {"arms": arms, "measures": {}}, list(seeds))
 
 
 @pytest.mark.parametrize(

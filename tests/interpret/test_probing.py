@@ -35,7 +35,8 @@ def circuit(parts: Parts) -> list[ProbedTarget]:
 
 @pytest.fixture(scope="module")
 def untrained(parts: Parts) -> list[ProbedTarget]:
-    return probed(new_model(C), tuple(part.where(np.arange(600)) for part in parts))
+    few = np.arange(600)
+    return probed(new_model(C), (parts[0].where(few), parts[1].where(few)))
 
 
 def pick(rows: list[ProbedTarget], target: str, **known) -> list[ProbedTarget]:

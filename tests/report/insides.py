@@ -99,11 +99,10 @@ def _numbers(skill: float, size: Size) -> Iterator[ProbedTarget]:
             score = skill * part / (1 + number)
             yield _probe(layer, "question", "to_target", score, stratum=stratum)
         yield _probe(layer, "question", "to_2", skill, stratum="off_path")
-        yield _probe(layer, "question", "to_target", None, stratum="unreachable")
 
 
-def _probe(layer: int, token: Any, target: Any, score: float | None, **where: Any) -> ProbedTarget:
-    ends = {"low": None, "high": None} if score is None else {"low": score - 0.02, "high": score}
+def _probe(layer: int, token: Any, target: Any, score: float, **where: Any) -> ProbedTarget:
+    ends = {"low": score - 0.02, "high": score}
     places = {"bit": None, "stratum": None, **where}
     chance = -0.01 if places["bit"] is None else 0.5
     return ProbedTarget(

@@ -19,10 +19,10 @@ class ProbedTarget(Row):
     bit: int | None = None  # k: tells a distance of k from k + 1 (AUROC); null: the number (R2)
     stratum: str | None = None  # fitted and tested in this stratum alone; null: in all
     count: int  # tested: ends of edge tokens, or questions
-    score: Rounded | None  # R2, or AUROC; null where the truth does not vary
-    low: Rounded | None  # lower end of its 95 % interval, which resamples graphs
-    high: Rounded | None  # upper end
-    shuffled: Rounded | None  # the same score of a probe of shuffled labels
+    score: Rounded  # R2, or AUROC
+    low: Rounded  # lower end of its 95 % interval, which resamples graphs
+    high: Rounded  # upper end
+    shuffled: Rounded  # the same score of a probe of shuffled labels
 
 
 class AttentionShare(Row):

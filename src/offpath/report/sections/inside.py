@@ -139,6 +139,5 @@ def _told_apart(one: InsideNetwork, target: str) -> str:
     for p in one.probes:
         if (p.token, p.target, p.stratum) != ("edge", target, TRAINED.slice) or p.bit is None:
             continue
-        if p.score is not None:
-            best[p.bit] = max(best.get(p.bit, 0.0), p.score)
+        best[p.bit] = max(best.get(p.bit, 0.0), p.score)
     return f"{fmean(best.values()):.2f}" if best else ""

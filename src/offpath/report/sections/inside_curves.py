@@ -34,7 +34,7 @@ def strata_probes(networks: Sequence[Looked]) -> list[Chart]:
 
 def strata_titles(networks: Sequence[Looked]) -> dict[tuple[str, str], str]:
     """Numbers that were read in one stratum alone, and the title of each."""
-    probes = [p for one in networks for p in one.inside.probes if p.score is not None]
+    probes = [p for one in networks for p in one.inside.probes]
     there = {(p.target, p.stratum) for p in probes if p.token == "question"}
     return {
         (target, name): f"{title}: {number}"
@@ -57,9 +57,7 @@ def numbers_read(one: Looked, target: str, stratum: str | None) -> list[ProbedTa
     """The probes of the question token for a number, by layer."""
     place = ("question", target, stratum)
     return [
-        p
-        for p in one.inside.probes
-        if (p.token, p.target, p.stratum) == place and p.bit is None and p.score is not None
+        p for p in one.inside.probes if (p.token, p.target, p.stratum) == place and p.bit is None
     ]
 
 
@@ -68,11 +66,10 @@ def _number_rows(networks: Sequence[Looked], target: str, stratum: str | None) -
     rows, shuffled = [], {}
     for one in networks:
         for probe in numbers_read(one, target, stratum):
-            rows.append({"series": one.title, "layer": probe.layer, "r2": _rounded(probe.score)})
-            shuffled.setdefault(probe.layer, []).append(_rounded(probe.shuffled))
+            rows.append({"series": one.title, "layer": probe.layer, "r2": round(probe.score, 3)})
+            shuffled.setdefault(probe.layer, []).append(round(probe.shuffled, 3))
     for layer, scores in sorted(shuffled.items()):
-        known = [score for score in scores if score is not None]
-        rows += [{"series": SHUFFLED.title, "layer": layer, "r2": max(known)}] if known else []
+        rows.append({"series": SHUFFLED.title, "layer": layer, "r2": max(scores)})
     return rows
 
 

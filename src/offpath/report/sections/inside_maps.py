@@ -45,10 +45,8 @@ def _probe_cells(probes: Sequence[ProbedTarget], target: str, largest: int) -> I
     for probe in probes:
         if (probe.token, probe.target, probe.stratum) != ("edge", target, TRAINED.slice):
             continue
-        if probe.score is None:
-            continue
         bit = None if probe.bit is None else _bit(probe.bit, largest)
-        sure = probe.low is None or probe.low > (CHANCE if bit else 0)
+        sure = probe.low > (CHANCE if bit else 0)
         yield {
             "layer": probe.layer, "hops": bit or NUMBER, **({} if bit else {"chance": 0}),
             **_value(probe.score, sure=sure), "interval": interval(probe.low, probe.high),

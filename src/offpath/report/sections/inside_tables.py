@@ -27,11 +27,11 @@ def _last_and_best(probes: Sequence[ProbedTarget]) -> Entry | None:
     if not probes:
         return None
     last = max(probes, key=lambda probe: probe.layer)
-    best = max(probes, key=lambda probe: probe.score or 0.0)
+    best = max(probes, key=lambda probe: probe.score)
     lines = [r_squared(last.score), interval(last.low, last.high)]
     lines += [f"best {r_squared(best.score)} ({best.layer})"]
     hover = f"{words.thousands(last.count)} questions; shuffled {r_squared(last.shuffled)}"
-    return Entry(lines, max(0.0, last.score or 0.0), hover=hover)
+    return Entry(lines, max(0.0, last.score), hover=hover)
 
 
 def main_kinds(networks: Sequence[Looked]) -> dict[tuple[str, str], float]:
