@@ -56,7 +56,7 @@ def test_a_circuit_of_a_run_of_its_own_is_looked_into(there: Path, capsys):
 
 def network(**known) -> InsideNetwork:
     """A network of which nothing else is known."""
-    lists = ("probes", "heads", "patches", "ablations", "notices", "rules", "left_out")
+    lists = ("probes", "heads", "patches", "ablations", "notices", "cuts", "rules", "left_out")
     rest = {"checkpoint": "pretrained", "mse": 1, "right": 0.5, "reach": None}
     return InsideNetwork(**{**{name: [] for name in lists}, **rest, **known})
 

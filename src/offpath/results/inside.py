@@ -128,7 +128,7 @@ class InsideNetwork(Row):
     ablations: list[Ablation]  # head by head
     notices: list[Notice]  # by distance, hop and layer
     reach: Reach | None  # by edges noticed on paths of each length; null: not measured
-    cuts: list[Cut]
+    cuts: list[Cut]  # by distance, end and layer
     rules: list[RuleAgreement]  # each rule on each kind of questions
     left_out: list[str]  # what is not measured of it, and why
 
