@@ -19,7 +19,7 @@ from offpath.run.folder import create_run
 from tests.test_findings import TEN, head
 
 
-def found(near_1: float, near_2: float, within: float, beyond: float, seeds: Any = TEN) -> Any:
+def found(near_1: float, near_2: float, within: float, beyond: float, seeds: range = TEN) -> Any:
     """Made-up networks: how often dead ends, and paths of 2 and 3 layers' networks, are told."""
     random = np.random.default_rng(1)
 
@@ -45,7 +45,7 @@ def found(near_1: float, near_2: float, within: float, beyond: float, seeds: Any
             "layers": layers, "vertices": vertices, "networks": {"pretrained": own},
             "onsets": {str(seed): {"late": 90.0 + seed, "early": 9.0} for seed in seeds},
         }  # fmt: skip
-    return head("inside", {"arms": arms, "measures": {}}, list(seeds))
+    return head("inside", {"arms": arms, "measures": {}}, seeds)
 
 
 @pytest.mark.parametrize(

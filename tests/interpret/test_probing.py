@@ -82,6 +82,7 @@ def test_the_circuits_question_knows_of_2_no_more_than_its_answer_says(circuit, 
     )
     known = r_squared(fit_probe(x[0], y[0][:, None])(x[1])[:, 0], y[1])
     last = pick(circuit, "to_2")[-1]
+    assert known is not None
     assert known < 0.25
     assert abs(last.score - known) < 0.1
 
