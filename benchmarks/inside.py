@@ -12,19 +12,24 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
+from offpath.data.batches import Batch, draw
+from offpath.data.worlds import worlds
 from offpath.errors import InputError
 from offpath.fit.checkpoints import load_model
 from offpath.fit.transformer import Transformer, predict
-from offpath.interpret.cuts import cuts
-from offpath.results import Cut, Inside, InsideNetwork, Phases, read_result
+from offpath.interpret.cuts import Cuts, cuts, read_cuts
+from offpath.results import Inside, InsideNetwork, Phases, read_result
 from offpath.run.files import Record
 from offpath.run.folder import Run
+from offpath.slices import label_title
 
 VARIED = {"graphs.max_vertices", "graphs.finetune_vertices", "graphs.balance_distance",
           "model.width"}  # fmt: skip
 """Options in which runs of this question may differ, beside those of all."""
-SEED, PAIRS = 10**6, 50  # of the test: pairs for each length, end and depth
+SEED, PAIRS, EARLY_PAIRS = 10**6, 50, 400  # of the test: for each length, end and depth
+NEAR = 2  # hops to a dead end, of those that search tells and an edge by itself is not
 BITS = (1, 2, 3)
 STRATA = (("to_target", "trained"), ("to_target", "on_path"), ("to_target", "off_path"),
           ("to_2", "off_path"))  # fmt: skip
@@ -43,7 +48,9 @@ def collected(runs: Sequence[Run]) -> Record:
         head = {"layers": layers, "vertices": vertices, "networks": {}, "onsets": {}}
         arm = arms.setdefault(f"{layers} layers, {vertices} vertices", head)
         for one in result.networks:
-            made = row(one) | {"lengths": lengths(load_model(run, one.checkpoint, "cpu"))}
+            model = load_model(run, one.checkpoint, "cpu")
+            made = row(one) | {"lengths": lengths(model), "far": far_dead_ends(model)}
+            made["early"] = early_dead_ends(model, draw(worlds(c.graphs)["test_e"], 0, 0, 1000))
             arm["networks"].setdefault(one.checkpoint, {})[c.seed] = made
         measures = result.measures
         if result.onsets:
@@ -57,7 +64,6 @@ def row(one: InsideNetwork) -> Record:
     return {
         "right": one.right,
         "reach": reach,
-        "ends": {layer: ends(one.cuts, layer) for layer in _layers(one.cuts)},
         "bits": bits(one),
         "numbers": {f"{target}, {stratum}": number(one, target, stratum)
                     for target, stratum in STRATA},
@@ -68,23 +74,6 @@ def row(one: InsideNetwork) -> Record:
             for r in one.rules if r.agreement is not None
         ],
     }  # fmt: skip
-
-
-def _layers(rows: Sequence[Cut]) -> list[int]:
-    return sorted({cut.layer for cut in rows if cut.layer})
-
-
-def ends(rows: Sequence[Cut], layer: int) -> list[float] | None:
-    """How often dead ends near 1, and near 2, are told that search from the other end cannot see.
-
-    After `layer` layers, on paths of more hops than that; dead ends within `layer` hops and half of
-    the path.
-    """
-    told: dict[int, list[float]] = {1: [], 2: []}
-    for cut in rows:
-        if cut.layer == layer and cut.distance > layer:
-            told[cut.end] += cut.told[: min(layer, cut.distance // 2)]
-    return [mean(shares) for shares in told.values()] if all(told.values()) else None
 
 
 def bits(one: InsideNetwork) -> Record:
@@ -107,16 +96,63 @@ def number(one: InsideNetwork, target: str, stratum: str) -> float | None:
 def lengths(model: Transformer) -> dict[int, float]:
     """By length, how often the answer tells the path from its cut twin.
 
-    Dead ends are as deep as the network has layers, or the deepest: to follow the path to the
-    other end is the only way, for search of a hop a layer.
+    Dead ends are deeper than the network has layers, or the deepest: search of a hop a layer, from
+    one end or from both, does not get to them.
     """
-    told: dict[int, float] = {}
+    made = {}
     for distance in range(1, model.max_vertices - 3):
-        made = cuts(model.max_vertices, distance, np.random.default_rng([SEED, distance]), PAIRS)
-        deep = made.depth >= min(model.architecture.layers, distance)
-        larger = predict(model, made.cut[deep]) > predict(model, made.whole[deep])
-        told[distance] = float(larger.mean())
-    return told
+        pairs = drawn(model, distance)
+        deep = pairs.depth >= min(model.architecture.layers + 1, distance)
+        made[distance] = larger(model, pairs.cut[deep], pairs.whole[deep])
+    return made
+
+
+def far_dead_ends(model: Transformer) -> Record | None:
+    """How often the answer tells dead ends two hops from 1, and from 2, of the longest paths.
+
+    Paths are too long to be spanned from both ends. `decoy`: how often the answer is larger where
+    the other path, which touches neither, has such a short piece too: a rule that needs no search
+    would take it for the same.
+    """
+    shortest = 2 * model.architecture.layers + 1
+    span = range(shortest, model.max_vertices - 6)
+    if not span:
+        return None
+    shares: dict[str, list[float]] = {"1": [], "2": [], "decoy": []}
+    for distance in span:
+        pairs = drawn(model, distance)
+        for end in (1, 2):
+            own = (pairs.end == end) & (pairs.depth == NEAR)
+            shares[str(end)].append(larger(model, pairs.cut[own], pairs.whole[own]))
+        alone = pairs.whole[pairs.depth == NEAR]
+        pieces = alone.copy()
+        pieces[:, distance + NEAR] = 0  # an edge of the other path: a piece of two edges is left
+        shares["decoy"].append(larger(model, pieces, alone))
+    return {name: mean(own) for name, own in shares.items()}
+
+
+def early_dead_ends(model: Transformer, others: Batch) -> Record:
+    """By layer, how often a probe tells dead ends two hops from 1, and from 2, on paths of four."""
+    pairs, shares = drawn(model, 2 * NEAR, EARLY_PAIRS), {}
+    for cut in read_cuts(model, pairs, others.tokens):
+        shares.setdefault(cut.layer, []).append(cut.shares[NEAR - 1])
+    return shares
+
+
+def drawn(model: Transformer, distance: int, pairs: int = PAIRS) -> Cuts:
+    """Pairs that nothing else is read from."""
+    random = np.random.default_rng([SEED, distance])
+    return cuts(model.max_vertices, distance, random, pairs)
+
+
+def larger(
+    model: Transformer,
+    one: UInt8[np.ndarray, "pair token 2"],
+    other: UInt8[np.ndarray, "pair token 2"],
+) -> float:
+    """How often the answer to the first is the larger; a tie is a half."""
+    first, second = predict(model, one), predict(model, other)
+    return float(((first > second) + 0.5 * (first == second)).mean())
 
 
 def onsets(run: Run, result: Inside) -> dict[str, Any]:
@@ -126,5 +162,7 @@ def onsets(run: Run, result: Inside) -> dict[str, Any]:
     }
     for curve in read_result(run, Phases).curves:
         if curve.network == "pretrained" and curve.changes:
-            found[f"loss of distance {curve.label}"] = curve.changes[-1].onset
+            label = label_title(curve.label, run.configuration.graphs.max_vertices)
+            words = f"distance {label}" if label.isdigit() else label
+            found[f"loss of {words}"] = curve.changes[-1].onset
     return found

@@ -204,7 +204,7 @@ def paths_told(found: Record) -> Picture:
             strokeWidth=2.5, color=BLUE, point=alt.OverlayMarkDef(color=BLUE)
         ).encode(y=alt.Y("mean(told):Q", title=None, scale=SHARES, axis=axis))
         longest, layers = max(row["length"] for row in rows), arm["layers"]
-        bounds = [(layers, ORANGE, [2, 3]), (2 * layers - 1, INK, [5, 3])]
+        bounds = [(layers + 1, ORANGE, [2, 3]), (2 * layers, INK, [5, 3])]
         marks = [
             alt.Chart(alt.Data(values=[{"length": at + 0.5}]))
             .mark_rule(color=colour, strokeDash=dash, strokeWidth=1.6)

@@ -7,7 +7,7 @@ from offpath.data.batches import draw
 from offpath.data.worlds import world
 from offpath.fit.checkpoints import new_model
 from offpath.handcraft.circuits import make
-from offpath.interpret.cuts import cuts, told
+from offpath.interpret.cuts import cuts, tell_cuts
 from offpath.recipes import laptop
 from offpath.results import Cut
 
@@ -40,7 +40,7 @@ def test_a_cut_leaves_a_dead_end_at_its_depth_and_changes_no_degree(distance: in
 def layers_that_tell_all(rows: list[Cut]) -> list[int]:
     """By length, the first layer that tells every cut."""
     missed = [(row.distance, row.layer) for row in rows if row.layer is not None
-              if min(row.told) < 1]  # fmt: skip
+              if min(row.shares) < 1]  # fmt: skip
     return [
         1 + max(layer for length, layer in missed if length == distance)
         for distance in range(1, LAST + 1)
@@ -51,17 +51,17 @@ def layers_that_tell_all(rows: list[Cut]) -> list[int]:
 def test_a_circuit_tells_all_cuts_of_a_path_in_the_layer_that_has_searched_it(
     circuit: Circuit, layers: list[int]
 ):
-    rows = told(make(circuit, 8, laptop().model), QUESTIONS)
+    rows = tell_cuts(make(circuit, 8, laptop().model), QUESTIONS)
     assert layers_that_tell_all(rows) == layers
     before = [one for row in rows if row.layer is not None and row.layer < row.distance / 2
-              for one in row.told]  # fmt: skip
+              for one in row.shares]  # fmt: skip
     assert 0.4 < np.mean(before) < 0.6
-    assert all(set(row.told) == {1.0} for row in rows if row.layer is None)
+    assert all(set(row.shares) == {1.0} for row in rows if row.layer is None)
 
 
 def test_an_untrained_network_tells_no_dead_end_that_is_not_beside_1_or_2():
-    rows = told(new_model(laptop()), QUESTIONS)
-    inner = [one for row in rows for one in row.told[1:-1]]
+    rows = tell_cuts(new_model(laptop()), QUESTIONS)
+    inner = [one for row in rows for one in row.shares[1:-1]]
     assert 0.4 < np.mean(inner) < 0.6
 
 
@@ -74,22 +74,22 @@ def test_search_from_one_end_tells_dead_ends_near_that_end_alone(monkeypatch):
         return np.array(facts, dtype=float)[None]
 
     monkeypatch.setattr("offpath.interpret.cuts.question_streams", stream)
-    rows = [row for row in told(new_model(laptop()), QUESTIONS) if row.layer == 0]
-    by = {(row.distance, row.end): row.told for row in rows}
+    rows = [row for row in tell_cuts(new_model(laptop()), QUESTIONS) if row.layer == 0]
+    by = {(row.distance, row.end): row.shares for row in rows}
     assert by[4, 1][:2] == [1, 1]
     assert by[4, 2][:2] == [0.5, 0.5]
 
 
 def test_other_questions_beside_them_and_another_order_of_edges_change_nothing(monkeypatch):
     model = make("edge", 8, laptop().model)
-    rows = told(model, QUESTIONS)
+    rows = tell_cuts(model, QUESTIONS)
 
     def turned(*given, **options):
         made = cuts(*given, **options)
         return made._replace(whole=made.whole[:, [*range(7, -1, -1), 8]])
 
     monkeypatch.setattr("offpath.interpret.cuts.cuts", turned)
-    assert told(model, QUESTIONS[:-1]) == rows
+    assert tell_cuts(model, QUESTIONS[:-1]) == rows
 
 
 def test_a_path_that_leaves_no_edge_beside_it_is_refused():

@@ -176,7 +176,7 @@ def _cuts(skill: float, size: Size) -> Iterator[Cut]:
             for layer in (*range(size.layers + 1), None):
                 reached = size.layers if layer is None else layer
                 told = [0.5 + 0.5 * skill * (depth <= reached) for depth in range(1, distance + 1)]
-                yield Cut(distance=distance, end=end, layer=layer, pairs=30, told=told)
+                yield Cut(distance=distance, end=end, layer=layer, pairs=30, shares=told)
 
 
 def _rules(skill: float) -> Iterator[RuleAgreement]:

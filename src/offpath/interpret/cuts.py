@@ -2,9 +2,9 @@
 
 In: a network. Out: by layer, how often a linear probe of the question (or answer) token tells a
 graph whose only path is cut from its uncut twin. Twins have the same vertices, as many edges, and
-the same degree at every vertex: they differ only for who follows the path from 1 or from 2, to its
-other end or to the dead end. Search from 1 that reaches r hops tells paths of up to r hops and
-dead ends up to r hops from 1; search from both ends as well those near 2, and longer paths.
+the same degree at every vertex. Search from 1 that reaches r hops tells paths of up to r hops and
+dead ends up to r hops from 1; search from both ends as well those near 2, and longer paths. A dead
+end one hop away is an edge by itself, which needs no search: count those that are farther.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from offpath import results
 from offpath.fit.transformer import Transformer, predict
 from offpath.interpret.activations import question_streams
-from offpath.interpret.paths import TARGET
+from offpath.interpret.paths import TARGET, along
 from offpath.interpret.probes import fit_probe
 from offpath.interpret.reach import least_change
 
@@ -54,7 +54,7 @@ def cuts(vertices: int, distance: int, random: np.random.Generator, pairs: int =
     inner, rest = np.split(others, [distance - 1], axis=1)
     ends = np.tile([[1, TARGET]], (count, 1))
     path = np.concatenate([ends[:, :1], inner, ends[:, 1:]], axis=1)
-    whole = np.concatenate([_along(path), _along(rest)], axis=1)
+    whole = np.concatenate([along(path), along(rest)], axis=1)
     depth, end = (
         np.tile(np.arange(1, distance + 1), 2 * pairs),
         np.arange(count) // distance % 2 + 1,
@@ -67,29 +67,29 @@ def cuts(vertices: int, distance: int, random: np.random.Generator, pairs: int =
     return Cuts(_asked(whole, vertices), _asked(cut, vertices), end, depth)
 
 
-def told(
+def tell_cuts(
     model: Transformer, questions: UInt8[np.ndarray, "example token 2"], seed: int = 0
 ) -> list[results.Cut]:
     """Which cuts a network tells, by length, end, depth and layer.
 
     `questions`: others, as of test e: how far apart they are at a layer tells what is rounding.
     """
-    step = least_change(question_streams(model, questions)) / np.sqrt(model.architecture.width)
     rows = []
     for distance in range(1, model.max_vertices - 3):
         random = np.random.default_rng([seed, distance])
         made = cuts(model.max_vertices, distance, random)
-        rows += [*_probed(model, made, step), *_answered(model, made)]
+        rows += [*read_cuts(model, made, questions), *_answered(model, made)]
     return rows
 
 
-def _probed(
-    model: Transformer, made: Cuts, step: Float[np.ndarray, " layer"]
+def read_cuts(
+    model: Transformer, made: Cuts, questions: UInt8[np.ndarray, "example token 2"]
 ) -> Iterator[results.Cut]:
     """How often a probe of each layer reads more from the graph with the path.
 
-    Streams are rounded to a `step`: a probe would read differences however small.
+    Streams are rounded: a probe would read differences however small.
     """
+    step = least_change(question_streams(model, questions)) / np.sqrt(model.architecture.width)
     fitted = np.arange(len(made.depth)) < len(made.depth) // 2
     both, kind = np.concatenate([made.whole, made.cut]), np.repeat([1.0, 0.0], fitted.sum())
     for layer, stream in enumerate(question_streams(model, both)):
@@ -112,17 +112,13 @@ def _rows(
     hops = np.arange(1, made.distance + 1)
     for one in (1, TARGET):
         own = (end == one)[:, None] & (depth[:, None] == hops)  # (pair, depth)
-        told = (won @ own / own.sum(0)).tolist()
+        shares = (won @ own / own.sum(0)).tolist()
         yield results.Cut(distance=made.distance, end=one, layer=layer, pairs=int(own[:, 0].sum()),
-                          told=told)  # fmt: skip
+                          shares=shares)  # fmt: skip
 
 
 def _more(one: Read, other: Read) -> Read:
     return (one > other) + 0.5 * (one == other)
-
-
-def _along(path: Int64[np.ndarray, "pair vertex"]) -> Int64[np.ndarray, "pair edge 2"]:
-    return np.stack([path[:, :-1], path[:, 1:]], axis=2)
 
 
 def _asked(edges: Int64[np.ndarray, "pair edge 2"], vertices: int) -> Tokens:

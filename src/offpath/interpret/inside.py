@@ -24,7 +24,7 @@ from offpath.generalize.baselines import Known
 from offpath.interpret.ablation import ablations
 from offpath.interpret.along import MEASURES, along, onsets
 from offpath.interpret.attention import KEYS, THRESHOLDS, heads
-from offpath.interpret.cuts import told
+from offpath.interpret.cuts import tell_cuts
 from offpath.interpret.pairs import Pairs, draw_pairs
 from offpath.interpret.patching import patches
 from offpath.interpret.probing import probed
@@ -62,7 +62,7 @@ def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) 
     """
     check_kind(run, results.Inside)
     c = run.configuration
-    names = list(checkpoints) or _made(run)
+    names = list(dict.fromkeys(checkpoints)) or _made(run)
     models = {name: load_model(run, name, compute.device) for name in names}
     asked, alone = material(c, compute.threads), replace(compute, threads=1)
     look = partial(inside_of, asked=asked, seed=c.evaluate.seed, compute=alone)
@@ -161,7 +161,7 @@ def inside_of(
         ablations=ablations(model, asked.trained) if has_edges else [],
         notices=notices,
         reach=reach,
-        cuts=told(model, tested.batch.tokens, seed),
+        cuts=tell_cuts(model, tested.batch.tokens, seed),
         rules=agreements(trained, any_target),
         left_out=[] if has_edges else [LEFT_OUT],
     )

@@ -74,9 +74,10 @@ def only_paths(vertices: int, distance: int, graphs: int, random: np.random.Gene
     bridge = np.stack([path[np.arange(graphs), met], rest[:, 0]], axis=1)
     if rest.shape[1] > 1:
         bridge *= random.integers(0, 2, (graphs, 1))
-    edges = [_along(path), _along(rest), bridge[:, None]]
+    edges = [along(path), along(rest), bridge[:, None]]
     return OnlyPaths(np.concatenate(edges, axis=1).astype(np.uint8), distance)
 
 
-def _along(path: Int64[np.ndarray, "graph vertex"]) -> Int64[np.ndarray, "graph edge 2"]:
+def along(path: Int64[np.ndarray, "graph vertex"]) -> Int64[np.ndarray, "graph edge 2"]:
+    """The edges of paths, by hop."""
     return np.stack([path[:, :-1], path[:, 1:]], axis=2)

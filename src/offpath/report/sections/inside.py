@@ -16,7 +16,7 @@ LAWS = {
     "one end": "search from one end", "both ends": "search from both ends", "doubling": "doubling",
     "none": "no law of search",
 }  # fmt: skip
-EARLY = 2  # layers, by which a search has not yet reached the other end
+EARLY = 3  # layers, by which a search of a hop a layer has not spanned the longest paths
 ENDS = ("from_source", "from_target")
 
 
@@ -86,18 +86,21 @@ def statement(result: Inside, titles: dict[str, str]) -> str:
 
 
 def _dead_ends(first: InsideNetwork, title: str) -> str:
-    """How often dead ends near 1 and near 2 are told, before a search from one end reaches them."""
+    """How often dead ends near 1 and near 2 are told, on paths that search has not yet spanned.
+
+    A dead end one hop away is an edge by itself, which needs no search.
+    """
     near: dict[int, list[float]] = {1: [], 2: []}
     for cut in first.cuts:
         if cut.layer == EARLY and cut.distance > EARLY:
-            near[cut.end] += cut.told[: cut.distance // 2]
+            near[cut.end] += cut.shares[1 : cut.distance // 2]
     if not all(near.values()):
         return ""
     source, target = (words.percent(fmean(shares)) for shares in near.values())
     return (
-        f"After {EARLY} layers the question token of the {title} network tells dead ends near 1 in "
-        f"{source}, and near 2 in {target} of pairs, on paths of more hops: search from one end "
-        f"tells those of one side alone (chance {words.percent(0.5)})."
+        f"After {EARLY} layers the question token of the {title} network tells dead ends of two "
+        f"hops or more near 1 in {source}, and near 2 in {target} of pairs (chance "
+        f"{words.percent(0.5)}): a search from one end would tell those of one side alone."
     )
 
 

@@ -73,10 +73,6 @@ def _number_rows(networks: Sequence[Looked], target: str, stratum: str | None) -
     return rows
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
-
-
 def along_training(story: Story, result: Inside) -> tuple[list[Chart], list[Key]]:
     """A chart for each measure: its value at each checkpoint; and the networks."""
     titles = {one.name: one.title for one in story.networks}

@@ -171,7 +171,7 @@ def cut_maps(networks: Sequence[Looked]) -> list[Chart]:
         rows = [
             {"layer": ANSWER if cut.layer is None else str(cut.layer), **_value(told),
              "end": f"{depth} from {cut.end}", "pairs": cut.pairs}
-            for cut in own for depth, told in enumerate(cut.told, start=1)
+            for cut in own for depth, told in enumerate(cut.shares, start=1)
         ]  # fmt: skip
         near = [f"{depth} from 1" for depth in range(1, longest + 1)]
         down = [*near, *(line.replace("from 1", "from 2") for line in reversed(near))]
