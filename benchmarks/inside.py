@@ -131,11 +131,12 @@ def far_dead_ends(model: Transformer) -> Record | None:
     return {name: mean(own) for name, own in shares.items()}
 
 
-def early_dead_ends(model: Transformer, others: Batch) -> Record:
+def early_dead_ends(model: Transformer, others: Batch) -> dict[int, list[float]]:
     """By layer, how often a probe tells dead ends two hops from 1, and from 2, on paths of four."""
-    pairs, shares = drawn(model, 2 * NEAR, EARLY_PAIRS), {}
-    for cut in read_cuts(model, pairs, others.tokens):
-        shares.setdefault(cut.layer, []).append(cut.shares[NEAR - 1])
+    shares: dict[int, list[float]] = {}
+    for cut in read_cuts(model, drawn(model, 2 * NEAR, EARLY_PAIRS), others.tokens):
+        if cut.layer is not None:
+            shares.setdefault(cut.layer, []).append(cut.shares[NEAR - 1])
     return shares
 
 

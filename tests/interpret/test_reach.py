@@ -12,7 +12,15 @@ from offpath.fit.checkpoints import new_model
 from offpath.handcraft.circuits import make
 from offpath.interpret import reach as reach_file
 from offpath.interpret.paths import only_paths
-from offpath.interpret.reach import first_layer, hops_per_layer, irrelevant, law, looked, reach
+from offpath.interpret.reach import (
+    LEAST_NOTICED,
+    first_layer,
+    hops_per_layer,
+    irrelevant,
+    law,
+    looked,
+    reach,
+)
 from offpath.recipes import laptop
 
 Looked = tuple[list[results.Notice], results.Reach]
@@ -165,8 +173,9 @@ def test_the_same_seed_gives_the_same_graphs_and_another_one_others():
 
 def test_a_layer_is_the_first_from_which_on_every_hop_is_noticed():
     shares = np.array([[0, 0], [1, 0.95], [0.8, 1], [1, 0.9], [1, 1]])
-    assert first_layer(shares) == 3
-    assert first_layer(shares[:3]) is None
+    done = (shares >= LEAST_NOTICED).all(1)
+    assert first_layer(done) == 3
+    assert first_layer(done[:3]) is None
 
 
 def test_a_law_that_is_wrong_at_two_of_five_lengths_is_none():
