@@ -40,6 +40,7 @@ from offpath.slices import ANY_TARGET
 QUESTIONS, PAIRS = (64, 2500), (4, 120)  # at least, at most: of each half of test e; by distance
 PART_OF_QUESTIONS, PART_OF_PAIRS = 16, 128  # of an evaluation set, within these
 PART_OF_ANSWERED, PART_OF_KNOWN = 2, 8  # of an evaluation set: for the rules, and those they know
+MOST_AT_ONCE = 4  # networks: at the study's size each holds up to 0.4 gigabytes
 LEFT_OUT = "attention, patching and ablation: its tokens are vertices, not edges"
 
 
@@ -67,7 +68,7 @@ def measure_inside(run: Run, compute: Compute, checkpoints: Sequence[str] = ()) 
     asked, alone = material(c, compute.threads), replace(compute, threads=1)
     look = partial(inside_of, asked=asked, seed=c.evaluate.seed, compute=alone)
     looked_into, titles = [], [*names, *([] if checkpoints else ["along training"])]
-    with torch_on_one_thread(), ThreadPoolExecutor(compute.threads) as pool:
+    with torch_on_one_thread(), ThreadPoolExecutor(min(compute.threads, MOST_AT_ONCE)) as pool:
         trained = pool.submit(along, run, alone) if not checkpoints else None
         for number, one in enumerate(pool.map(look, names, models.values()), start=1):
             looked_into.append(one)
