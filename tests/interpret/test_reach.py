@@ -173,7 +173,7 @@ def test_the_same_seed_gives_the_same_graphs_and_another_one_others():
 
 def test_a_layer_is_the_first_from_which_on_every_hop_is_noticed():
     shares = np.array([[0, 0], [1, 0.95], [0.8, 1], [1, 0.9], [1, 1]])
-    done = (shares >= LEAST_NOTICED).all(1)
+    done = np.all(shares >= LEAST_NOTICED, axis=1)
     assert first_layer(done) == 3
     assert first_layer(done[:3]) is None
 
