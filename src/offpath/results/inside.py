@@ -90,8 +90,7 @@ class Cut(Row):
     end: int  # 1 or 2: from which the dead end can be followed
     layer: int | None  # layers done, read by a probe of the question; null: by the answer itself
     pairs: int  # of a graph and its cut twin, in the test of each depth
-    shares: list[Rounded]
-    """Of the pairs that are told, by hops from that end to the dead end, 1, 2, ...; chance 1/2."""
+    shares: list[Rounded]  # told, by hops from that end to the dead end, 1, 2, ...; chance is 1/2
 
 
 class Reach(Row):
