@@ -19,7 +19,9 @@ from offpath.data.worlds import worlds
 from offpath.errors import InputError
 from offpath.fit.checkpoints import load_model
 from offpath.fit.transformer import Transformer, predict
-from offpath.interpret.cuts import Cuts, cuts, read_cuts
+from offpath.interpret.activations import question_streams
+from offpath.interpret.cuts import Cuts, cuts, more, read_cuts
+from offpath.interpret.reach import least_change
 from offpath.results import Inside, InsideNetwork, Phases, read_result
 from offpath.run.files import Record
 from offpath.run.folder import Run
@@ -134,7 +136,8 @@ def far_dead_ends(model: Transformer) -> Record | None:
 def early_dead_ends(model: Transformer, others: Batch) -> dict[int, list[float]]:
     """By layer, how often a probe tells dead ends two hops from 1, and from 2, on paths of four."""
     shares: dict[int, list[float]] = {}
-    for cut in read_cuts(model, drawn(model, 2 * NEAR, EARLY_PAIRS), others.tokens):
+    least = least_change(question_streams(model, others.tokens))
+    for cut in read_cuts(model, drawn(model, 2 * NEAR, EARLY_PAIRS), least):
         if cut.layer is not None:
             shares.setdefault(cut.layer, []).append(cut.shares[NEAR - 1])
     return shares
@@ -152,8 +155,7 @@ def larger(
     other: UInt8[np.ndarray, "pair token 2"],
 ) -> float:
     """How often the answer to the first is the larger; a tie is a half."""
-    first, second = predict(model, one), predict(model, other)
-    return float(((first > second) + 0.5 * (first == second)).mean())
+    return float(more(predict(model, one), predict(model, other)).mean())
 
 
 def onsets(run: Run, result: Inside) -> dict[str, Any]:

@@ -6,22 +6,14 @@ from offpath.data.batches import draw
 from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.transformer import Transformer, answer, predict, residual_streams
-from offpath.handcraft.circuits import make
 from offpath.interpret.activations import question_streams
 from offpath.recipes import laptop
+from tests.interpret.eight import NETWORKS
 
-GRAPHS, SHAPE = laptop().graphs, laptop().model
-MODELS = {
-    "pre": lambda: new_model(laptop()),
-    "post": lambda: new_model(laptop(), SHAPE.model_copy(update={"norm": "post"})),
-    "looped": lambda: new_model(laptop(), SHAPE.model_copy(update={"looped": True})),
-    "classes": lambda: new_model(laptop(), SHAPE.model_copy(update={"head": "classification"})),
-    "edge": lambda: make("edge", 8, SHAPE),
-    "wide": lambda: make("wide", 8, SHAPE),
-}
+GRAPHS = laptop().graphs
 
 
-@pytest.fixture(params=MODELS.values(), ids=list(MODELS))
+@pytest.fixture(params=NETWORKS.values(), ids=list(NETWORKS))
 def model(request) -> Transformer:
     return request.param()
 

@@ -10,7 +10,7 @@ from offpath.fit.transformer import Transformer
 from offpath.handcraft.circuits import make
 from offpath.handcraft.edge_circuit import blocks, layers_needed
 from offpath.interpret import activations
-from offpath.interpret.attention import KEYS, KINDS, NAMES, PARTS, ROWS, heads, keys, lift, share_of
+from offpath.interpret.attention import KEYS, KINDS, NAMES, PARTS, ROWS, heads, keys, share_of
 from offpath.interpret.questions import Questions, questions
 from offpath.recipes import laptop, paper
 
@@ -62,7 +62,7 @@ def test_a_head_that_matches_one_pair_of_ends_is_named_after_it(asked):
         key_weights = inner.in_proj_weight.view(3, inner.heads, inner.head_size, -1)[1]
         key_weights[0, :, place["first", "id"]] = 0
     found = heads(model, asked)[0]
-    assert lift(share_of(found, "edge", "first, second")) == pytest.approx(1, abs=1e-3)
+    assert share_of(found, "edge", "first, second").lift == pytest.approx(1, abs=1e-3)
     assert found.names[0] == "first, second"
 
 
@@ -82,7 +82,7 @@ def test_no_head_of_an_untrained_network_has_a_name_but_even(asked):
     for seed in range(4):
         for one in heads(new_model(C.model_copy(update={"seed": seed})), asked):
             assert {*one.names} <= {"even", "question even"}
-            assert max(lift(share_of(one, *kind)) for kind in named()) < 0.3
+            assert max(share_of(one, *kind).lift for kind in named()) < 0.3
 
 
 def named() -> list:

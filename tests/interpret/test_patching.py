@@ -13,20 +13,14 @@ from offpath.interpret.pairs import Pairs, draw_pairs
 from offpath.interpret.patching import WHOLE, Group, patched_answers, patches, written
 from offpath.recipes import laptop
 from tests.interpret import circuit_oracle
+from tests.interpret.eight import EDGE_TOKENS
 
 SHAPE, GRAPHS = laptop().model, laptop().graphs
 SIX = laptop().change({"graphs.max_vertices": 6}).graphs
-MODELS = {
-    "pre": lambda: new_model(laptop()),
-    "post": lambda: new_model(laptop(), SHAPE.model_copy(update={"norm": "post"})),
-    "looped": lambda: new_model(laptop(), SHAPE.model_copy(update={"looped": True})),
-    "classes": lambda: new_model(laptop(), SHAPE.model_copy(update={"head": "classification"})),
-    "edge": lambda: make("edge", 8, SHAPE),
-}
 GROUPS = (*WHOLE, *(Group("path", at) for at in range(1, 8)))
 
 
-@pytest.fixture(params=MODELS.values(), ids=list(MODELS))
+@pytest.fixture(params=EDGE_TOKENS.values(), ids=list(EDGE_TOKENS))
 def model(request) -> Transformer:
     return request.param()
 
@@ -164,7 +158,7 @@ def test_rows_hold_the_share_of_the_models_own_change(pairs):
 
 @pytest.mark.parametrize("name", ["pre", "looped", "edge"])
 def test_everything_carries_all_of_the_change_and_the_ends_of_the_map_are_fixed(name, few):
-    model = MODELS[name]()
+    model = EDGE_TOKENS[name]()
     rows = patches(model, few)
     last, looped = model.architecture.layers, model.architecture.looped
     for r in rows:
@@ -177,7 +171,7 @@ def test_everything_carries_all_of_the_change_and_the_ends_of_the_map_are_fixed(
 
 def test_an_untrained_network_hardly_changes_its_answers(few):
     changes = {name: max(r.change for r in patches(made(), few)) for name, made in
-               (("pre", MODELS["pre"]), ("edge", MODELS["edge"]))}  # fmt: skip
+               (("pre", EDGE_TOKENS["pre"]), ("edge", EDGE_TOKENS["edge"]))}  # fmt: skip
     assert changes["pre"] < 0.5 < 2 < changes["edge"]
 
 

@@ -8,19 +8,12 @@ from offpath.data.batches import draw
 from offpath.data.worlds import worlds
 from offpath.fit.checkpoints import new_model
 from offpath.fit.transformer import Layer, Transformer, answer, predict, residual_streams
-from offpath.handcraft.circuits import make
 from offpath.interpret.activations import Place, chunks, edited_answers, record
 from offpath.recipes import laptop, paper
+from tests.interpret.eight import NETWORKS
 
-EXAMPLES, SHAPE = 20, laptop().model
-MODELS = {
-    "laptop": lambda: new_model(laptop()),
-    "paper": lambda: new_model(paper()),
-    "looped": lambda: new_model(laptop(), SHAPE.model_copy(update={"looped": True})),
-    "classes": lambda: new_model(laptop(), SHAPE.model_copy(update={"head": "classification"})),
-    "edge": lambda: make("edge", 8, SHAPE),
-    "wide": lambda: make("wide", 8, SHAPE),
-}
+EXAMPLES = 20
+MODELS = {**NETWORKS, "paper": lambda: new_model(paper())}
 
 
 @pytest.fixture(params=MODELS.values(), ids=list(MODELS))

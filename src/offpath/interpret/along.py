@@ -20,7 +20,7 @@ from offpath.data.worlds import world
 from offpath.fit.checkpoints import load_model
 from offpath.fit.transformer import Transformer, predict
 from offpath.interpret.activations import chunks, record
-from offpath.interpret.attention import heads, lift, share_of
+from offpath.interpret.attention import heads, share_of
 from offpath.interpret.probes import fit_probe, r_squared, rounded
 from offpath.interpret.questions import Questions, parted, questions
 from offpath.networks import networks
@@ -124,7 +124,7 @@ def measures(model: Transformer, data: Data) -> Values:
         **{name: _best_r2(streams, hops, data.asked.no_path) for name, hops in of_ends.items()},
         "sharpest head": 1 - min(one.edge_entropy for one in looked),
         "sharpest head of the question": 1 - min(one.question_entropy for one in looked),
-        **{name: max(lift(share_of(one, *kind)) for one in looked)
+        **{name: max(share_of(one, *kind).lift for one in looked)
            for name, kind in LIFTS.items()},
     }  # fmt: skip
 

@@ -114,15 +114,6 @@ def heads(model: Transformer, q: Questions) -> list[results.Head]:
     return [_head(whole, layer, head) for layer in range(a.layers) for head in range(a.heads)]
 
 
-def lift(one: results.AttentionShare) -> float:
-    """How far a share is from that of even attention to the most that it can be: 0 to 1, or less.
-
-    >>> lift(results.AttentionShare(query="edge", key="itself", share=0.5, even=0.25, most=0.75))
-    0.5
-    """
-    return (one.share - one.even) / (one.most - one.even) if one.most > one.even else 0.0
-
-
 def share_of(head: results.Head, query: ProbeToken, key: str) -> results.AttentionShare:
     """One of the shares of a head."""
     return next(one for one in head.shares if (one.query, one.key) == (query, key))
@@ -154,7 +145,7 @@ def keys(q: Questions) -> dict[str, Pairs]:
            for name, hops in near.items()},
         **{f"touches {name}": edge & ((tokens == np.expand_dims(vertex, -1)).any(2))[:, None]
            for name, vertex in touched.items()},
-        "path": _on_path(q)[:, None],
+        "path": np.pad(q.on_path, ((0, 0), (0, 1)))[:, None],
     }  # fmt: skip
     return {name: mask & real[:, :, None] for name, mask in made.items()}
 
@@ -162,14 +153,6 @@ def keys(q: Questions) -> dict[str, Pairs]:
 def _nearer_end(q: Questions, hops: Hops) -> Int64[np.ndarray, "example token"]:
     """Hops of the nearer end of each edge; the question, which is last, has none."""
     return np.pad(q.at_ends(hops).min(2), ((0, 0), (0, 1)))
-
-
-def _on_path(q: Questions) -> Bool[np.ndarray, "example token"]:
-    """Which tokens are edges on a shortest path from 1 to t."""
-    here, there = q.at_ends(q.from_source), q.at_ends(q.from_target)[:, :, ::-1]
-    length = q.from_source[np.arange(len(q.targets)), q.targets - 1]
-    on_path = (here + 1 + there == length[:, None, None]).any(2) & q.edges
-    return np.pad(on_path, ((0, 0), (0, 1)))
 
 
 def _sums(model: Transformer, q: Questions) -> dict[ProbeToken, Sums]:
@@ -214,7 +197,7 @@ def _head(whole: dict[ProbeToken, Sums], layer: int, head: int) -> results.Head:
 
 def _names(shares: list[results.AttentionShare], entropy: dict[ProbeToken, float]) -> list[str]:
     """At most one name for what edge tokens look at, and one for what the question looks at."""
-    lifts, made = {(one.query, one.key): lift(one) for one in shares}, []
+    lifts, made = {(one.query, one.key): one.lift for one in shares}, []
     for query, names in NAMES.items():
         best = max(lifts[query, key] for key in names)
         least = max(THRESHOLDS["lift"], THRESHOLDS["of_best"] * best)

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from offpath import results
 from offpath.fit.transformer import Transformer, predict
 from offpath.interpret.activations import question_streams
-from offpath.interpret.paths import TARGET, along
+from offpath.interpret.paths import TARGET, along, asked
 from offpath.interpret.probes import fit_probe
 from offpath.interpret.reach import least_change
 
@@ -55,16 +55,14 @@ def cuts(vertices: int, distance: int, random: np.random.Generator, pairs: int =
     ends = np.tile([[1, TARGET]], (count, 1))
     path = np.concatenate([ends[:, :1], inner, ends[:, 1:]], axis=1)
     whole = np.concatenate([along(path), along(rest)], axis=1)
-    depth, end = (
-        np.tile(np.arange(1, distance + 1), 2 * pairs),
-        np.arange(count) // distance % 2 + 1,
-    )
+    depth = np.tile(np.arange(1, distance + 1), 2 * pairs)
+    end = np.arange(count) // distance % 2 + 1
     place = np.where(end == 1, depth, distance + 1 - depth) - 1  # of the edge (a, b)
     cut, every = whole.copy(), np.arange(count)
     (a, b), (u, w) = whole[every, place].T, rest[:, :2].T
     u, w = np.where(end == 1, u, w), np.where(end == 1, w, u)
     cut[every, place], cut[:, distance] = np.stack([a, u], 1), np.stack([b, w], 1)
-    return Cuts(_asked(whole, vertices), _asked(cut, vertices), end, depth)
+    return Cuts(asked(whole, vertices), asked(cut, vertices), end, depth)
 
 
 def tell_cuts(
@@ -74,34 +72,34 @@ def tell_cuts(
 
     `questions`: others, as of test e: how far apart they are at a layer tells what is rounding.
     """
-    rows = []
+    rows, least = [], least_change(question_streams(model, questions))
     for distance in range(1, model.max_vertices - 3):
         random = np.random.default_rng([seed, distance])
         made = cuts(model.max_vertices, distance, random)
-        rows += [*read_cuts(model, made, questions), *_answered(model, made)]
+        rows += [*read_cuts(model, made, least), *_answered(model, made)]
     return rows
 
 
 def read_cuts(
-    model: Transformer, made: Cuts, questions: UInt8[np.ndarray, "example token 2"]
+    model: Transformer, made: Cuts, least: Float[np.ndarray, " layer"]
 ) -> Iterator[results.Cut]:
     """How often a probe of each layer reads more from the graph with the path.
 
-    Streams are rounded: a probe would read differences however small.
+    Streams are rounded to a change of `least`: a probe would read differences however small.
     """
-    step = least_change(question_streams(model, questions)) / np.sqrt(model.architecture.width)
+    step = least / np.sqrt(model.architecture.width)
     fitted = np.arange(len(made.depth)) < len(made.depth) // 2
     both, kind = np.concatenate([made.whole, made.cut]), np.repeat([1.0, 0.0], fitted.sum())
     for layer, stream in enumerate(question_streams(model, both)):
         whole, cut = np.split(np.rint(stream / max(step[layer], SMALLEST)), 2)
         probe = fit_probe(np.concatenate([whole[fitted], cut[fitted]]), kind[:, None])
-        won = _more(probe(whole[~fitted])[:, 0], probe(cut[~fitted])[:, 0])
+        won = more(probe(whole[~fitted])[:, 0], probe(cut[~fitted])[:, 0])
         yield from _rows(made, layer, won, ~fitted)
 
 
 def _answered(model: Transformer, made: Cuts) -> Iterator[results.Cut]:
     """How often the answer is the larger without the path."""
-    larger = _more(predict(model, made.cut), predict(model, made.whole))
+    larger = more(predict(model, made.cut), predict(model, made.whole))
     yield from _rows(made, None, larger, np.ones(len(larger), bool))
 
 
@@ -117,13 +115,6 @@ def _rows(
                           shares=shares)  # fmt: skip
 
 
-def _more(one: Read, other: Read) -> Read:
+def more(one: Read, other: Read) -> Read:
+    """Where the first is the larger; a tie is a half."""
     return (one > other) + 0.5 * (one == other)
-
-
-def _asked(edges: Int64[np.ndarray, "pair edge 2"], vertices: int) -> Tokens:
-    """With the question on 2. The order of edges is by hop: networks see none."""
-    made = np.zeros((len(edges), vertices + 1, 2), np.uint8)
-    made[:, : edges.shape[1]] = np.sort(edges, axis=2)
-    made[:, -1] = (TARGET, vertices + 1)
-    return made

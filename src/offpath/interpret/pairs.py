@@ -80,9 +80,7 @@ def _path_hops(batch: Batch) -> OfToken:
     """The hop of each token that is an edge of a shortest path 1-2, counted from 1; 0: others."""
     made = questions(batch)
     nearest = made.at_ends(made.from_source).min(2)
-    left = made.at_ends(made.from_target).min(2)
-    on_path = made.edges & (nearest + 1 + left == batch.distance[:, None])
-    return np.pad(np.where(on_path, nearest + 1, 0), ((0, 0), (0, 1)))  # the question is none
+    return np.pad(np.where(made.on_path, nearest + 1, 0), ((0, 0), (0, 1)))  # the question is none
 
 
 def _corrupted(

@@ -8,7 +8,7 @@ to the first by a bridge. Either way the graph has no cycle, and the only path s
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64, Integer, UInt8
 
 TARGET = 2  # the question of pre-training
 
@@ -36,11 +36,8 @@ class OnlyPaths(NamedTuple):
 
     @property
     def tokens(self) -> UInt8[np.ndarray, "graph token 2"]:
-        """The graphs with the question on 2. The order of edges is by hop: networks see none."""
-        made = np.zeros((len(self.edges), self.vertices + 1, 2), np.uint8)
-        made[:, :-2] = np.sort(self.edges, axis=2)
-        made[:, -1] = (TARGET, self.vertices + 1)
-        return made
+        """The graphs with the question on 2."""
+        return asked(self.edges, self.vertices)
 
     @property
     def cut_tokens(self) -> UInt8[np.ndarray, "graph edge token 2"]:
@@ -81,3 +78,13 @@ def only_paths(vertices: int, distance: int, graphs: int, random: np.random.Gene
 def along(path: Int64[np.ndarray, "graph vertex"]) -> Int64[np.ndarray, "graph edge 2"]:
     """The edges of paths, by hop."""
     return np.stack([path[:, :-1], path[:, 1:]], axis=2)
+
+
+def asked(
+    edges: Integer[np.ndarray, "graph edge 2"], vertices: int
+) -> UInt8[np.ndarray, "graph token 2"]:
+    """Graphs with the question on 2 as tokens. The order of edges is kept: networks see none."""
+    made = np.zeros((len(edges), vertices + 1, 2), np.uint8)
+    made[:, : edges.shape[1]] = np.sort(edges, axis=2)
+    made[:, -1] = (TARGET, vertices + 1)
+    return made

@@ -45,6 +45,13 @@ class Questions(NamedTuple):
         ends = self.batch.tokens[:, :-1].astype(np.int64).clip(1) - 1
         return of_vertex[np.arange(len(ends))[:, None, None], ends]
 
+    @property
+    def on_path(self) -> Bool[np.ndarray, "example edge"]:
+        """Which tokens are edges on a shortest path from 1 to t."""
+        here, there = self.at_ends(self.from_source), self.at_ends(self.from_target)[:, :, ::-1]
+        length = self.from_source[np.arange(len(self.targets)), self.targets - 1]
+        return (here + 1 + there == length[:, None, None]).any(2) & self.edges
+
     def where(self, chosen: np.ndarray) -> "Questions":
         """Some of them."""
         return Questions(

@@ -34,6 +34,15 @@ class AttentionShare(Row):
     even: Rounded  # the share that even attention to all tokens would give
     most: Rounded = 1.0  # the most that it can be: below 1 where some queries have no such tokens
 
+    @property
+    def lift(self) -> float:
+        """How far the share is from an even one to the most that it can be: 0 to 1, or less.
+
+        >>> AttentionShare(query="edge", key="itself", share=0.5, even=0.25, most=0.75).lift
+        0.5
+        """
+        return (self.share - self.even) / (self.most - self.even) if self.most > self.even else 0.0
+
 
 class Head(Row):
     """What one head of one layer looks at."""

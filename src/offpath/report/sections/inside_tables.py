@@ -37,7 +37,7 @@ def _last_and_best(probes: Sequence[ProbedTarget]) -> Entry | None:
 def main_kinds(networks: Sequence[Looked]) -> dict[tuple[str, str], float]:
     """Kinds of queries and keys that some head prefers, and the share of even attention."""
     heads = [head for one in networks for head in one.inside.heads]
-    main = {_kind(s) for head in heads for s in head.shares if _beyond_even(s) >= PREFERRED}
+    main = {_kind(s) for head in heads for s in head.shares if s.lift >= PREFERRED}
     return {_kind(s): s.even for head in heads[:1] for s in head.shares if _kind(s) in main}
 
 
@@ -62,13 +62,8 @@ def _kind(one: AttentionShare) -> tuple[str, str]:
     return one.query, one.key
 
 
-def _beyond_even(one: AttentionShare) -> float:
-    """How far a share is from an even one to the most that it can be; 0 where it is below."""
-    return max(0.0, one.share - one.even) / (one.most - one.even) if one.most > one.even else 0.0
-
-
 def _share(one: AttentionShare) -> Entry:
-    return Entry([percent(one.share)], _beyond_even(one))
+    return Entry([percent(one.share)], max(0.0, one.lift))
 
 
 def patching_tables(networks: Sequence[Looked], result: Inside) -> list[Table]:
